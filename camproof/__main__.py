@@ -1,0 +1,7 @@
+"""``python -m camproof``."""
+
+import sys
+
+from camproof.cli import main
+
+sys.exit(main())

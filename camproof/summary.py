@@ -1,0 +1,67 @@
+"""The last words of a run on the terminal: decision, verdicts by area, where things lie."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+from rich.console import Console
+from rich.panel import Panel
+from rich.table import Table
+from rich.text import Text
+
+from camproof.progress import STYLE
+from conformance.assessment import Assessment
+
+DECISION_STYLE = {"APPROVED": "bold green", "REJECTED": "bold red", "INCOMPLETE": "bold yellow"}
+_REASONS = 12
+_OUTPUTS = (
+    ("approval page", "report/index.html"),
+    ("Allure report", "allure-report/index.html"),
+    ("assessment", "assessment.json"),
+    ("sealed dossier", "dossier.zip"),
+)
+
+
+def show(console: Console, record: Assessment, folder: Path) -> None:
+    """Print the outcome of one camera."""
+    _verdicts(console, record)
+    for result in record.results:
+        if result.verdict == "FAIL":
+            console.print(
+                Text.assemble((f"✗ {result.id} ", STYLE["FAIL"]), (result.title, "bold")),
+                Text("  " + result.reason.replace("\n", "\n  ")),
+                sep="\n",
+            )
+    _decision(console, record)
+    for name, path in _OUTPUTS:
+        if (folder / path).exists():
+            console.print(f"  {name:15} {folder / path}", highlight=False, soft_wrap=True)
+
+
+def _verdicts(console: Console, record: Assessment) -> None:
+    table = Table(box=None, padding=(0, 2), header_style="dim")
+    columns = ("PASS", "FAIL", "INCONCLUSIVE", "NOT_APPLICABLE")
+    table.add_column("area")
+    for column in columns:
+        table.add_column(column.lower().replace("_", " "), justify="right", style=STYLE[column])
+    areas = list(dict.fromkeys(result.area for result in record.results))
+    for area in areas:
+        counts = Counter(r.verdict.value for r in record.results if r.area == area)
+        table.add_row(area, *(str(counts[c]) if counts[c] else "·" for c in columns))
+    console.print(table)
+
+
+def _decision(console: Console, record: Assessment) -> None:
+    unit = record.device
+    verdict = record.decision.verdict
+    head = Text(verdict, style=DECISION_STYLE[verdict])
+    if record.demonstration:
+        head.append("  DEMONSTRATION - an emulated camera, not a laboratory report", "bold magenta")
+    lines = [head, Text(f"{unit.manufacturer} {unit.model} {unit.serial}, "
+                        f"firmware {unit.firmware.version}")]  # fmt: skip
+    reasons = record.decision.reasons
+    lines += [Text(f"- {reason}") for reason in reasons[:_REASONS]]
+    if len(reasons) > _REASONS:
+        lines.append(Text(f"- and {len(reasons) - _REASONS} more; see the approval page"))
+    console.print(Panel(Text("\n").join(lines), border_style=DECISION_STYLE[verdict], expand=False))

@@ -1,0 +1,1 @@
+"""WHAT a camera must do: test cases, clauses, policies, verdicts."""

@@ -1,0 +1,70 @@
+"""What the device file must declare for a test case to apply.
+
+NOT_APPLICABLE comes from the declaration alone. That a service declared absent is truly absent is
+itself tested: what the port sweep finds and the device file does not declare fails BACKDOOR-001.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from conformance.verdict import NotApplicable
+from devices.description import DeviceFile
+
+
+def declares_service(device: DeviceFile, protocol: str) -> bool:
+    """Whether a service of this protocol is declared, or a link of this name given."""
+    declared = any(service.protocol == protocol for service in device.declared.services)
+    return declared or getattr(device.links, protocol, None) is not None
+
+
+def needs_service(device: DeviceFile, protocol: str) -> None:
+    """Raise NotApplicable when no service of this protocol is declared and no link given."""
+    if not declares_service(device, protocol):
+        raise NotApplicable(f"the device file declares no {protocol} service")
+
+
+def _service(protocol: str) -> Callable[[DeviceFile], str]:
+    def absent(device: DeviceFile) -> str:
+        declared = declares_service(device, protocol)
+        return "" if declared else f"the device file declares no {protocol} service"
+
+    return absent
+
+
+def _streams(device: DeviceFile) -> str:
+    return "" if device.declared.streams else "the device file declares no stream"
+
+
+def _srtp(device: DeviceFile) -> str:
+    if _streams(device):
+        return _streams(device)
+    offered = {name for stream in device.declared.streams for name in stream.transports}
+    if any(name.startswith("srtp") for name in offered):
+        return ""
+    return "the device file declares no stream with an SRTP transport"
+
+
+def _update(device: DeviceFile) -> str:
+    return "" if device.declared.update else "the device file declares no update mechanism"
+
+
+CONDITIONS: dict[str, Callable[[DeviceFile], str]] = {
+    "http": _service("http"),
+    "https": _service("https"),
+    "onvif": _service("onvif"),
+    "ssh": _service("ssh"),
+    "serial": _service("serial"),
+    "streams": _streams,
+    "srtp": _srtp,
+    "update": _update,
+}
+"""Name of a condition -> function that returns why it is absent, or an empty text."""
+
+
+def absence(device: DeviceFile, case_id: str, conditions: tuple[str, ...]) -> str:
+    """Why a test case does not apply to this camera, or an empty text when it does."""
+    for entry in device.declared.not_applicable:
+        if entry.case == case_id:
+            return f"declared not applicable: {entry.reason}"
+    return next((why for name in conditions if (why := CONDITIONS[name](device))), "")

@@ -1,0 +1,1 @@
+"""WHAT a camera is and how it is reached; knows nothing of pytest or of rules."""

@@ -1,0 +1,380 @@
+"""The device file: one TOML per camera, validated.
+
+It identifies the camera, says who authorised the test, how the bench reaches it, which accounts
+the test may use, what the manufacturer declares (ICS and IXIT of ETSI TS 103 701) and where its
+papers are. Relative paths are relative to the device file. ``devices.device_file`` reads it.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationInfo,
+    model_validator,
+)
+
+Role = Literal["admin", "operator", "viewer"]
+Transport = Literal["tcp", "udp"]
+Intrusion = Literal["settings", "lockout", "power", "firmware", "factory"]
+Port = Annotated[int, Field(ge=1, le=65535)]
+
+
+def _beside_the_device_file(path: Path, info: ValidationInfo) -> Path:
+    base = (info.context or {}).get("base")
+    return path if base is None else Path(base, path.expanduser())
+
+
+NamedFile = Annotated[Path, AfterValidator(_beside_the_device_file)]
+"""A path of the device file; relative ones count from the folder that the device file is in."""
+
+
+class Part(BaseModel):
+    """Base of every table of a device file: unknown keys are refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Secret(Part):
+    """Where a secret is found; never the secret itself. Exactly one of the two."""
+
+    env: str | None = Field(None, description="name of an environment variable")
+    file: NamedFile | None = Field(None, description="file whose first line (or, for a key, whole content) is the secret")
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Secret:
+        if (self.env is None) == (self.file is None):
+            raise ValueError("give either env or file")
+        return self
+
+
+class Firmware(Part):
+    """The firmware that the camera is said to run."""
+
+    version: str
+    image: NamedFile | None = Field(None, description="the update bundle of exactly this version")
+    sha256: str | None = Field(None, pattern=r"^[0-9a-f]{64}$", description="of the image")
+
+
+class Device(Part):
+    """Identification, as on the label (TS 103 701 A.2)."""
+
+    manufacturer: str
+    model: str
+    hardware: str
+    serial: str
+    mac: str | None = Field(None, pattern=r"^([0-9A-Fa-f]{2}[:-]){5}[0-9A-Fa-f]{2}$")
+    firmware: Firmware
+    emulated: bool = Field(False, description="true makes every output say DEMONSTRATION")
+
+
+class Authorisation(Part):
+    """Who allowed this test, until when, against which addresses, and which changes."""
+
+    granted_by: str
+    reference: str
+    expires: date
+    addresses: list[str] = Field(min_length=1, description="IP addresses or CIDR networks")
+    allow: list[Intrusion] = Field(
+        default_factory=list,
+        description="changes allowed beyond looking: settings, lockout, power, firmware, factory",
+    )
+
+
+class Account(Part):
+    """An account that the test may use. ``key`` is an SSH private key."""
+
+    username: str
+    role: Role = "admin"
+    password: Secret | None = None
+    key: Secret | None = None
+    purpose: Literal["test", "lockout"] = Field(
+        "test", description="'lockout': may be locked by the brute-force test cases"
+    )
+    services: list[str] = Field(
+        default_factory=list, description="links it is for; empty: http, onvif and rtsp"
+    )
+
+
+class SerialLink(Part):
+    """The serial console: any pyserial URL (device path, socket://, rfc2217://)."""
+
+    url: str
+    baud: int = 115200
+
+
+class SshLink(Part):
+    """SSH with an account of the test laboratory."""
+
+    host: str
+    port: Port = 22
+    account: str
+
+
+class Operation(Part):
+    """One call of the camera's own web interface, with ``{placeholders}`` to fill in.
+
+    ``{username}``, ``{password}``, ``{new_password}``; the body is ``json`` or ``form``.
+    """
+
+    method: Literal["GET", "POST", "PUT", "DELETE", "PATCH"] = "GET"
+    path: str
+    json_body: dict[str, Any] | None = Field(None, alias="json")
+    form: dict[str, str] | None = None
+    success: list[int] = Field(default_factory=lambda: [200, 201, 204])
+
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
+
+class HttpToken(Part):
+    """Where a login answer carries the session when it is not a cookie."""
+
+    json_field: str
+    header: str = "Authorization"
+    prefix: str = "Bearer "
+
+
+class HttpLink(Part):
+    """The web interface."""
+
+    url: str
+    trust: NamedFile | None = Field(None, description="PEM of the authority that signs its certificate")
+    authentication: Literal["session", "digest", "basic"] = "digest"
+    token: HttpToken | None = None
+    operations: dict[str, Operation] = Field(
+        default_factory=dict,
+        description="login, logout, change_password, create_user, delete_user, snapshot, "
+        "device_information, factory_reset, setup: those that the camera has",
+    )
+
+
+class OnvifLink(Part):
+    """The ONVIF device service; ``url`` is its entry point."""
+
+    url: str
+    trust: NamedFile | None = None
+    account: str | None = Field(None, description="default: the first admin account")
+
+
+class RtspLink(Part):
+    """RTSP. The streams' own URLs are declared under ``declared.streams``."""
+
+    trust: NamedFile | None = None
+    account: str | None = Field(None, description="default: the first viewer account, else admin")
+
+
+class Links(Part):
+    """How the bench reaches the camera; leave out what the bench does not have."""
+
+    serial: SerialLink | None = None
+    ssh: SshLink | None = None
+    http: HttpLink | None = None
+    onvif: OnvifLink | None = None
+    rtsp: RtspLink | None = None
+
+
+class Service(Part):
+    """A listening service of the camera (IXIT 13-SoftServ and 15-Intf)."""
+
+    name: str
+    transport: Transport = "tcp"
+    port: Port
+    last_port: Port | None = Field(None, description="end of a range that starts at port")
+    protocol: str = Field(description="https, http-redirect, rtsps, rtsp, ssh, ws-discovery, ...")
+    purpose: str
+    encrypted: bool
+    host: str | None = Field(None, description="default: the host of the link that uses it")
+    on: bool = Field(True, description="false: exists, but is off in the state under test")
+
+
+class Stream(Part):
+    """A video stream that the camera offers."""
+
+    name: str
+    url: str
+    codec: Literal["h264", "h265"]
+    width: int
+    height: int
+    transports: list[Literal["interleaved", "srtp-udp", "srtp-interleaved", "udp"]] = Field(
+        default_factory=lambda: ["interleaved"],
+        description="interleaved: inside the RTSP(S) connection; srtp-*: RTP/SAVP; udp: RTP/AVP",
+    )
+
+
+class ApiResource(Part):
+    """One resource of the web interface and who may use it (IXIT 28-ExtAPI)."""
+
+    method: Literal["GET", "POST", "PUT", "DELETE", "PATCH"] = "GET"
+    path: str
+    roles: list[Literal["anonymous", "admin", "operator", "viewer"]] = Field(min_length=1)
+    purpose: str = ""
+
+
+class Update(Part):
+    """The update mechanism (IXIT 7-UpdMech) and bundles to try it with."""
+
+    method: Literal["onvif", "http"] = "onvif"
+    upload: Operation | None = Field(None, description="for http: where a bundle is sent as body")
+    format: str = Field(description="swupdate, rauc, fit, mcuboot, cms, ...")
+    trust: NamedFile | None = Field(None, description="PEM of the update signing authority")
+    bundle: NamedFile | None = Field(None, description="a genuine bundle newer than the running version")
+    bundle_version: str | None = None
+    older: NamedFile | None = Field(None, description="a genuine bundle older than the running version")
+    other_model: NamedFile | None = Field(None, description="a genuine bundle for another model")
+    anti_rollback: bool = True
+    restart_seconds: float = Field(120, gt=0, description="longest time until it is back")
+
+
+class PasswordRule(Part):
+    """The password rule that the camera enforces."""
+
+    min_length: int = 8
+    user_set: bool = Field(True, description="false: unique passwords are set in the factory")
+
+
+class Lockout(Part):
+    """Protection against guessing: after ``attempts`` failures, ``seconds`` without service."""
+
+    attempts: int = 5
+    seconds: float = 300
+    scope: Literal["account", "address"] = "account"
+
+
+class Outbound(Part):
+    """An endpoint that the camera contacts by itself."""
+
+    host: str
+    port: Port
+    transport: Transport = "tcp"
+    purpose: str
+    country: str | None = None
+
+
+class Storage(Part):
+    """Where recordings are kept."""
+
+    kind: Literal["none", "sd-card", "internal", "nas", "cloud"]
+    retention_days: int | None = None
+    encrypted: bool = False
+
+
+class NotApplicable(Part):
+    """A test case that the manufacturer declares not applicable, with the reason."""
+
+    case: str
+    reason: str = Field(min_length=10)
+
+
+class Declared(Part):
+    """What the manufacturer declares: ICS and IXIT."""
+
+    services: list[Service] = Field(default_factory=list)
+    streams: list[Stream] = Field(default_factory=list)
+    api: list[ApiResource] = Field(default_factory=list)
+    update: Update | None = None
+    passwords: PasswordRule = PasswordRule()
+    lockout: Lockout | None = None
+    storage: list[Storage] = Field(default_factory=list)
+    outbound: list[Outbound] = Field(default_factory=list)
+    sensors: list[str] = Field(default_factory=list)
+    os_accounts: list[str] = Field(
+        default_factory=list, description="accounts of the operating system that can log in"
+    )
+    device_certificate_trust: NamedFile | None = Field(
+        None, description="PEM of the manufacturer's authority for device identity certificates"
+    )
+    components_country: str | None = None
+    not_applicable: list[NotApplicable] = Field(default_factory=list)
+
+
+class Documents(Part):
+    """Paths of the papers that come with the camera."""
+
+    certificate_of_origin: NamedFile | None = None
+    origin_trust: NamedFile | None = Field(None, description="PEM of the authority that signs it")
+    quality_certificate: NamedFile | None = None
+    sbom: NamedFile | None = None
+    vulnerability_policy: NamedFile | None = None
+    support_period: NamedFile | None = None
+    manual: NamedFile | None = None
+    privacy_notice: NamedFile | None = None
+    other: dict[str, NamedFile] = Field(default_factory=dict)
+
+
+class Power(Part):
+    """Power control: a REST relay (``PUT 0`` and ``PUT 1``), or commands of the bench."""
+
+    url: str | None = Field(None, description="REST relay, as labgrid's NetworkPowerDriver 'rest'")
+    off: list[str] | None = None
+    on: list[str] | None = None
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Power:
+        if (self.url is None) == (self.off is None or self.on is None):
+            raise ValueError("give either url, or both off and on")
+        return self
+
+
+class Provision(Part):
+    """A command of the bench that takes the camera from factory state to the declared state."""
+
+    command: list[str] = Field(min_length=1)
+    seconds: float = Field(120, gt=0)
+
+
+class Bench(Part):
+    """Bench controls, and what the bench itself brings into view."""
+
+    power: Power | None = None
+    provision: Provision | None = None
+    boot_seconds: float = Field(120, gt=0, description="longest time from power to service")
+    parallel: int = Field(4, ge=1, le=32, description="connections at once that the camera bears")
+    host_tcp_ports: list[Port] = Field(
+        default_factory=list,
+        description="ports on the camera's address that belong to the bench machine itself "
+        "(an emulated camera shares the machine); reported, not judged",
+    )
+    host_udp_ports: list[Port] = Field(default_factory=list)
+
+
+class DeviceFile(Part):
+    """A whole device file."""
+
+    schema_version: Literal[1] = 1
+    device: Device
+    authorisation: Authorisation
+    links: Links = Links()
+    accounts: dict[str, Account] = Field(default_factory=dict)
+    declared: Declared = Declared()
+    documents: Documents = Documents()
+    bench: Bench = Bench()
+
+    @model_validator(mode="after")
+    def _accounts_exist(self) -> DeviceFile:
+        for name in ("ssh", "onvif", "rtsp"):
+            link = getattr(self.links, name)
+            if link is not None and link.account is not None and link.account not in self.accounts:
+                raise ValueError(
+                    f"links.{name}.account names {link.account!r}, "
+                    f"which is not among [accounts]: {', '.join(self.accounts) or 'none'}"
+                )
+        return self
+
+    @property
+    def host(self) -> str:
+        """The host that the links lead to; else the first authorised address."""
+        urls = [link.url for link in (self.links.http, self.links.onvif) if link is not None]
+        urls += [stream.url for stream in self.declared.streams]
+        for url in urls:
+            if host := urlsplit(url).hostname:
+                return host
+        if self.links.ssh is not None:
+            return self.links.ssh.host
+        return self.authorisation.addresses[0].partition("/")[0]

@@ -1,0 +1,1 @@
+"""The emulated camera: real services on loopback, governed by one posture."""

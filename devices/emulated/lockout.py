@@ -1,0 +1,114 @@
+"""Protection against guessing: after some failures in a row an account is closed for a while.
+
+The count is kept per account and shared by all services, so that a guesser gains nothing by going
+from the web interface to RTSP or ONVIF. The default, 5 failures and 300 s, is that of Viet Nam's
+Decision 724/QD-BTTTT.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from devices.emulated.flash import read_json, write_json
+from devices.emulated.posture import Posture
+
+MAX_TRACKED = 256
+"""Names remembered at once; a guesser who makes names up must not fill the memory."""
+
+
+@dataclass
+class _Count:
+    failures: int = 0
+    locked_until: float | None = None  # in the clock's seconds
+
+
+class Lockout:
+    """Counts failed logins. ``path``: where counts outlive a reboot; None keeps them in memory.
+
+    A service that the posture leaves unprotected neither counts nor is ever locked. ``service`` is
+    ``http``, ``rtsp`` or ``onvif``.
+    """
+
+    def __init__(
+        self,
+        path: Path | None = None,
+        posture: Posture | None = None,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        attempts: int = 5,
+        seconds: float = 300.0,
+    ) -> None:
+        posture = posture or Posture()
+        self._path = path
+        self._clock = clock
+        self._attempts = attempts
+        self._seconds = seconds
+        self._protected = {
+            "http": posture.lockout_http,
+            "rtsp": posture.lockout_rtsp,
+            "onvif": posture.lockout_onvif,
+        }
+        self._counts = self._load()
+
+    def locked(self, service: str, name: str) -> bool:
+        """Whether a login of ``name`` over ``service`` must be refused without looking at it."""
+        if not self._protected.get(service, True):
+            return False
+        count = self._counts.get(name)
+        if count is None or count.locked_until is None:
+            return False
+        if self._clock() < count.locked_until:
+            return True
+        del self._counts[name]
+        self._save()
+        return False
+
+    def failed(self, service: str, name: str) -> None:
+        """Count a wrong password; the last allowed one closes the account."""
+        if not self._protected.get(service, True):
+            return
+        count = self._counts.setdefault(name, _Count())
+        count.failures += 1
+        if count.failures >= self._attempts and count.locked_until is None:
+            count.locked_until = self._clock() + self._seconds
+        self._forget_surplus()
+        self._save()
+
+    def succeeded(self, service: str, name: str) -> None:
+        """A right password: the count starts again."""
+        if self._protected.get(service, True) and self._counts.pop(name, None) is not None:
+            self._save()
+
+    def _forget_surplus(self) -> None:
+        open_names = (n for n, count in self._counts.items() if count.locked_until is None)
+        while len(self._counts) > MAX_TRACKED:
+            victim = next(open_names, None) or next(iter(self._counts))
+            del self._counts[victim]
+
+    def _load(self) -> dict[str, _Count]:
+        stored = read_json(self._path, {}) if self._path else {}
+        now = self._clock()
+        return {
+            name: _Count(failures, now + left if left is not None else None)
+            for name, (failures, left) in stored.items()
+        }
+
+    def _save(self) -> None:
+        """Keep the seconds that are left, not a time of day.
+
+        After a power cut the camera's clock cannot be believed; a lock then starts its remaining
+        time again, so that switching the power never shortens it.
+        """
+        if self._path is None:
+            return
+        now = self._clock()
+        write_json(
+            self._path,
+            {
+                name: [c.failures, None if c.locked_until is None else c.locked_until - now]
+                for name, c in self._counts.items()
+            },
+        )

@@ -1,0 +1,117 @@
+"""Who is calling: WS-UsernameToken or HTTP digest, with the camera's own accounts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, NoReturn
+
+from aiohttp import web
+
+from devices.emulated.onvif.call import Caller, NotAuthorized
+from devices.errors import DeviceError, Garbled
+from devices.protocols.digest import DigestServer
+from devices.protocols.soap import Envelope
+from devices.protocols.wsse import UsernameToken, username_token
+
+if TYPE_CHECKING:
+    from devices.emulated.camera import Camera
+
+WINDOW = timedelta(minutes=5)
+"""How far a token's creation time may be from the camera's clock (UsernameToken Profile, 3.1)."""
+
+MAX_NONCES = 8192
+SERVICE = "onvif"
+
+
+class SeenNonces:
+    """Remembers tokens for as long as their creation time would still be accepted."""
+
+    def __init__(self) -> None:
+        self._seen: dict[tuple[bytes, str], datetime] = {}
+
+    def first_use(self, token: UsernameToken, now: datetime) -> bool:
+        """Whether this token was not used before; it is remembered from now on."""
+        key = (token.nonce, token.created)
+        if key in self._seen:
+            return False
+        if len(self._seen) >= MAX_NONCES:
+            self._seen = {k: until for k, until in self._seen.items() if until > now}
+        while len(self._seen) >= MAX_NONCES:
+            del self._seen[next(iter(self._seen))]
+        self._seen[key] = now + 2 * WINDOW
+        return True
+
+
+class Login:
+    """Finds out who sends a request.
+
+    Credentials in the HTTP header are looked at first, as ONVIF Core, 5.9.1, asks.
+    """
+
+    def __init__(
+        self, camera: Camera, clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+    ) -> None:
+        self._camera = camera
+        self._clock = clock
+        self._nonces = SeenNonces()
+        self._digest = DigestServer(camera.reported.brand)
+
+    def caller(self, request: web.BaseRequest, message: Envelope, body: bytes) -> Caller | None:
+        """Who is logged in; None without credentials. Raises NotAuthorized for wrong ones."""
+        header = request.headers.get("Authorization")
+        if header:
+            return self._by_http_digest(header, request, body)
+        try:
+            token = username_token(message)
+        except Garbled as error:
+            raise NotAuthorized(str(error)) from error
+        return self._by_token(token, request.remote or "") if token is not None else None
+
+    def challenges(self) -> list[str]:
+        """The ``WWW-Authenticate`` values of a 401."""
+        return self._digest.challenges()
+
+    def _by_token(self, token: UsernameToken, source: str) -> Caller:
+        camera = self._camera
+        if camera.lockout.locked(SERVICE, token.username):
+            self._refuse(token.username, source, "account locked")
+        if not token.digested and not camera.posture.onvif_password_text:
+            self._refuse(token.username, source, "password in clear")
+        password = camera.accounts.password(token.username)
+        if password is None or not token.proves(password):
+            camera.lockout.failed(SERVICE, token.username)
+            self._refuse(token.username, source, "wrong user name or password")
+        if token.digested and camera.posture.onvif_replay_window and not self._fresh(token):
+            self._refuse(token.username, source, "token replayed or out of date")
+        return self._accept(token.username)
+
+    def _fresh(self, token: UsernameToken) -> bool:
+        now, created = self._clock(), token.created_at()
+        if created is None or not token.nonce or abs(now - created) > WINDOW:
+            return False
+        return self._nonces.first_use(token, now)
+
+    def _by_http_digest(self, header: str, request: web.BaseRequest, body: bytes) -> Caller:
+        camera, source = self._camera, request.remote or ""
+        try:
+            checked = self._digest.check(
+                header, request.method, request.path_qs, camera.accounts.password, body=body
+            )
+        except DeviceError as error:
+            raise NotAuthorized(str(error)) from error
+        if camera.lockout.locked(SERVICE, checked.username):
+            self._refuse(checked.username, source, "account locked")
+        if not checked.accepted:
+            if not checked.stale:
+                camera.lockout.failed(SERVICE, checked.username)
+            self._refuse(checked.username, source, "HTTP digest not accepted")
+        return self._accept(checked.username)
+
+    def _accept(self, name: str) -> Caller:
+        self._camera.lockout.succeeded(SERVICE, name)
+        return Caller(name, self._camera.accounts.role(name) or "")
+
+    def _refuse(self, name: str, source: str, why: str) -> NoReturn:
+        self._camera.audit.write("onvif-login-failed", user=name, source=source, detail=why)
+        raise NotAuthorized

@@ -1,0 +1,105 @@
+"""Everything security-relevant that an emulated camera can do, one field each.
+
+The default is compliant. A fault changes one or a few fields; the services read them and behave
+accordingly. Nothing outside ``devices.emulated`` may look at a posture.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Posture:
+    """The security posture of one emulated camera; see faults.toml for what changes it."""
+
+    # streams
+    rtsp_plain_port: bool = False  # a listener without TLS on 8554
+    rtp_plain_udp: bool = False  # accepts RTP/AVP over UDP: media in the clear
+    rtsp_authentication: str = "digest"  # digest | basic | none
+    rtsp_digest_algorithms: tuple[str, ...] = ("SHA-256", "MD5")
+    rtsp_open_paths: tuple[str, ...] = ()  # paths that skip authentication
+    rtsp_nonce_reuse: bool = False  # one nonce for ever
+    tls_minimum: str = "TLSv1.2"  # TLSv1 | TLSv1.1 | TLSv1.2
+    tls_ciphers: str = "strong"  # strong | cbc | rsa-key-exchange
+    certificate_flaw: str = ""  # expired | rsa-1024 | self-signed | wrong-name | sha1
+    srtp_key_reuse: bool = False  # one master key for all sessions
+    srtp_cipher: str = "aes-cm-128"  # aes-cm-128 | null
+    srtp_authentication: bool = True  # false: packets without tag
+    snapshot_anonymous: bool = False
+    snapshot_over_http: bool = False  # port 80's twin serves pictures instead of redirecting
+    stream_uri: str = "rtsps"  # rtsps | rtsp | credentials
+    picture: str = "moving"  # moving | frozen | black
+    stream_codec_swapped: bool = False  # main stream is not in the declared codec
+
+    # credentials
+    factory_account: str = ""  # "admin:admin": works before set-up
+    extra_web_account: str = ""  # "user:user": a published pair that works after set-up
+    extra_ssh_account: str = ""  # "root:..." password login over SSH
+    password_min_length: int = 8
+    password_complexity: bool = True
+    password_may_hold_username: bool = False
+    lockout_http: bool = True
+    lockout_rtsp: bool = True
+    lockout_onvif: bool = True
+    ssh_password_login: bool = False
+    login_tells_unknown_user: bool = False
+    api_roles_enforced: bool = True
+    onvif_roles_enforced: bool = True
+    onvif_anonymous: bool = False
+    onvif_replay_window: bool = True  # nonce cache and Created window
+    onvif_password_text: bool = False
+    session_ids: str = "random"  # random | counter
+    session_survives_logout: bool = False
+    session_survives_password_change: bool = False
+    old_password_survives: bool = False
+    http_serves_login: bool = False  # login accepted over plain HTTP
+    password_storage: str = "yescrypt-like"  # yescrypt-like | md5-crypt | plain
+    csrf_unprotected: bool = False
+
+    # backdoors
+    listeners: tuple[str, ...] = ()  # telnet:2323 ftp:2121 console:9527 opener:9530 udp-echo:37810 udp-silent:7788 telnet:47023
+    os_extra_account: str = ""  # "vstarcam:0" uid 0 twin of root
+    os_empty_password: bool = False
+    authorized_key_of_vendor: bool = False
+    web_bypasses: tuple[str, ...] = ()  # auth-parameter config-download double-slash cookie no-header suffix
+    web_debug_pages: tuple[str, ...] = ()  # paths that answer without login
+    rtsp_master_password: str = ""  # "admin:..." accepted by RTSP only
+    bootloader: str = "locked"  # locked | prompt | password
+    serial_login: str = "password"  # password | shell
+    serial_password: str = ""  # published pair that works on the console
+    serial_leaks_secrets: bool = False
+    ssh_algorithms: str = "strong"  # strong | weak
+    ssh_none_authentication: bool = False
+    ssh_forwarding: bool = False
+    startup_telnet: str = ""  # rcS | sd-card: a start script that opens telnet
+    debug_process: bool = False
+    host_key_fixed: bool = False  # same SSH host key in every unit (a published one)
+
+    # updates
+    update_payload_checked: bool = True
+    update_signature_checked: bool = True
+    update_signer_checked: bool = True
+    update_unsigned_accepted: bool = False
+    update_rollback_refused: bool = True
+    update_model_checked: bool = True
+    update_length_checked: bool = True
+    update_atomic: bool = True
+    update_applies: bool = True
+    update_needs_admin: bool = True
+    update_needs_login: bool = True
+    update_over_http: bool = False
+    update_signature_digest: str = "sha256"  # sha256 | sha1
+    update_signer_key: str = "ec-p256"  # ec-p256 | rsa-1024
+
+    # origin
+    device_certificate: str = "genuine"  # genuine | foreign-ca | other-serial | none
+    reported_manufacturer: str = ""
+    reported_model: str = ""
+    reported_serial: str = ""
+    certificate_of_origin: str = "genuine"  # genuine | forged | other-model | other-serial | expired | missing
+    sbom: str = "complete"  # complete | missing-component | wrong-hash | missing | vulnerable
+    firmware_modified: bool = False  # a program on the running system is not the released one
+    mac_mismatch: bool = False
+    foreign_brand: bool = False  # another maker's strings in banners and files
+    firmware_version_false: bool = False  # reports a version that is not the one installed

@@ -1,0 +1,72 @@
+"""What the emulated camera's lens sees: a test pattern with a moving ball and a running clock.
+
+The clock and the unit's serial number are painted into the picture, so that a person who looks at
+a recorded frame sees which camera made it and when.
+"""
+
+from __future__ import annotations
+
+import math
+from datetime import UTC, datetime
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+Picture = NDArray[np.uint8]
+
+cv2.setNumThreads(1)  # a camera shares two cores with the tests that look at it
+
+_BARS = ((180, 180, 180), (16, 180, 180), (180, 180, 16), (16, 180, 16), (180, 16, 180))
+"""Background colours, blue-green-red."""
+
+
+class Scene:
+    """Paints pictures of one size in pixels. ``picture`` is moving, frozen or black."""
+
+    def __init__(self, width: int, height: int, serial: str, picture: str = "moving") -> None:
+        self._size = (width, height)
+        self._serial = serial
+        self._picture = picture
+        self._background = self._paint_background()
+        self._still: Picture | None = None
+
+    def at(self, unix_time: float) -> Picture:
+        """Return the picture at this time, height x width x 3 bytes, blue-green-red."""
+        if self._picture == "black":
+            return np.zeros_like(self._background)
+        if self._picture == "frozen":
+            if self._still is None:
+                self._still = self._paint(unix_time)
+            return self._still
+        return self._paint(unix_time)
+
+    def _paint_background(self) -> Picture:
+        width, height = self._size
+        image: Picture = np.zeros((height, width, 3), np.uint8)
+        step = width / len(_BARS)
+        for number, colour in enumerate(_BARS):
+            image[:, int(number * step) : int((number + 1) * step)] = colour
+        ramp = np.linspace(0, 255, width, dtype=np.uint8)
+        image[-height // 4 :] = ramp[None, :, None]
+        return image
+
+    def _paint(self, unix_time: float) -> Picture:
+        width, height = self._size
+        image = self._background.copy()
+        angle = 2 * math.pi * (unix_time % 4) / 4  # once round in 4 s
+        centre = (
+            int(width * (0.5 + 0.35 * math.cos(angle))),
+            int(height * (0.5 + 0.3 * math.sin(angle))),
+        )
+        cv2.circle(image, centre, height // 8, (40, 40, 230), -1)
+        clock = datetime.fromtimestamp(unix_time, UTC).strftime("%Y-%m-%d %H:%M:%S.%f")[:-4] + "Z"
+        self._write(image, clock, height // 10)
+        self._write(image, self._serial, height - height // 20)
+        return image
+
+    def _write(self, image: Picture, text: str, baseline: int) -> None:
+        scale = self._size[1] / 450
+        at = (self._size[0] // 40, baseline)
+        cv2.putText(image, text, at, cv2.FONT_HERSHEY_SIMPLEX, scale, (0, 0, 0), 3)
+        cv2.putText(image, text, at, cv2.FONT_HERSHEY_SIMPLEX, scale, (255, 255, 255), 1)

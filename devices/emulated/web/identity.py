@@ -1,0 +1,158 @@
+"""Who is asking: login, session cookie, HTTP digest, and whether the caller may."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from aiohttp import web
+
+from devices.emulated.accounts import User
+from devices.emulated.sessions import Session, SessionStore
+from devices.emulated.web.access import Resource
+from devices.emulated.web.answers import Refusal
+from devices.errors import DeviceError
+from devices.protocols.digest import DigestServer
+
+if TYPE_CHECKING:
+    from devices.emulated.camera import Camera
+
+COOKIE = "__Host-session"  # the prefix makes browsers insist on Secure and Path=/
+CLEAR_COOKIE = "session"  # under the fault that serves the login without TLS
+_SETUP_FIRST = "set the camera up first: open its web page"
+
+
+@dataclass(frozen=True)
+class Caller:
+    """Who sent a request; role ``anonymous`` has no session and no name."""
+
+    name: str = ""
+    role: str = "anonymous"
+    session: Session | None = None
+
+
+class Identity:
+    """Decides for each request who sends it, and whether the access table lets it through."""
+
+    def __init__(self, camera: Camera) -> None:
+        self._camera = camera
+        self.sessions = SessionStore(camera.posture)
+        self._digest = DigestServer(realm=f"{camera.reported.brand} {camera.reported.model}")
+
+    def authorise(self, request: web.Request, resource: Resource) -> Caller:
+        """The caller, when the table lets it call ``resource``; raises Refusal."""
+        self._check_state(resource)
+        caller = self.caller(request, resource)
+        if not self._may(caller, resource):
+            if caller.role == "anonymous":
+                raise Refusal(401, "log in first", self._challenges(resource))
+            self._camera.audit.write(
+                "access-refused", user=caller.name, source=source(request), detail=resource.key
+            )
+            raise Refusal(403, "your role does not allow this")
+        self._check_csrf(request, resource, caller)
+        return caller
+
+    def caller(self, request: web.Request, resource: Resource) -> Caller:
+        """Who sends this request, by session cookie or, where offered, by digest."""
+        cookies = request.cookies
+        session = self.sessions.find(cookies.get(COOKIE) or cookies.get(CLEAR_COOKIE, ""))
+        if session is not None and (role := self.role(session.user)):
+            return Caller(session.user, role, session)
+        if resource.digest and "Authorization" in request.headers:
+            return self._digest_caller(request)
+        return Caller()
+
+    def log_in(self, request: web.Request, name: str, password: str) -> Session:
+        """Begin a session; raises Refusal. The answers do not tell which names exist."""
+        camera, where = self._camera, source(request)
+        if camera.lockout.locked("http", name):
+            camera.audit.write("login-locked", user=name, source=where)
+            raise Refusal(429, "too many failed logins; try again later")
+        if self._check(name, password) is None:
+            camera.lockout.failed("http", name)
+            camera.audit.write("login-failed", user=name, source=where)
+            if camera.posture.login_tells_unknown_user and camera.accounts.role(name) is None:
+                raise Refusal(404, "there is no such user")
+            raise Refusal(401, "the user name or the password is wrong")
+        camera.lockout.succeeded("http", name)
+        camera.audit.write("login", user=name, source=where)
+        return self.sessions.begin(name)
+
+    def set_cookie(self, request: web.Request, response: web.Response, session: Session) -> None:
+        """Give the session to the browser."""
+        response.set_cookie(
+            COOKIE if request.secure else CLEAR_COOKIE,
+            session.id,
+            path="/",
+            secure=request.secure,
+            httponly=True,
+            samesite=None if self._camera.posture.csrf_unprotected else "Strict",
+        )
+
+    def _check(self, name: str, password: str) -> User | None:
+        extra_name, _, extra_password = self._camera.posture.extra_web_account.partition(":")
+        if extra_name and (name, password) == (extra_name, extra_password):
+            return User(name, "viewer")
+        return self._camera.accounts.check(name, password)
+
+    def role(self, name: str) -> str | None:
+        """The role of an account that may log in here; None for an unknown name."""
+        extra_name = self._camera.posture.extra_web_account.partition(":")[0]
+        known = self._camera.accounts.role(name)
+        return known or ("viewer" if extra_name and name == extra_name else None)
+
+    def _digest_caller(self, request: web.Request) -> Caller:
+        camera = self._camera
+        try:
+            checked = self._digest.check(
+                request.headers["Authorization"],
+                request.method,
+                request.raw_path,
+                lambda name: (
+                    None if camera.lockout.locked("http", name) else camera.accounts.password(name)
+                ),
+            )
+        except DeviceError:  # not a digest header
+            return Caller()
+        role = camera.accounts.role(checked.username)
+        if checked.accepted and role is not None:
+            camera.lockout.succeeded("http", checked.username)
+            return Caller(checked.username, role)
+        if not checked.stale:
+            camera.lockout.failed("http", checked.username)
+            camera.audit.write("login-failed", user=checked.username, source=source(request))
+        return Caller()
+
+    def _challenges(self, resource: Resource) -> list[tuple[str, str]]:
+        offered = self._digest.challenges() if resource.digest else []
+        return [("WWW-Authenticate", challenge) for challenge in offered]
+
+    def _check_state(self, resource: Resource) -> None:
+        if self._camera.accounts.exists():
+            if resource.factory == "only":
+                raise Refusal(403, "the camera is set up already")
+        elif not resource.factory and not self._camera.posture.factory_account:
+            raise Refusal(403, _SETUP_FIRST)
+
+    def _may(self, caller: Caller, resource: Resource) -> bool:
+        posture = self._camera.posture
+        if caller.role in resource.roles or "anonymous" in resource.roles:
+            return True
+        if resource.key == "GET /api/snapshot" and posture.snapshot_anonymous:
+            return True
+        logged_in = caller.role != "anonymous"
+        if resource.key == "POST /api/firmware":
+            return not posture.update_needs_login or (logged_in and not posture.update_needs_admin)
+        return logged_in and not posture.api_roles_enforced
+
+    def _check_csrf(self, request: web.Request, resource: Resource, caller: Caller) -> None:
+        if not resource.changes or caller.session is None or self._camera.posture.csrf_unprotected:
+            return
+        if not caller.session.csrf_matches(request.headers.get("X-CSRF-Token", "")):
+            raise Refusal(403, "the request lacks this session's X-CSRF-Token")
+
+
+def source(request: web.Request) -> str:
+    """The network address that a request came from."""
+    return request.remote or ""

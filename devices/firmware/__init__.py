@@ -1,0 +1,1 @@
+"""Update bundles and root file systems."""

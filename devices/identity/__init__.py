@@ -1,0 +1,1 @@
+"""Certificates, certificates of origin, SBOM."""

@@ -1,0 +1,136 @@
+"""One HTTP request and its answer, as an observation that holds no secret."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Iterable
+from dataclasses import InitVar, dataclass
+from typing import Any, ClassVar
+
+from devices.errors import Garbled
+from devices.observation import Observation
+
+SHOWN = 200
+"""Bytes of a body that are kept as evidence, where they may be kept at all."""
+
+ANONYMOUS = "anonymous"
+"""The sender that gives no credentials."""
+
+_SECRET_HEADERS = {"authorization", "authentication-info", "x-csrf-token", "x-auth-token"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Exchange(Observation):
+    """What was asked and what came back.
+
+    ``sender`` is ``anonymous`` or a user name; ``target`` is the request target as it went out.
+    ``protection``: ``none`` for plain HTTP, ``authenticated TLS``, or ``TLS`` with the reason why
+    the server is not authenticated. Length and SHA-256 are of the body as far as it was read;
+    ``truncated`` says that there is more. ``body_start`` is kept for refusals and pictures alone:
+    what a camera answers successfully may hold somebody's credentials.
+    """
+
+    sender: str
+    method: str
+    target: str
+    server: str
+    protection: str
+    status: int
+    headers: tuple[tuple[str, str], ...]
+    body_bytes: int
+    body_sha256: str
+    body_start: bytes
+    truncated: bool = False
+    seconds: float = 0.0
+    body: InitVar[bytes] = b""
+    # No field: fields are evidence, and the body is not.
+    _body: ClassVar[bytes] = b""
+
+    def __post_init__(self, body: bytes) -> None:
+        object.__setattr__(self, "_body", body)
+
+    @property
+    def content(self) -> bytes:
+        """The body as far as it was read; for use, not for evidence."""
+        return self._body
+
+    @property
+    def request(self) -> str:
+        """The request for people: ``GET https://192.0.2.7/api/users``."""
+        return f"{self.method} {self.server}{self.target}"
+
+    @property
+    def succeeded(self) -> bool:
+        """Whether the status is of the class 2xx."""
+        return 200 <= self.status < 300
+
+    @property
+    def media_type(self) -> str:
+        """The declared media type, lower case, without parameters."""
+        return self.header("Content-Type").partition(";")[0].strip().lower()
+
+    @property
+    def picture(self) -> bool:
+        """Whether the body is a picture by its first bytes (JPEG or PNG), or a series of them."""
+        start = self._body[:4096]
+        framed = self.media_type.startswith("multipart/") and b"\xff\xd8\xff" in start
+        return start.startswith((b"\xff\xd8\xff", b"\x89PNG\r\n")) or framed
+
+    def header(self, name: str) -> str:
+        """The first header of this name; empty when there is none."""
+        return next(iter(self.all_headers(name)), "")
+
+    def all_headers(self, name: str) -> list[str]:
+        """Every header of this name."""
+        return [value for key, value in self.headers if key.lower() == name.lower()]
+
+    def json(self) -> Any:
+        """The body as JSON; raises Garbled."""
+        try:
+            return json.loads(self._body)
+        except (ValueError, RecursionError) as error:
+            raise Garbled(f"{self.request}: the answer is not JSON") from error
+
+
+def make_exchange(
+    *,
+    sender: str,
+    method: str,
+    target: str,
+    server: str,
+    protection: str,
+    status: int,
+    headers: Iterable[tuple[str, str]],
+    body: bytes,
+    truncated: bool,
+    seconds: float,
+) -> Exchange:
+    """An exchange of an answer's parts, with what is secret in the headers masked."""
+    exchange = Exchange(
+        sender=sender,
+        method=method,
+        target=target,
+        server=server,
+        protection=protection,
+        status=status,
+        headers=tuple((name, _masked(name, value)) for name, value in headers),
+        body_bytes=len(body),
+        body_sha256=hashlib.sha256(body).hexdigest(),
+        body_start=b"",
+        truncated=truncated,
+        seconds=round(seconds, 3),
+        body=body,
+    )
+    if status >= 300 or exchange.picture:
+        object.__setattr__(exchange, "body_start", body[:SHOWN])
+    return exchange
+
+
+def _masked(name: str, value: str) -> str:
+    if name.lower() == "set-cookie":
+        return re.sub(
+            r"^([^=;]*)=([^;]*)", lambda m: f"{m[1]}=[{len(m[2])} characters]", value, count=1
+        )
+    return f"[{len(value)} characters]" if name.lower() in _SECRET_HEADERS else value

@@ -1,0 +1,233 @@
+"""The serial console: one reader thread owns the port and keeps everything that arrives.
+
+Any pyserial URL works: a device path or pty, ``socket://``, ``rfc2217://``. The port belongs to
+the bench, not to the camera, so its host needs no permit. Reading begins when the link is made
+and never pauses: opening a port flushes what came before (measured with pyserial on a pty).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import threading
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import serial
+
+from devices.description import DeviceFile
+from devices.errors import TimedOut, Unreachable
+from devices.observation import Artefact, Observation
+from devices.permit import Permit
+from devices.secrets import Secrets
+
+BUFFER_LIMIT = 8 * 1024 * 1024
+"""Bytes kept; of a console that never falls silent, the newest."""
+
+_READ_SECONDS = 0.1
+_REOPEN_SECONDS = 0.2
+_OPEN_LIMIT = 10.0
+_BURST = 4096
+
+
+@dataclass(frozen=True, kw_only=True)
+class BootLog(Observation):
+    """What the console printed from one moment on.
+
+    ``text`` is the bytes as UTF-8, undecodable ones replaced; ``seconds`` how long was listened.
+    """
+
+    text: str
+    seconds: float
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """The lines, without line ends and terminal escape sequences."""
+        return tuple(_ESCAPES.sub("", line).rstrip() for line in re.split(r"\r*\n|\r", self.text))
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConsoleExchange(Observation):
+    """What the console printed after something was sent to it.
+
+    ``sent`` names what was typed, never a secret; ``text`` is the answer.
+    """
+
+    sent: str
+    text: str
+
+
+_ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
+
+
+class SerialLink:
+    """The console of one camera, always listening. Raises Unreachable when it cannot be opened."""
+
+    def __init__(self, device: DeviceFile, permit: Permit, secrets: Secrets) -> None:
+        del permit, secrets  # bench equipment; what is typed comes from the test cases
+        if device.links.serial is None:
+            raise Unreachable("the device file gives no [links.serial]")
+        self._url = device.links.serial.url
+        self._baud = device.links.serial.baud
+        self._port: Any = None  # serial.SerialBase; its stubs lack in_waiting
+        self._problem = ""
+        self._buffer = bytearray()
+        self._dropped = 0
+        self._changed = threading.Condition()
+        self._closing = threading.Event()
+        self._thread = threading.Thread(target=self._listen, name="serial", daemon=True)
+        self._thread.start()
+        self._wait_open()
+
+    def close(self) -> None:
+        """Stop listening and release the port."""
+        self._closing.set()
+        self._thread.join(timeout=5)
+
+    def mark(self) -> int:
+        """The position behind the last byte received; positions only grow."""
+        with self._changed:
+            return self._end()
+
+    def text_since(self, mark: int) -> str:
+        """What arrived since ``mark``, as text."""
+        with self._changed:
+            return self._bytes_since(mark).decode("utf-8", "replace")
+
+    def wait_for(self, pattern: str, seconds: float, since: int) -> re.Match[str]:
+        """Wait until what arrived since ``since`` matches ``pattern`` (searched, multi-line).
+
+        Raises TimedOut, naming the last line that did arrive, and Unreachable when the port is
+        lost and does not come back.
+        """
+        wanted = re.compile(pattern, re.MULTILINE)
+        deadline = time.monotonic() + seconds
+        with self._changed:
+            while True:
+                text = self._bytes_since(since).decode("utf-8", "replace")
+                if match := wanted.search(text):
+                    return match
+                left = deadline - time.monotonic()
+                if left <= 0:
+                    if self._problem:
+                        raise Unreachable(f"{self._url}: {self._problem}")
+                    raise TimedOut(
+                        f"the console did not print {pattern!r} within {seconds:g} s; "
+                        f"last line: {_last_line(text)!r}"
+                    )
+                self._changed.wait(left)
+
+    def wait_quiet(self, quiet: float, seconds: float) -> None:
+        """Wait until nothing has arrived for ``quiet`` seconds, at most ``seconds``."""
+        deadline = time.monotonic() + seconds
+        with self._changed:
+            end = self._end()
+            while time.monotonic() < deadline:
+                self._changed.wait(quiet)
+                if self._end() == end:
+                    return
+                end = self._end()
+
+    def send(self, data: str | bytes) -> None:
+        """Type something; raises Unreachable when the port is lost."""
+        raw = data.encode() if isinstance(data, str) else data
+        port = self._port
+        if port is None:
+            raise Unreachable(f"{self._url}: {self._problem or 'not open'}")
+        try:
+            port.write(raw)
+        except (serial.SerialException, OSError) as error:
+            raise Unreachable(f"{self._url}: {error}") from error
+
+    def exchange(
+        self, data: str, until: str, seconds: float, *, shown: str = ""
+    ) -> ConsoleExchange:
+        """Type ``data`` and collect the answer until ``until`` matches, at most ``seconds``.
+
+        A console that stays silent is an answer too: the text is then what came, maybe nothing.
+        ``shown`` stands for ``data`` in the observation when that is secret.
+        """
+        start = self.mark()
+        self.send(data)
+        with contextlib.suppress(TimedOut):
+            self.wait_for(until, seconds, start)
+        return ConsoleExchange(sent=shown or repr(data), text=self.text_since(start))
+
+    def log_since(self, mark: int, began: float, *, shortfall: str = "") -> BootLog:
+        """What was printed since ``mark``; ``began`` is the monotonic time of the start."""
+        with self._changed:
+            raw = self._bytes_since(mark)
+            if mark < self._dropped:
+                shortfall = shortfall or f"the first {self._dropped - mark} bytes were not kept"
+        return BootLog(
+            text=raw.decode("utf-8", "replace"),
+            seconds=round(time.monotonic() - began, 3),
+            shortfall=shortfall,
+            artefacts=(Artefact("console.txt", "text/plain", raw),),
+        )
+
+    def _wait_open(self) -> None:
+        deadline = time.monotonic() + _OPEN_LIMIT
+        with self._changed:
+            while self._port is None and not self._problem and time.monotonic() < deadline:
+                self._changed.wait(_REOPEN_SECONDS)
+            if self._port is None:
+                self._closing.set()
+                raise Unreachable(f"{self._url}: {self._problem or 'not open in time'}")
+
+    def _listen(self) -> None:
+        """The reader thread: open, read until the port is lost, open again."""
+        while not self._closing.is_set():
+            try:
+                with _open(self._url, self._baud) as port:
+                    self._note(port, "")
+                    while not self._closing.is_set():
+                        self._append(_burst(port))
+            except (serial.SerialException, OSError, ValueError) as error:
+                self._note(None, str(error))
+                self._closing.wait(_REOPEN_SECONDS)
+        self._note(None, "closed")
+
+    def _note(self, port: Any, problem: str) -> None:
+        with self._changed:
+            self._port = port
+            self._problem = problem
+            self._changed.notify_all()
+
+    def _append(self, data: bytes) -> None:
+        if not data:
+            return
+        with self._changed:
+            self._buffer += data
+            excess = len(self._buffer) - BUFFER_LIMIT
+            if excess > 0:
+                del self._buffer[:excess]
+                self._dropped += excess
+            self._changed.notify_all()
+
+    def _end(self) -> int:
+        return self._dropped + len(self._buffer)
+
+    def _bytes_since(self, mark: int) -> bytes:
+        return bytes(self._buffer[max(0, mark - self._dropped) :])
+
+
+def _open(url: str, baud: int) -> Any:
+    if url.startswith("rfc2217://") and "ign_set_control" not in url:
+        # Servers in front of a pty never acknowledge modem-line settings (ser2net, labgrid).
+        url += ("&" if "?" in url else "?") + "ign_set_control"
+    return serial.serial_for_url(url, baudrate=baud, timeout=_READ_SECONDS, write_timeout=5)
+
+
+def _burst(port: Any) -> bytes:
+    """The next bytes: waits for the first, takes along what has arrived with it."""
+    data = bytes(port.read(1))
+    while data and len(data) < _BURST and (waiting := int(port.in_waiting)) > 0:
+        data += port.read(waiting)
+    return data
+
+
+def _last_line(text: str) -> str:
+    lines = [line for line in text.splitlines() if line.strip()]
+    return lines[-1][:120] if lines else ""

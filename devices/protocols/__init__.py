@@ -1,0 +1,1 @@
+"""Sans-io protocol code: bytes in, messages out; no sockets here."""

@@ -1,0 +1,1 @@
+"""WHAT comes out: Allure, the approval page, the sealed dossier."""

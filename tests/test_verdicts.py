@@ -1,0 +1,178 @@
+"""What a test case did becomes one of four verdicts; nothing passes without evidence.
+
+A laboratory's own test cases (``--tests``) go through the same plugin as the suite's.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from camproof.campaign import Campaign, Job
+from conformance.assessment import Result
+
+DEVICE = """\
+schema_version = 1
+[device]
+manufacturer = "Acme"
+model = "C1"
+hardware = "A"
+serial = "0001"
+firmware = { version = "1.0" }
+[authorisation]
+granted_by = "the test"
+reference = "tests/test_verdicts.py"
+expires = 2099-12-31
+addresses = ["127.0.0.1"]
+[accounts.admin]
+username = "root"
+password = { env = "CAMPROOF_TEST_PASSWORD" }
+[[declared.not_applicable]]
+case = "LAB-011"
+reason = "this product has no such thing"
+"""
+
+CASES = '''\
+import pytest
+from dataclasses import dataclass
+from conformance.case import case
+from conformance.verdict import Inconclusive, NotApplicable
+from devices.errors import Unreachable
+from devices.observation import Artefact, Observation
+
+
+@dataclass(frozen=True, kw_only=True)
+class Seen(Observation):
+    fact: str
+
+
+def lab(number, **more):
+    return case(f"LAB-{number:03}", severity="low", needs=("http",), **more)
+
+
+def published(function):
+    function.__doc__ = "A title.\\n\\nMethod: looks.\\nPass: it is there.\\n"
+    return function
+
+
+@lab(1)
+@published
+def test_pass(evidence):
+    evidence.record("what was seen", "it is there")
+
+@lab(2)
+@published
+def test_no_evidence():
+    assert True
+
+@lab(3)
+@published
+def test_fail(evidence):
+    evidence.record("what was seen", b"nothing")
+    found = ["a", "b"]
+    assert not found, "port 23 is open, expected closed"
+
+@lab(4)
+@published
+def test_partial(evidence):
+    evidence.observe(Seen(fact="half", shortfall="the camera stopped answering"))
+
+@lab(5)
+@published
+def test_link_error(evidence):
+    raise Unreachable("192.0.2.7 port 443 refused the connection")
+
+@lab(6)
+@published
+def test_crash(evidence):
+    evidence.record("x", "y")
+    [][0]
+
+@lab(7)
+@published
+def test_skipped():
+    pytest.skip("no time")
+
+@lab(8)
+@published
+def test_inconclusive():
+    raise Inconclusive("the account is locked", "locked")
+
+@lab(9)
+@published
+def test_not_applicable():
+    raise NotApplicable("the device file declares no SSH service")
+
+@lab(10, changes="factory")
+@published
+def test_not_allowed(evidence):
+    evidence.record("x", "must not run")
+
+@lab(11)
+@published
+def test_declared_absent(evidence):
+    raise AssertionError("must not run")
+
+@lab(12)
+@published
+def test_secret(evidence, secrets):
+    secrets.password("admin")
+    evidence.record("log", "the password is pa55-w0rd-of-the-test, c2F5")
+    evidence.observe(Seen(fact="root:pa55-w0rd-of-the-test", artefacts=(
+        Artefact("a.bin", "application/octet-stream", b"x pa55-w0rd-of-the-test x"),)))
+    assert False, "the camera prints pa55-w0rd-of-the-test"
+
+@lab(13)
+@published
+def test_no_link(http, evidence):
+    evidence.record("x", "must not run")
+'''
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Result]:
+    folder = tmp_path_factory.mktemp("verdicts")
+    (folder / "camera.toml").write_text(DEVICE)
+    (folder / "own").mkdir()
+    (folder / "own" / "test_lab.py").write_text(CASES)
+    (folder / "run").mkdir()
+    job = Job(folder / "camera.toml", folder / "run", select="LAB-*", tests=[folder / "own"])
+    job.environment = {"CAMPROOF_TEST_PASSWORD": "pa55-w0rd-of-the-test"}
+    record = Campaign(job, lambda _event: None).run()
+    for result in record.results:
+        for item in result.evidence:
+            assert (folder / "run" / item.path).is_file()
+    leaks = [
+        path
+        for path in (folder / "run").rglob("*")
+        if path.is_file() and b"pa55-w0rd" in path.read_bytes()
+    ]
+    assert not leaks
+    return {result.id: result for result in record.results}
+
+
+@pytest.mark.parametrize(
+    ("case_id", "verdict", "cause", "says"),
+    [
+        ("LAB-001", "PASS", "", "it is there."),
+        ("LAB-002", "INCONCLUSIVE", "no-evidence", "no evidence"),
+        ("LAB-003", "FAIL", "", "port 23 is open, expected closed"),
+        ("LAB-004", "INCONCLUSIVE", "partial", "stopped answering"),
+        ("LAB-005", "INCONCLUSIVE", "unreachable", "refused the connection"),
+        ("LAB-006", "INCONCLUSIVE", "suite", "IndexError"),
+        ("LAB-007", "INCONCLUSIVE", "skipped", "without a declaration"),
+        ("LAB-008", "INCONCLUSIVE", "locked", "the account is locked"),
+        ("LAB-009", "NOT_APPLICABLE", "", "declares no SSH"),
+        ("LAB-010", "INCONCLUSIVE", "not-authorised", "'factory'"),
+        ("LAB-011", "NOT_APPLICABLE", "", "no such thing"),
+        ("LAB-012", "FAIL", "", "[redacted:admin.password]"),
+        ("LAB-013", "INCONCLUSIVE", "no-link", "[links.http]"),
+    ],
+)
+def test_verdict(
+    results: dict[str, Result], case_id: str, verdict: str, cause: str, says: str
+) -> None:
+    result = results[case_id]
+    assert (result.verdict.value, result.cause) == (verdict, cause), result.reason
+    assert says in result.reason
