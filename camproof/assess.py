@@ -19,7 +19,7 @@ from camproof.errors import CommandError, Exit
 from camproof.faults import posture_of
 from conformance import assessment, catalogue
 from conformance.assessment import Assessment, AssessmentError
-from conformance.selection import Selection, SelectionError
+from conformance.selection import Selection, SelectionError, case_labels
 from devices import device_file
 from devices.description import DeviceFile
 from devices.emulated.launch import EmulatedCamera
@@ -81,7 +81,7 @@ def _check(options: Options) -> None:
         for profile in options.profiles:
             known.profile(profile)
         if options.select:
-            Selection.parse(options.select)
+            Selection.parse(options.select).choose(known.cases(), case_labels)
     except (catalogue.UnknownName, catalogue.CatalogueError, SelectionError) as error:
         raise CommandError(str(error)) from error
 

@@ -7,11 +7,15 @@ import sys
 import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias
 
 from rich.console import Console
 
 from camproof import __version__
 from camproof.errors import CommandError, Exit
+
+if TYPE_CHECKING:
+    from camproof import assess as assessing
 
 Handler = Callable[[Console, argparse.Namespace], int]
 
@@ -76,7 +80,7 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-Commands = "argparse._SubParsersAction[argparse.ArgumentParser]"
+Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"  # noqa: SLF001
 
 
 def _command(commands: Commands, name: str, summary: str, handler: Handler) -> argparse.ArgumentParser:
@@ -122,7 +126,7 @@ def _run(console: Console, arguments: argparse.Namespace) -> int:
     return assess.run(console, arguments.device, _options(arguments))
 
 
-def _options(arguments: argparse.Namespace) -> "assess.Options":  # noqa: F821 - imported late
+def _options(arguments: argparse.Namespace) -> assessing.Options:
     from camproof import assess
 
     if arguments.resume and arguments.output is None:

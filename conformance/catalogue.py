@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass
 from functools import cached_property
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
 from conformance import declared_cases, profile, regulation
 from conformance.case import Case
@@ -71,8 +72,8 @@ class Catalogue:
             ) from None
 
     def is_built_in(self, case_id: str) -> bool:
-        """Whether a test case is the suite's own, not a laboratory's."""
-        return self._declared[case_id].built_in
+        """Whether a test case is the suite's own, not a laboratory's; raises UnknownName."""
+        return self._declared[self.case(case_id).id].built_in
 
     def faults(self) -> list[Fault]:
         """Every fault, in the order of its file."""
@@ -120,7 +121,7 @@ class Catalogue:
     def sha256(self) -> str:
         """Digest of all that a verdict rests on: declarations, test code, policies, knowledge."""
         whole = {
-            "cases": [{**asdict(d.case), "code": _digest(d.path)} for d in self._declared.values()],
+            "cases": [_identity(declared) for declared in self._declared.values()],
             "faults": [fault.model_dump() for fault in self.faults()],
             "regulations": [item.model_dump() for item in self.regulations.values()],
             "profiles": [item.model_dump() for item in self.profiles.values()],
@@ -181,6 +182,17 @@ def _data_files() -> list[tuple[str, str, str]]:
         for path in (files("conformance") / folder).iterdir()
         if path.name.endswith((".toml", ".csv"))
     )
+
+
+def _identity(declared: DeclaredCase) -> dict[str, Any]:
+    """What makes a test case; the area instead of the module, which tells where a file lies."""
+    published = {
+        **asdict(declared.case),
+        "area": declared.case.area,
+        "code": _digest(declared.path),
+    }
+    del published["module"]
+    return published
 
 
 def _digest(path: Source) -> str:

@@ -152,7 +152,7 @@ def _not_assessed(clauses: Iterable[ClauseResult], missing: Iterable[str]) -> li
 def _approved(selected: Sequence[ClauseResult]) -> str:
     passed = sum(clause.verdict == Verdict.PASS for clause in selected)
     if passed == len(selected):
-        return f"All {passed} selected clauses passed."
+        return f"All selected clauses passed: {passed}."
     return f"Of {len(selected)} selected clauses {passed} passed and the others do not apply."
 
 

@@ -14,6 +14,8 @@ from importlib.resources import files
 from pathlib import Path
 from types import ModuleType
 
+import pytest
+
 from conformance.case import ATTRIBUTE, Case
 from conformance.located import CatalogueError
 
@@ -29,6 +31,10 @@ AREAS = (
 )
 """The folders of ``conformance`` that hold test cases; one that does not exist yet is passed over.
 """
+
+
+_IMPORT_ERRORS = (Exception, pytest.fail.Exception, pytest.skip.Exception)
+"""What a module can raise; the outcomes of pytest are no Exception."""
 
 
 @dataclass(frozen=True)
@@ -89,7 +95,7 @@ def laboratory(folders: Sequence[Path]) -> Iterator[DeclaredCase]:
 def _imported(name: str, path: Path) -> ModuleType:
     try:
         return importlib.import_module(name)
-    except Exception as error:
+    except _IMPORT_ERRORS as error:
         raise _import_failed(path, error) from error
 
 
@@ -106,7 +112,7 @@ def _executed(path: Path) -> ModuleType:
     sys.modules[name] = module
     try:
         spec.loader.exec_module(module)
-    except Exception as error:
+    except _IMPORT_ERRORS as error:
         del sys.modules[name]
         raise _import_failed(path, error) from error
     return module
@@ -121,7 +127,7 @@ def _in_module(module: ModuleType, path: Path, *, built_in: bool) -> Iterator[De
             yield DeclaredCase(declared, path, line, built_in)
 
 
-def _import_failed(path: Path, error: Exception) -> CatalogueError:
+def _import_failed(path: Path, error: BaseException) -> CatalogueError:
     line = error.lineno if isinstance(error, SyntaxError) and error.lineno else 0
     if not line:
         frames = traceback.extract_tb(error.__traceback__)

@@ -80,7 +80,7 @@ def _csv(path: Source) -> Rows:
                 raise CatalogueError(path, reader.line_num, what, "quote fields with commas")
             rows.append(row)
     except csv.Error as error:
-        line = max(1, reader.line_num)
+        line = max(1, reader.reader.line_num)  # DictReader's own count stops at the last row
         raise CatalogueError(path, line, f"not CSV: {error}", "correct the quotes") from error
     return rows
 

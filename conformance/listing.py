@@ -20,6 +20,7 @@ def tests(catalogue: Catalogue) -> list[Row]:
             "severity": case.severity,
             "needs": list(case.needs),
             "changes": case.changes,
+            "applies_to": list(case.applies_to),
             "catches": list(case.catches),
             "revision": case.revision,
             "clauses": catalogue.clauses_for(case.id),

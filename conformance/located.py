@@ -49,7 +49,7 @@ class LocatedToml:
         self._lines = text.splitlines()
         try:
             self.data: dict[str, Any] = tomllib.loads(text)
-        except tomllib.TOMLDecodeError as error:
+        except (ValueError, RecursionError) as error:  # TOMLDecodeError, endless numbers, nests
             found = _LINE_IN_MESSAGE.search(str(error))
             line = int(found["line"]) if found else max(1, len(self._lines))
             what = f"not TOML: {_LINE_IN_MESSAGE.sub('', str(error)).strip()}"

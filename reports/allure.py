@@ -81,7 +81,6 @@ def generate(folder: Path, log: Log = lambda _: None) -> Path:
     if not (folder / RESULTS).is_dir():
         raise AllureUnavailable(f"{folder / RESULTS}: there are no results to make a report of.")
     program = install()
-    log("making the Allure report")
     with tempfile.TemporaryDirectory(dir=folder, prefix=".allure-report-") as scratch:
         draft = Path(scratch) / REPORT
         _run(program, folder, draft)

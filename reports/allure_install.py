@@ -101,7 +101,12 @@ def _install_into(place: Path, npm: list[str], environment: Mapping[str, str]) -
 
 def _npm_ci(draft: Path, npm: list[str], environment: Mapping[str, str], place: Path) -> None:
     options = ["--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]
-    options += ["--prefer-offline", "--fetch-retries=1", "--fetch-timeout=60000"]
+    options += [
+        "--prefer-offline",
+        "--fetch-retries=1",
+        "--fetch-retry-mintimeout=500",
+        "--fetch-timeout=60000",
+    ]
     if registry := environment.get("CAMPROOF_NPM_REGISTRY"):
         options.append(f"--registry={registry}")
     settings = {**environment, "NO_UPDATE_NOTIFIER": "1", "NO_COLOR": "1"}

@@ -85,8 +85,8 @@ def _against(
     known, present = set(expected), set(names)
     yield from (f"{printable(name)}: is missing" for name in expected if name not in present)
     yield from (f"{printable(n)}: is not in the manifest" for n in names if n not in known)
-    if known == present and names != expected:
-        first = next(n for n, e in zip(names, expected, strict=False) if n != e)
+    if names != expected and sorted(names) == sorted(expected):
+        first = next(name for name, due in zip(names, expected, strict=True) if name != due)
         yield f"{printable(first)}: the entries are not in the manifest's order"
     files = {file.path: file for file in manifest.files}
     for info in infos:

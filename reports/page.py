@@ -57,7 +57,7 @@ def page_text(page: Page) -> str:
             page=page,
             run=page.run,
             assessment=page.run.assessment,
-            style=Markup(style),  # noqa: S704 - our own file; its one variable is an id of digits
+            style=Markup(style),  # noqa: S704 - our own file, rendered with escaping
             script=Markup(script),  # noqa: S704 - our own file, without variables
             policy=_policy(style, script),
             verdicts=VERDICTS,
@@ -90,7 +90,7 @@ def _fonts() -> dict[str, str]:
 def _environment() -> jinja2.Environment:
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(_TEMPLATES),
-        autoescape=lambda name: bool(name and name.endswith(".html")),
+        autoescape=True,
         finalize=_visible,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
@@ -98,9 +98,7 @@ def _environment() -> jinja2.Environment:
     )
     environment.filters["words"] = lambda verdict: _WORDS.get(str(verdict), str(verdict))
     environment.filters["bytes"] = _bytes
-    environment.filters["seconds"] = lambda value: (
-        f"{value:.2f} s" if value < 100 else f"{value:.0f} s"
-    )
+    environment.filters["seconds"] = _seconds
     environment.filters["utc"] = lambda time: f"{time:%Y-%m-%d %H:%M:%S} UTC"
     return environment
 
@@ -110,16 +108,17 @@ def _visible(value: Any) -> Any:
     if not isinstance(value, str) or isinstance(value, Markup) or value.isprintable():
         return value
     return "".join(
-        c if c.isprintable() or c in "\n\t" else "\N{REPLACEMENT CHARACTER}"
-        for c in value.replace("\r\n", "\n")
+        letter if letter.isprintable() or letter in "\n\t" else "\N{REPLACEMENT CHARACTER}"
+        for letter in value.replace("\r\n", "\n")
     )
 
 
 def _bytes(size: int) -> str:
-    if size < 1000:
-        return f"{size} B"
-    for unit in ("kB", "MB"):
-        size_in_unit = size / (1e3 if unit == "kB" else 1e6)
-        if size_in_unit < 1000:
-            return f"{size_in_unit:.1f} {unit}"
-    return f"{size / 1e9:.1f} GB"
+    for unit, factor in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
+        if size >= factor:
+            return f"{size / factor:.1f} {unit}"
+    return f"{size} B"
+
+
+def _seconds(value: float) -> str:
+    return f"{value:.2f} s" if value < 100 else f"{value:,.0f} s"

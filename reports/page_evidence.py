@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -124,10 +125,8 @@ def _preview(path: Path, media_type: str) -> tuple[str, bool]:
         more = bool(stream.read(1))
     text = data.decode("utf-8", "replace")
     if "json" in media_type and not more:
-        try:
+        with contextlib.suppress(ValueError, RecursionError):  # else shown as it is
             text = json.dumps(json.loads(text), indent=2, ensure_ascii=False)
-        except (ValueError, RecursionError):
-            pass  # shown as it is
     return text[:_PREVIEW_BYTES], more or len(text) > _PREVIEW_BYTES
 
 

@@ -60,6 +60,11 @@ class Regulation:
     clauses: tuple[Clause, ...]
     tallies: tuple[Tally, ...]
 
+    @property
+    def open(self) -> bool:
+        """Whether something in it is to be looked at."""
+        return any(tally.verdict in ("FAIL", "INCONCLUSIVE") for tally in self.tallies)
+
 
 @dataclass(frozen=True)
 class Page:
@@ -72,6 +77,11 @@ class Page:
     findings: tuple[Case, ...]
     regulations: tuple[Regulation, ...]
     picture: Picture | None
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """How often each verdict was reached; those that do not occur are left out."""
+        return {tally.verdict: tally.count for tally in self.tallies}
 
 
 def build_page(run: RunFolder) -> Page:

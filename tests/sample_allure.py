@@ -9,7 +9,12 @@ from typing import Any
 
 from conformance.assessment import Assessment, Result
 
-_STATUS = {"PASS": "passed", "FAIL": "failed", "INCONCLUSIVE": "broken", "NOT_APPLICABLE": "skipped"}
+_STATUS = {
+    "PASS": "passed",
+    "FAIL": "failed",
+    "INCONCLUSIVE": "broken",
+    "NOT_APPLICABLE": "skipped",
+}
 _SEVERITY = {"critical": "blocker", "high": "critical", "medium": "normal", "low": "minor"}
 
 

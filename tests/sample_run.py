@@ -237,29 +237,33 @@ def _catalogue(rules: dict[str, Any]) -> dict[str, Any]:
     cases = []
     clauses = []
     for area, (number, severity, title) in _cases(rules):
-        cases.append({
-            "id": f"{AREA_IDS[area]}-{number}",
-            "title": title,
-            "method": "Reach every endpoint that the device file declares, with and without login, "
-            "and record each answer byte for byte; repeat on every address that answered.",
-            "criterion": f"{title}: no answer shows otherwise, and every endpoint was reached.",
-            "severity": severity,
-            "area": area,
-            "needs": ["http", "rtsp"],
-            "revision": 1,
-        })
+        cases.append(
+            {
+                "id": f"{AREA_IDS[area]}-{number}",
+                "title": title,
+                "method": "Reach every endpoint that the device file declares, with and without login, "
+                "and record each answer byte for byte; repeat on every address that answered.",
+                "criterion": f"{title}: no answer shows otherwise, and every endpoint was reached.",
+                "severity": severity,
+                "area": area,
+                "needs": ["http", "rtsp"],
+                "revision": 1,
+            }
+        )
     regulations = []
     for regulation in rules["regulations"]:
         regulations.append({k: v for k, v in regulation.items() if k != "clauses"})
         for clause_id, obligation, summary, how, names in regulation["clauses"]:
-            clauses.append({
-                "regulation": regulation["id"],
-                "id": clause_id,
-                "obligation": obligation,
-                "summary": summary,
-                "how": how,
-                "cases": names.split(),
-            })
+            clauses.append(
+                {
+                    "regulation": regulation["id"],
+                    "id": clause_id,
+                    "obligation": obligation,
+                    "summary": summary,
+                    "how": how,
+                    "cases": names.split(),
+                }
+            )
     return {"cases": cases, "clauses": clauses, "regulations": regulations}
 
 

@@ -133,7 +133,7 @@ def test_a_failure_outside_the_profile_is_a_remark_and_does_not_decide() -> None
     decision = decided({"one": ("CRED-001",)}, result("CRED-001", PASS), result("LAB-001", FAIL))
     assert decision.verdict == "APPROVED"
     assert decision.by_profile["core"].reasons == [
-        "All 1 selected clauses passed.",
+        "All selected clauses passed: 1.",
         "Remark: LAB-001 failed; no clause of this profile names it.",
     ]
 

@@ -27,13 +27,10 @@ BEGAN = time.monotonic()
 def main() -> int:
     """Run the bench; returns the exit code."""
     arguments = _arguments()
-    posture = {
-        key: tuple(value) if isinstance(value, list) else value
-        for key, value in json.loads(arguments.posture).items()
-    }
+    posture = Posture.of(json.loads(arguments.posture))
     try:
         with reserved_address(arguments.address) as address:
-            asyncio.run(_emulate(arguments, address, Posture(**posture)))
+            asyncio.run(_emulate(arguments, address, posture))
     except (NoAddress, BenchFailure, DeviceError) as error:
         print(error, file=sys.stderr)  # noqa: T201 - this is a program
         return 4

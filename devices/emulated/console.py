@@ -56,7 +56,7 @@ class Console:
             if password := self._camera.accounts.password(user.name):
                 return f"rtsp service ready, user={user.name} password={password}"
         key = (self._camera.flash / "otp" / "storage-key.bin").read_bytes()
-        return f"storage unlocked, key={key.hex()}"
+        return f"storage unlocked, storage_key={key.hex()}"
 
     def _receive(self) -> None:
         descriptor = self._uart.fileno()

@@ -6,7 +6,9 @@ accordingly. Nothing outside ``devices.emulated`` may look at a posture.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any, Literal
 
 
 @dataclass(frozen=True)
@@ -89,7 +91,7 @@ class Posture:
     update_needs_admin: bool = True
     update_needs_login: bool = True
     update_over_http: bool = False
-    update_signature_digest: str = "sha256"  # sha256 | sha1
+    update_signature_digest: Literal["sha256", "sha1"] = "sha256"
     update_signer_key: str = "ec-p256"  # ec-p256 | rsa-1024
 
     # origin
@@ -103,3 +105,15 @@ class Posture:
     mac_mismatch: bool = False
     foreign_brand: bool = False  # another maker's strings in banners and files
     firmware_version_false: bool = False  # reports a version that is not the one installed
+
+    @classmethod
+    def of(cls, changed: Mapping[str, Any]) -> Posture:
+        """A posture with some fields changed; lists, as JSON and TOML have them, become tuples.
+
+        Raises TypeError for a field that does not exist.
+        """
+        known = {each.name for each in fields(cls)}
+        if unknown := set(changed) - known:
+            raise TypeError(f"a posture has no field {', '.join(sorted(unknown))}")
+        values = {k: tuple(v) if isinstance(v, list) else v for k, v in changed.items()}
+        return cls(**values)

@@ -169,7 +169,11 @@ class _Login(asyncssh.SSHServer):
         orig_port: int,  # noqa: ARG002
     ) -> bool:
         """Whether a connection from the camera into its network (direct-tcpip) is made."""
-        return self._camera.posture.ssh_forwarding
+        if not self._camera.posture.ssh_forwarding:
+            raise asyncssh.ChannelOpenError(
+                asyncssh.OPEN_ADMINISTRATIVELY_PROHIBITED, "forwarding is switched off"
+            )
+        return True
 
     def _account(self, username: str) -> OsAccount | None:
         account = find_account(self._camera.root, username)

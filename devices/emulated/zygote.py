@@ -47,8 +47,8 @@ def _next(orders: TextIO) -> str:
 def _become_camera(order: dict[str, Any], uart_fd: int, lifeline_fd: int) -> None:
     status = 1
     try:
-        posture = {k: tuple(v) if isinstance(v, list) else v for k, v in order["posture"].items()}
-        specification = Specification(Path(order["flash"]), order["address"], Posture(**posture))
+        posture = Posture.of(order["posture"])
+        specification = Specification(Path(order["flash"]), order["address"], posture)
         status = power_on(specification, uart_fd, lifeline_fd)
     except BaseException:  # noqa: BLE001 - the last frame of this process: say why, then end
         traceback.print_exc()

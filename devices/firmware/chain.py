@@ -46,8 +46,20 @@ def certification_path(
     ``others`` are certificates that came with the message; ``at`` defaults to now. Raises
     UntrustedSignerError.
     """
-    moment = at or datetime.now(UTC)
-    pool = [*anchors, *others]
+    try:
+        return tuple(_path(leaf, [*anchors, *others], anchors, at or datetime.now(UTC)))
+    except UntrustedSignerError:
+        raise
+    except Exception as error:  # fields are parsed when they are looked at, with many exceptions
+        raise UntrustedSignerError(f"a certificate cannot be read: {error}") from error
+
+
+def _path(
+    leaf: x509.Certificate,
+    pool: list[x509.Certificate],
+    anchors: Sequence[x509.Certificate],
+    moment: datetime,
+) -> list[x509.Certificate]:
     path = [leaf]
     while path[-1] not in anchors:
         if len(path) > _LONGEST:
@@ -55,7 +67,7 @@ def certification_path(
         path.append(_issuer(path, pool))
     for depth, certificate in enumerate(path):
         _check(certificate, depth, moment)
-    return tuple(path)
+    return path
 
 
 def _issuer(path: list[x509.Certificate], pool: list[x509.Certificate]) -> x509.Certificate:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import subprocess
 import time
+from collections.abc import Callable
 
 import requests
 
@@ -78,3 +79,23 @@ class PowerControl:
         if done.returncode != 0:
             said = (done.stderr or done.stdout).strip()[-200:]
             raise BenchError(f"power command {command[0]} ended with {done.returncode}: {said}")
+
+
+class ColdStart:
+    """The best restart that a bench can do: by the power, else by the camera's own restart."""
+
+    def __init__(self, power: PowerControl | None, reboot: Callable[[], object] | None) -> None:
+        self._power = power
+        self._reboot = reboot
+
+    def begin(self) -> None:
+        """Restart; returns at once. Raises BenchError when the bench can do neither."""
+        if self._power is not None:
+            self._power.cycle()
+        elif self._reboot is not None:
+            self._reboot()
+        else:
+            raise BenchError(
+                "the bench cannot restart the camera: the device file gives neither [bench.power] "
+                "nor [links.onvif]"
+            )

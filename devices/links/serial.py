@@ -11,6 +11,7 @@ import contextlib
 import re
 import threading
 import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,6 +30,8 @@ _READ_SECONDS = 0.1
 _REOPEN_SECONDS = 0.2
 _OPEN_LIMIT = 10.0
 _BURST = 4096
+_KEY_SECONDS = 0.04
+"""Between two keys: a dozen of each kind within the second that boot loaders wait."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,6 +58,20 @@ class ConsoleExchange(Observation):
     """
 
     sent: str
+    text: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class BootInterruption(Observation):
+    """What came of typing while the camera started.
+
+    ``reached`` is the kind of the first landmark that the console showed, empty when it showed
+    none; ``keys`` are the keys that were typed in turn, ``rounds`` how often each.
+    """
+
+    reached: str
+    keys: tuple[str, ...]
+    rounds: int
     text: str
 
 
@@ -154,6 +171,27 @@ class SerialLink:
             self.wait_for(until, seconds, start)
         return ConsoleExchange(sent=shown or repr(data), text=self.text_since(start))
 
+    def interrupt_boot(
+        self, keys: Sequence[str], landmarks: Mapping[str, str], seconds: float, since: int
+    ) -> BootInterruption:
+        """Type ``keys`` in turn, again and again, until a landmark shows or the time is over.
+
+        ``landmarks`` maps a kind to a pattern; the first that matches what arrived since
+        ``since`` ends it. Raises Unreachable when the port is lost for good.
+        """
+        deadline = time.monotonic() + seconds
+        rounds, reached = 0, ""
+        while not reached and time.monotonic() < deadline:
+            rounds += 1
+            for key in keys:
+                self._type_blindly(key)
+                reached = self._landmark(landmarks, since, _KEY_SECONDS)
+                if reached:
+                    break
+        return BootInterruption(
+            reached=reached, keys=tuple(keys), rounds=rounds, text=self.text_since(since)
+        )
+
     def log_since(self, mark: int, began: float, *, shortfall: str = "") -> BootLog:
         """What was printed since ``mark``; ``began`` is the monotonic time of the start."""
         with self._changed:
@@ -166,6 +204,19 @@ class SerialLink:
             shortfall=shortfall,
             artefacts=(Artefact("console.txt", "text/plain", raw),),
         )
+
+    def _type_blindly(self, key: str) -> None:
+        """A terminal server may drop its clients while the camera is without power."""
+        with contextlib.suppress(Unreachable):
+            self.send(key)
+
+    def _landmark(self, landmarks: Mapping[str, str], since: int, seconds: float) -> str:
+        either = "|".join(f"(?P<{kind}>{pattern})" for kind, pattern in landmarks.items())
+        try:
+            found = self.wait_for(either, seconds, since)
+        except (TimedOut, Unreachable):
+            return ""
+        return next(kind for kind in landmarks if found[kind] is not None)
 
     def _wait_open(self) -> None:
         deadline = time.monotonic() + _OPEN_LIMIT

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import tempfile
+import time
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 MAX_BUNDLE = 64 * 1024 * 1024
 """Longest update bundle that is taken, in bytes."""
+_LOOKING = 60.0  # s of watching that are one entry of the audit log
 CONFIRMATION = "erase all user data"
 """What the caller of a factory reset has to say."""
 
@@ -30,6 +32,7 @@ class DeviceApi:
 
     def __init__(self, camera: Camera) -> None:
         self._camera = camera
+        self._looked: dict[str, float] = {}
 
     async def device(self, request: web.Request, caller: Caller) -> web.Response:  # noqa: ARG002
         """Identification, as ONVIF's GetDeviceInformation gives it."""
@@ -38,7 +41,9 @@ class DeviceApi:
     async def snapshot(self, request: web.Request, caller: Caller) -> web.Response:
         """A JPEG of what the lens sees now."""
         picture = await snapshot_jpeg(self._camera)
-        self._camera.audit.write("snapshot", user=caller.name, source=source(request))
+        if time.monotonic() - self._looked.get(caller.name, -_LOOKING) > _LOOKING:
+            self._looked[caller.name] = time.monotonic()
+            self._camera.audit.write("pictures-viewed", user=caller.name, source=source(request))
         return web.Response(body=picture, content_type="image/jpeg")
 
     async def settings(self, request: web.Request, caller: Caller) -> web.Response:  # noqa: ARG002

@@ -25,7 +25,12 @@ _Handler = Callable[[web.Request, Caller], Awaitable[web.StreamResponse]]
 _Endpoint = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 _UI = Path(__file__).with_name("ui")
-_UI_TYPES = {".html": "text/html", ".css": "text/css", ".js": "text/javascript"}
+_UI_TYPES = {
+    ".html": "text/html",
+    ".css": "text/css",
+    ".js": "text/javascript",
+    ".svg": "image/svg+xml",
+}
 _SHUTDOWN = 1.0  # s that running requests get when the service stops
 _FOREIGN_SERVER = "uc-httpd 1.0.0"  # of the maker that shows under the posture foreign_brand
 

@@ -49,7 +49,7 @@ function notice(text, bad = false) {
 function show(name) {
   for (const section of document.querySelectorAll("main > section")) section.hidden = section.id !== name;
   for (const link of document.querySelectorAll("#tabs a")) {
-    if (link.hash === `#${name}`) link.setAttribute("aria-current", "page");
+    if (link.hash === `#/${name}`) link.setAttribute("aria-current", "page");
     else link.removeAttribute("aria-current");
   }
   clearInterval(timer);
@@ -136,7 +136,7 @@ function onSubmit(selector, action) {
 }
 
 async function open() {
-  const wanted = location.hash.slice(1);
+  const wanted = location.hash.slice(2); // of "#/users"
   const allowed = Object.keys(PAGES).filter((name) => PAGES[name][1].includes(me.role));
   const name = allowed.includes(wanted) ? wanted : "live";
   show(name);
@@ -146,7 +146,7 @@ async function open() {
 async function enter() {
   $("#tabs").replaceChildren(...Object.entries(PAGES).filter(([, page]) => page[1].includes(me.role)).map(([name, [title]]) => {
     const link = document.createElement("a");
-    link.href = `#${name}`;
+    link.href = `#/${name}`;
     link.textContent = title;
     return link;
   }));

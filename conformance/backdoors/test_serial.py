@@ -1,0 +1,241 @@
+"""The serial console: boot loader, login, and what the boot log gives away."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections import Counter
+from typing import Any
+
+import pytest
+
+from conformance.case import case
+from conformance.verdict import Inconclusive
+from devices.description import DeviceFile
+from devices.links.power import ColdStart
+from devices.links.serial import BootLog, SerialLink
+from devices.secrets import Secrets
+
+PAIRS = 8
+"""Published pairs that are tried on a console: the most frequent; each costs some seconds."""
+
+_ANSWER_SECONDS = 8.0
+_UNDECODABLE = 0.2
+
+
+@pytest.fixture(scope="module")
+def boot_log(
+    serial: SerialLink, cold_start: ColdStart, camera: Any, device: DeviceFile
+) -> BootLog:
+    """One start of the camera, recorded on the console from the first byte."""
+    mark, began = serial.mark(), time.monotonic()
+    cold_start.begin()
+    camera.wait_gone(5)
+    camera.wait_ready()
+    serial.wait_quiet(0.5, min(10.0, device.bench.boot_seconds))
+    return serial.log_since(mark, began)
+
+
+@case(
+    "BACKDOOR-009",
+    severity="critical",
+    needs=("serial", "power"),
+    catches=("backdoor-bootloader",),
+    changes="power",
+    applies_to=("serial",),
+)
+def test_the_boot_loader_gives_no_prompt(
+    serial: SerialLink,
+    cold_start: ColdStart,
+    camera: Any,
+    device: DeviceFile,
+    knowledge: Any,
+    evidence: Any,
+) -> None:
+    """The boot loader cannot be stopped from the serial console.
+
+    Method: restart the camera by its power and type, from the first moment on, every key that is
+    known to stop a boot loader of cameras (conformance/knowledge/bootloader.toml), in turn, until
+    the kernel starts. If something like a prompt appears, ask it for its help text; if a password
+    is asked, try the published ones. The camera is restarted afterwards.
+    Pass: the kernel starts, and no prompt of a boot loader answered before.
+    """
+    rows = knowledge("bootloader")
+    landmarks = {kind: _patterns(rows, kind) for kind in ("prompt", "password", "handover")}
+    mark = serial.mark()
+    cold_start.begin()
+    found = serial.interrupt_boot(
+        [row["keys"] for row in rows if row["kind"] == "key"],
+        landmarks,
+        min(30.0, device.bench.boot_seconds),
+        mark,
+    )
+    evidence.observe(found)
+    opened = ""
+    if found.reached == "password":
+        opened = _published_password(serial, landmarks, knowledge, evidence)
+    answered = found.reached == "prompt" or opened
+    proof = _boot_prompt_answers(serial, landmarks["prompt"], evidence) if answered else ""
+    if answered:
+        cold_start.begin()
+    camera.wait_ready()
+    assert not proof, (
+        f"the boot loader was stopped from the serial console{opened} and answers commands: "
+        f"help printed {proof!r}; expected: no prompt before the kernel starts"
+    )
+    _demand_console(found.text)
+
+
+@case(
+    "BACKDOOR-010",
+    severity="critical",
+    needs=("serial", "power"),
+    catches=("backdoor-serial-shell", "backdoor-serial-password"),
+    changes="power",
+    applies_to=("serial",),
+)
+def test_the_serial_console_gives_no_shell(
+    boot_log: BootLog, serial: SerialLink, knowledge: Any, evidence: Any
+) -> None:
+    """The serial console gives no shell, neither by itself nor for a published password.
+
+    Method: restart the camera by its power, wait until it is up, press Enter on the serial console
+    and read what waits there. Where a login is asked, try the published user names and passwords
+    that occur most often for consoles (conformance/knowledge/default_credentials). A shell counts
+    as found when it carries out an echo command.
+    Pass: no shell without login, and none of the pairs opens one.
+    """
+    evidence.observe(boot_log)
+    _demand_console(boot_log.text)
+    rows = knowledge("boot_log")
+    shell, login = _patterns(rows, "shell"), _patterns(rows, "login")
+    state = serial.exchange("\r", f"{shell}|{login}", _ANSWER_SECONDS)
+    evidence.observe(state, "console after the start")
+    if re.search(shell, state.text, re.MULTILINE):
+        assert not _shell_works(serial, evidence), (
+            "the serial console is a shell without login: it carried out an echo command; "
+            "expected: a login, or nothing"
+        )
+    if not re.search(login, state.text, re.MULTILINE):
+        return  # the start was printed, so the line works; nothing asks for anything
+    patterns = {kind: _patterns(rows, kind) for kind in ("shell", "login", "password", "refused")}
+    for name, password in _console_pairs(knowledge("default_credentials")):
+        outcome = _log_in(serial, name, password, patterns)
+        evidence.record(f"login {name}", outcome)
+        if re.search(shell, outcome["answer"], re.MULTILINE):
+            works = _shell_works(serial, evidence)
+            serial.exchange("exit\r", login, _ANSWER_SECONDS)
+            assert not works, (
+                f"the serial console lets the user {name!r} in with a published password and "
+                "gives a shell; expected: no published pair is accepted"
+            )
+
+
+@case(
+    "BACKDOOR-011",
+    severity="high",
+    needs=("serial", "power"),
+    catches=("backdoor-serial-secrets",),
+    changes="power",
+    applies_to=("serial",),
+)
+def test_the_boot_log_holds_no_secrets(
+    boot_log: BootLog, device: DeviceFile, secrets: Secrets, knowledge: Any, evidence: Any
+) -> None:
+    """The boot log on the serial console gives no secret away.
+
+    Method: restart the camera by its power and record its serial console from the first byte until
+    all services are up. Look for the passwords of the accounts that the laboratory set on it, and
+    for what is written like a password, a key or a token (conformance/knowledge/boot_log.toml).
+    Pass: the log has content, and none of them is in it.
+    """
+    evidence.observe(boot_log)
+    _demand_console(boot_log.text)
+    found = [
+        f"the password of the account {name!r}"
+        for name, account in device.accounts.items()
+        if account.password is not None and secrets.password(name) in boot_log.text
+    ]
+    rows = knowledge("boot_log")
+    placeholder = _patterns(rows, "placeholder")
+    for row in rows:
+        if row["kind"] == "secret":
+            for match in re.finditer(row["pattern"], boot_log.text):
+                if not re.search(placeholder, match["value"]):
+                    line = boot_log.text.count("\n", 0, match.start()) + 1
+                    found.append(f"{row['name']} in line {line}")
+    assert not found, (
+        f"the boot log on the serial console holds {'; '.join(found)}; expected: no secret"
+    )
+
+
+def _patterns(rows: list[dict[str, Any]], kind: str) -> str:
+    return "|".join(f"(?:{row['pattern']})" for row in rows if row["kind"] == kind)
+
+
+def _demand_console(text: str) -> None:
+    """No verdict on a console that was not heard: unplugged and disabled look alike."""
+    if not text.strip():
+        raise Inconclusive(
+            "the serial console printed nothing while the camera started: it is disabled, or the "
+            "bench is not connected to it",
+            "silent-console",
+        )
+    if text.count("\ufffd") > _UNDECODABLE * len(text):
+        raise Inconclusive(
+            "what the serial console printed is not text: check links.serial.baud", "garbled"
+        )
+
+
+def _boot_prompt_answers(serial: SerialLink, prompt: str, evidence: Any) -> str:
+    """The start of the help text that the boot loader printed; empty when nothing answered."""
+    serial.exchange("\x03\r", prompt, 2.0)
+    answer = serial.exchange("help\r", prompt, _ANSWER_SECONDS)
+    evidence.observe(answer, "help of the boot loader")
+    said = re.sub(prompt, "", answer.text.partition("\n")[2], flags=re.MULTILINE)
+    return " ".join(said.split())[:80]
+
+
+def _published_password(
+    serial: SerialLink, landmarks: dict[str, str], knowledge: Any, evidence: Any
+) -> str:
+    """Try the published passwords of boot loaders; says so when one opens it."""
+    rows = [row for row in knowledge("default_credentials") if row["service"] == "u-boot"]
+    for row in rows:
+        until = f"{landmarks['prompt']}|{landmarks['password']}|{landmarks['handover']}"
+        answer = serial.exchange(f"{row['password']}\r", until, 5.0, shown="a published password")
+        evidence.observe(answer, "boot loader after a published password")
+        if re.search(landmarks["prompt"], answer.text, re.MULTILINE):
+            return " with a published password"
+        if re.search(landmarks["handover"], answer.text):
+            break
+    return ""
+
+
+def _shell_works(serial: SerialLink, evidence: Any) -> bool:
+    """Whether the console carries out a command; the quotes keep the echo of typing apart."""
+    answer = serial.exchange("echo cam''proof\r", r"^camproof\b", _ANSWER_SECONDS)
+    evidence.observe(answer, "echo on the console")
+    return re.search(r"^camproof\b", answer.text, re.MULTILINE) is not None
+
+
+def _console_pairs(rows: list[dict[str, Any]]) -> list[tuple[str, str]]:
+    """The published pairs for consoles and shells, the most frequent first."""
+    services = Counter({"serial": 3, "os-hash": 3, "telnet": 1})
+    weight: Counter[tuple[str, str]] = Counter()
+    for row in rows:
+        if row["username"]:
+            weight[row["username"], row["password"]] += services[row["service"]]
+    return [pair for pair, count in weight.most_common(PAIRS) if count]
+
+
+def _log_in(
+    serial: SerialLink, name: str, password: str, patterns: dict[str, str]
+) -> dict[str, str]:
+    """One login; returns what the console said. The password is published, so no secret."""
+    after_name = f"{patterns['password']}|{patterns['shell']}"
+    serial.exchange("\r", patterns["login"], _ANSWER_SECONDS)
+    serial.exchange(f"{name}\r", after_name, _ANSWER_SECONDS)
+    until = f"{patterns['refused']}|{patterns['shell']}|{patterns['login']}"
+    answer = serial.exchange(f"{password}\r", until, _ANSWER_SECONDS)
+    return {"user": name, "password": password, "answer": answer.text}

@@ -1,0 +1,158 @@
+"""What runs on the camera, held against the bill of materials and the released image."""
+
+from __future__ import annotations
+
+from conformance.case import case
+from conformance.verdict import Inconclusive
+from devices.description import DeviceFile
+from devices.identity.bill import Bill
+from devices.identity.image import FirmwareImage
+from devices.identity.software_bill import SoftwareBill
+from devices.identity.versions import upstream
+from devices.links.inside import InstalledPackages
+from devices.links.reports import DeviceReports
+from devices.links.ssh import FileDigests
+
+_SHOWN = 8
+
+
+@case(
+    "ORIGIN-006",
+    severity="high",
+    needs=("documents", "ssh"),
+    catches=("origin-sbom-incomplete", "origin-sbom-missing"),
+)
+def test_bill_of_materials_is_valid_and_complete(
+    software_bill: SoftwareBill, installed_packages: InstalledPackages, device: DeviceFile
+) -> None:
+    """The software bill of materials is valid and lists everything that is installed.
+
+    Method: read the bill (CycloneDX or SPDX, JSON), check what its format demands, and compare
+    name and upstream version of each package in the camera's own package database with it.
+    Pass: a bill is supplied, follows its format, is for the declared firmware version, gives
+    each component a version, and lists every installed package in the version installed.
+    """
+    assert software_bill.supplied, "No software bill of materials was supplied."
+    bill = software_bill.bill
+    assert bill is not None, (
+        f"The bill of materials {software_bill.path} cannot be read as one: "
+        f"{software_bill.malformed}."
+    )
+    problems = [f"{fault}." for fault in bill.faults]
+    if not bill.components:
+        problems.append("It lists no component.")
+    version = device.device.firmware.version
+    if bill.subject_version and bill.subject_version != version:
+        problems.append(f"It is for version {bill.subject_version}, the camera runs {version}.")
+    problems += [f"Component {c.name} has no version." for c in bill.components if not c.version]
+    problems += _not_listed(bill, installed_packages)
+    assert not problems, f"The {bill.form} bill of materials: {_some(problems)}"
+
+
+@case(
+    "ORIGIN-007",
+    severity="high",
+    needs=("documents", "ssh"),
+    catches=("origin-sbom-wrong-hash", "origin-modified-firmware"),
+)
+def test_files_are_those_of_the_bill_of_materials(
+    software_bill: SoftwareBill, bill_file_digests: FileDigests
+) -> None:
+    """The files on the camera are those of the bill of materials.
+
+    Method: for each file whose SHA-256 the bill of materials gives, have the camera compute that
+    of its own file over SSH (or read the file over) and compare.
+    Pass: every such file is on the camera with the digest of the bill.
+    """
+    listed = (
+        {f.path: f.sha256 for f in software_bill.bill.files if f.sha256}
+        if (software_bill.bill)
+        else {}
+    )
+    if not listed:
+        raise Inconclusive(
+            "the bill of materials gives no SHA-256 of any file: nothing can be compared",
+            "documents",
+        )
+    differences = _differences(listed, bill_file_digests)
+    assert not differences, f"Against the bill of materials: {_some(differences)}"
+
+
+@case(
+    "ORIGIN-008",
+    severity="critical",
+    needs=("documents", "image", "ssh", "onvif"),
+    catches=("origin-modified-firmware", "origin-false-version"),
+)
+def test_running_firmware_is_the_released_image(
+    firmware_image: FirmwareImage,
+    image_file_digests: FileDigests,
+    device_reports: DeviceReports,
+    device: DeviceFile,
+) -> None:
+    """The running firmware is the one that was released.
+
+    Method: open the declared firmware image, check its SHA-256 and version against the device
+    file, compare the version with the one that the camera reports, and the SHA-256 of each
+    program in the image with that of the camera's own file over SSH.
+    Pass: image and device file agree, the camera reports the image's version, and every program
+    of the image is on the camera with the same content.
+    """
+    firmware = device.device.firmware
+    problems: list[str] = []
+    if firmware.sha256 is not None and firmware.sha256 != firmware_image.sha256:
+        problems.append(
+            f"The image {firmware_image.path} has the SHA-256 {firmware_image.sha256}, the device "
+            f"file gives {firmware.sha256}."
+        )
+    if firmware_image.version != firmware.version:
+        problems.append(
+            f"The image is of version {firmware_image.version}, declared is {firmware.version}."
+        )
+    told = {r.source: r.firmware for r in device_reports.reports if r.firmware}
+    problems += [
+        f"{source} reports version {version}, the image is of version {firmware_image.version}."
+        for source, version in told.items()
+        if firmware_image.version not in version.split()
+    ]
+    programs = {f.path: f.sha256 for f in firmware_image.files if f.program}
+    if not programs:
+        raise Inconclusive("the image holds no program to compare", "format")
+    problems += _differences(programs, image_file_digests)
+    assert not problems, f"Against the released image: {_some(problems)}"
+
+
+def _not_listed(bill: Bill, installed: InstalledPackages) -> list[str]:
+    listed: dict[str, set[str]] = {}
+    for component in bill.components:
+        for name in {component.name.casefold(), _purl_name(component.identifier)}:
+            listed.setdefault(name, set()).add(upstream(component.version))
+    problems = []
+    for package in installed.packages:
+        versions = listed.get(package.name.casefold())
+        if versions is None:
+            problems.append(f"{package.name} {package.version} is installed and not listed.")
+        elif upstream(package.version) not in versions:
+            told = ", ".join(sorted(versions))
+            problems.append(f"{package.name} is listed as {told}, installed is {package.version}.")
+    return problems
+
+
+def _purl_name(identifier: str) -> str:
+    """The name inside a package URL (``pkg:deb/debian/xz-utils@5.4`` -> ``xz-utils``)."""
+    return identifier.partition("@")[0].rpartition("/")[2].casefold()
+
+
+def _differences(expected: dict[str, str], found: FileDigests) -> list[str]:
+    problems = [f"{path} is not on the camera or cannot be read." for path in found.missing]
+    problems += [
+        f"{path} differs (SHA-256 {digest[:16]}..., expected {expected[path][:16]}...)."
+        for path, digest in found.sha256.items()
+        if path in expected and digest != expected[path]
+    ]
+    return problems
+
+
+def _some(problems: list[str]) -> str:
+    more = len(problems) - _SHOWN
+    return " ".join([*problems[:_SHOWN], *([f"And {more} more."] if more > 0 else [])])

@@ -1,0 +1,85 @@
+"""Pictures out of NAL units, decoded with OpenCV: size, movement, contrast, and one to keep."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from devices.protocols.h26x import Codec, to_annex_b
+
+MAX_FRAMES = 60
+MAX_BYTES = 16 * 1024 * 1024
+_STEP = 12
+"""Change of brightness (of 255) that counts: above the noise of sensors and of coding."""
+_SMALL = (160, 90)  # pixels; pictures are compared at this size, noise averages out
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """What decoding gave.
+
+    ``width`` and ``height`` in pixels; ``movement`` the largest share (0 to 1) of the picture
+    that differs between the first decoded picture and a later one; ``contrast`` the standard
+    deviation of brightness (0 to 127) of the last picture; ``png`` the last picture.
+    """
+
+    frames: int = 0
+    width: int = 0
+    height: int = 0
+    movement: float = 0.0
+    contrast: float = 0.0
+    png: bytes = field(default=b"", repr=False)
+
+
+def decode(codec: Codec, units: Sequence[bytes]) -> Pictures:
+    """Decode NAL units (parameter sets first); no frames when nothing can be decoded."""
+    stream = to_annex_b(units)[:MAX_BYTES]
+    with tempfile.TemporaryDirectory(prefix="camproof-") as folder:
+        path = Path(folder, f"stream.{codec}")
+        path.write_bytes(stream)
+        reader = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG)
+        try:
+            return _measure(reader)
+        finally:
+            reader.release()
+
+
+def _measure(reader: cv2.VideoCapture) -> Pictures:
+    first: NDArray[np.int16] | None = None
+    last: Any = None
+    frames, movement = 0, 0.0
+    while frames < MAX_FRAMES:
+        good, picture = reader.read()
+        if not good:
+            break
+        frames, last = frames + 1, picture
+        small = _small(picture)
+        if first is None:
+            first = small
+        movement = max(movement, float(np.mean(np.abs(small - first) > _STEP)))
+    if last is None:
+        return Pictures()
+    encoded, png = cv2.imencode(".png", last)
+    return Pictures(
+        frames=frames,
+        width=int(last.shape[1]),
+        height=int(last.shape[0]),
+        movement=round(movement, 5),
+        contrast=round(float(np.std(_small(last))), 2),
+        png=png.tobytes() if encoded else b"",
+    )
+
+
+def _small(picture: Any) -> NDArray[np.int16]:
+    grey = cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY)
+    small: NDArray[np.int16] = np.asarray(
+        cv2.resize(grey, _SMALL, interpolation=cv2.INTER_AREA), np.int16
+    )
+    return small
