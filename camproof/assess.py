@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import concurrent.futures
 import json
+import re
 import signal
 import sys
 from collections.abc import Sequence
@@ -181,7 +182,7 @@ def _names(devices: Sequence[DeviceFile]) -> list[str]:
     names: list[str] = []
     for device in devices:
         unit = device.device
-        base = "".join(c if c.isalnum() or c in "-." else "-" for c in f"{unit.model}-{unit.serial}")
+        base = re.sub(r"[^A-Za-z0-9.-]+", "-", f"{unit.model}-{unit.serial}")
         name, number = base, 1
         while name in names:
             number += 1

@@ -94,7 +94,15 @@ class Campaign:
     def _command(self, events: int) -> list[str]:
         job = self._job
         conformance = Path(str(files("conformance")))
-        command = [sys.executable, "-m", "pytest", "-p", "fixtures.plugin", "-p", "no:cacheprovider"]
+        command = [
+            sys.executable,
+            "-m",
+            "pytest",
+            "-p",
+            "fixtures.plugin",
+            "-p",
+            "no:cacheprovider",
+        ]
         command += ["-c", os.devnull, "--rootdir", str(conformance.parent), "--no-header", "-q"]
         command += ["-W", "ignore::pytest.PytestConfigWarning", "--tb=short"]
         command += ["--alluredir", str(job.folder / "allure-results")]

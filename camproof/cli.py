@@ -80,10 +80,12 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"  # noqa: SLF001
+Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"  # noqa: SLF001 - it has no public name
 
 
-def _command(commands: Commands, name: str, summary: str, handler: Handler) -> argparse.ArgumentParser:
+def _command(
+    commands: Commands, name: str, summary: str, handler: Handler
+) -> argparse.ArgumentParser:
     parser: argparse.ArgumentParser = commands.add_parser(name, help=summary, description=summary)
     parser.set_defaults(handler=handler)
     return parser
@@ -165,7 +167,7 @@ def _add_doctor(commands: Commands) -> None:
 def _doctor(console: Console, arguments: argparse.Namespace) -> int:
     from camproof import doctor
 
-    return doctor.examine(console, arguments.device)
+    return doctor.examine(console, Path(arguments.device))
 
 
 def _add_report(commands: Commands) -> None:
@@ -183,7 +185,8 @@ def _report(console: Console, arguments: argparse.Namespace) -> int:
 def _add_verify(commands: Commands) -> None:
     parser = _command(commands, "verify", "Check a dossier, offline.", _verify)
     parser.add_argument("dossier", type=Path)
-    parser.add_argument("--trusted-key", type=Path, metavar="PEM", help="public key of the lab")
+    parser.add_argument("--trusted-key", metavar="KEY",
+                        help="the laboratory's public key (PEM file) or its fingerprint")
 
 
 def _verify(console: Console, arguments: argparse.Namespace) -> int:

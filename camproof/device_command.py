@@ -73,7 +73,9 @@ class _Interview:
         while True:
             answer = Prompt.ask(question, console=self._console, default=default or None)
             value = (answer or "").strip()
-            problem = check(value) if check is not None else ("" if value else "an answer is needed")
+            problem = (
+                check(value) if check is not None else ("" if value else "an answer is needed")
+            )
             if not problem:
                 return value
             self._console.print(f"  {problem}", style="yellow")

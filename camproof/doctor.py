@@ -17,7 +17,7 @@ from camproof.errors import Exit
 from conformance.verdict import Inconclusive
 from devices import device_file
 from devices.description import DeviceFile, Secret
-from devices.errors import DeviceError, DeviceFileError
+from devices.errors import DeviceError, DeviceFileError, Unreachable
 from devices.links.http import HttpLink
 from devices.links.onvif import OnvifLink
 from devices.links.rtsp import RtspLink
@@ -27,7 +27,7 @@ from devices.permit import Permit
 from devices.secrets import Secrets
 
 READY, ABSENT, FAULT = "ready", "absent", "fault"
-_STYLE = {READY: ("✓", "green"), ABSENT: ("–", "dim"), FAULT: ("✗", "bold red")}
+_STYLE = {READY: ("✓", "green"), ABSENT: ("-", "dim"), FAULT: ("✗", "bold red")}
 
 
 @dataclass(frozen=True)
@@ -123,12 +123,12 @@ def _ssh(link: SshLink) -> str:
         said = link.run("id")
     finally:
         link.close()
-    return f"logged in: {said.output.strip()[:80]}"
+    return f"logged in: {said.result.text.strip()[:80]}"
 
 
 def _http(link: HttpLink) -> str:
     try:
-        answer = link.anonymous().get("/")
+        answer = link.anonymous().request("GET", "/")
     finally:
         link.close()
     return f"answers with status {answer.status}"
@@ -140,8 +140,11 @@ def _onvif(link: OnvifLink) -> str:
 
 
 def _rtsp(link: RtspLink) -> str:
-    reached = link.reachable()
-    return f"{len(reached)} declared streams answer: {', '.join(reached)}"
+    declared = [e for e in link.endpoints(()).endpoints if e.declared]
+    silent = [f"{e.host}:{e.port} ({e.problem})" for e in declared if not e.speaks_rtsp]
+    if silent:
+        raise Unreachable(f"no RTSP answer from {', '.join(silent)}")
+    return f"RTSP answers from {', '.join(f'{e.host}:{e.port}' for e in declared)}"
 
 
 def _power(device: DeviceFile) -> Finding:

@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 STYLE = {"PASS": "green", "FAIL": "bold red", "INCONCLUSIVE": "yellow", "NOT_APPLICABLE": "dim"}
-MARK = {"PASS": "✓", "FAIL": "✗", "INCONCLUSIVE": "?", "NOT_APPLICABLE": "–"}
+MARK = {"PASS": "✓", "FAIL": "✗", "INCONCLUSIVE": "?", "NOT_APPLICABLE": "-"}
 EXPECTED_SECONDS = 0.8
 """First guess at the mean length of a test case, until some have been measured."""
 
@@ -174,7 +174,9 @@ class LiveProgress:
         if self._note:
             return f"{elapsed:.0f} s · {self._note}"
         done = len(state.verdicts)
-        return f"{elapsed:.0f} s · {done} of {state.total} · about {state.seconds_left():.0f} s left"
+        return (
+            f"{elapsed:.0f} s · {done} of {state.total} · about {state.seconds_left():.0f} s left"
+        )
 
 
 def _marks(ids: list[str], verdicts: dict[str, str]) -> Text:

@@ -8,15 +8,18 @@ from rich.console import Console
 
 from camproof.errors import CommandError, Exit
 from reports import dossier
+from reports.seal_key import SealKeyError, trusted_fingerprint
 
 
-def check(console: Console, path: Path, trusted_key: Path | None) -> Exit:
+def check(console: Console, path: Path, trusted_key: str | None) -> Exit:
     """Print what was found; exit code 0 when the dossier is whole, 1 when it is not."""
     if not path.is_file():
         raise CommandError(f"{path}: there is no such dossier")
-    if trusted_key is not None and not trusted_key.is_file():
-        raise CommandError(f"{trusted_key}: there is no such key")
-    found = dossier.verify(path, trusted_key)
+    try:
+        trusted = None if trusted_key is None else trusted_fingerprint(trusted_key)
+    except SealKeyError as error:
+        raise CommandError(str(error)) from error
+    found = dossier.verify(path, trusted)
     for problem in found.problems:
         console.print(f"✗ {problem}", markup=False, highlight=False, soft_wrap=True)
     if not found.ok:
@@ -24,8 +27,12 @@ def check(console: Console, path: Path, trusted_key: Path | None) -> Exit:
         return Exit.REJECTED
     console.print(f"{path} is as it was sealed", style="bold green", highlight=False)
     if found.demonstration:
-        console.print("DEMONSTRATION - an emulated camera, not a laboratory report", style="magenta")
+        console.print(
+            "DEMONSTRATION - an emulated camera, not a laboratory report", style="magenta"
+        )
     console.print(f"  device    {found.device}", markup=False, highlight=False)
     console.print(f"  decision  {found.decision}", markup=False, highlight=False)
-    console.print(f"  sealed by {found.signer} (key trusted: {found.trusted})", markup=False, highlight=False)
+    console.print(
+        f"  sealed by {found.signer} (key trusted: {found.trusted})", markup=False, highlight=False
+    )
     return Exit.APPROVED

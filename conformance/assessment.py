@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, ValidationEr
 
 from conformance.verdict import Verdict
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION: Literal[1] = 1
 FILE_NAME = "assessment.json"
 
 Utc = Annotated[
@@ -141,7 +141,7 @@ def read(folder: Path) -> Assessment:
 
 
 def write(assessment: Assessment, folder: Path) -> Path:
-    """Write ``folder/assessment.json`` in one step: a reader sees the old or the new, never half."""
+    """Write ``folder/assessment.json`` in one step: a reader never sees half of one."""
     path = folder / FILE_NAME
     draft = path.with_suffix(".json.new")
     with draft.open("w", encoding="utf-8") as stream:

@@ -11,13 +11,13 @@ import pytest
 class Verdict(StrEnum):
     """What one test case, or one clause, came to."""
 
-    PASS = "PASS"
+    PASS = "PASS"  # noqa: S105 - not a password
     FAIL = "FAIL"
     INCONCLUSIVE = "INCONCLUSIVE"
     NOT_APPLICABLE = "NOT_APPLICABLE"
 
 
-class Inconclusive(Exception):  # noqa: N818 - a verdict, not an error of the program
+class Inconclusive(Exception):
     """Raised by a test case that cannot judge; ``cause`` is one stable word."""
 
     def __init__(self, reason: str, cause: str = "insufficient") -> None:
@@ -25,7 +25,7 @@ class Inconclusive(Exception):  # noqa: N818 - a verdict, not an error of the pr
         self.cause = cause
 
 
-class NotApplicable(pytest.skip.Exception):
+class NotApplicable(pytest.skip.Exception):  # type: ignore[name-defined,misc]  # made at run time
     """Raised when the device file declares that what is tested does not exist on the camera.
 
     To pytest and Allure it is a skip; a skip of any other kind is INCONCLUSIVE.

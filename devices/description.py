@@ -23,6 +23,7 @@ from pydantic import (
 
 Role = Literal["admin", "operator", "viewer"]
 Transport = Literal["tcp", "udp"]
+MediaTransport = Literal["interleaved", "srtp-udp", "srtp-interleaved", "udp"]
 Intrusion = Literal["settings", "lockout", "power", "firmware", "factory"]
 Port = Annotated[int, Field(ge=1, le=65535)]
 
@@ -46,7 +47,9 @@ class Secret(Part):
     """Where a secret is found; never the secret itself. Exactly one of the two."""
 
     env: str | None = Field(None, description="name of an environment variable")
-    file: NamedFile | None = Field(None, description="file whose first line (or, for a key, whole content) is the secret")
+    file: NamedFile | None = Field(
+        None, description="file whose first line (or, for a key, whole content) is the secret"
+    )
 
     @model_validator(mode="after")
     def _one_source(self) -> Secret:
@@ -72,7 +75,7 @@ class Device(Part):
     serial: str
     mac: str | None = Field(None, pattern=r"^([0-9A-Fa-f]{2}[:-]){5}[0-9A-Fa-f]{2}$")
     firmware: Firmware
-    emulated: bool = Field(False, description="true makes every output say DEMONSTRATION")
+    emulated: bool = Field(default=False, description="true makes every output say DEMONSTRATION")
 
 
 class Authorisation(Part):
@@ -145,7 +148,9 @@ class HttpLink(Part):
     """The web interface."""
 
     url: str
-    trust: NamedFile | None = Field(None, description="PEM of the authority that signs its certificate")
+    trust: NamedFile | None = Field(
+        None, description="PEM of the authority that signs its certificate"
+    )
     authentication: Literal["session", "digest", "basic"] = "digest"
     token: HttpToken | None = None
     operations: dict[str, Operation] = Field(
@@ -191,7 +196,7 @@ class Service(Part):
     purpose: str
     encrypted: bool
     host: str | None = Field(None, description="default: the host of the link that uses it")
-    on: bool = Field(True, description="false: exists, but is off in the state under test")
+    on: bool = Field(default=True, description="false: exists, but is off in the state under test")
 
 
 class Stream(Part):
@@ -202,8 +207,8 @@ class Stream(Part):
     codec: Literal["h264", "h265"]
     width: int
     height: int
-    transports: list[Literal["interleaved", "srtp-udp", "srtp-interleaved", "udp"]] = Field(
-        default_factory=lambda: ["interleaved"],
+    transports: list[MediaTransport] = Field(
+        ["interleaved"],
         description="interleaved: inside the RTSP(S) connection; srtp-*: RTP/SAVP; udp: RTP/AVP",
     )
 
@@ -224,9 +229,13 @@ class Update(Part):
     upload: Operation | None = Field(None, description="for http: where a bundle is sent as body")
     format: str = Field(description="swupdate, rauc, fit, mcuboot, cms, ...")
     trust: NamedFile | None = Field(None, description="PEM of the update signing authority")
-    bundle: NamedFile | None = Field(None, description="a genuine bundle newer than the running version")
+    bundle: NamedFile | None = Field(
+        None, description="a genuine bundle newer than the running version"
+    )
     bundle_version: str | None = None
-    older: NamedFile | None = Field(None, description="a genuine bundle older than the running version")
+    older: NamedFile | None = Field(
+        None, description="a genuine bundle older than the running version"
+    )
     other_model: NamedFile | None = Field(None, description="a genuine bundle for another model")
     anti_rollback: bool = True
     restart_seconds: float = Field(120, gt=0, description="longest time until it is back")
@@ -236,7 +245,9 @@ class PasswordRule(Part):
     """The password rule that the camera enforces."""
 
     min_length: int = 8
-    user_set: bool = Field(True, description="false: unique passwords are set in the factory")
+    user_set: bool = Field(
+        default=True, description="false: unique passwords are set in the factory"
+    )
 
 
 class Lockout(Part):

@@ -73,7 +73,9 @@ def _text(path: Path) -> str:
         return path.read_text(encoding="utf-8")
     except OSError as error:
         reason = error.strerror or str(error)
-        raise InvalidDeviceFile(path, [Fault(0, "the file", f"cannot be read: {reason}")]) from error
+        raise InvalidDeviceFile(
+            path, [Fault(0, "the file", f"cannot be read: {reason}")]
+        ) from error
     except UnicodeDecodeError as error:
         message = "is not UTF-8 text; a device file is TOML"
         raise InvalidDeviceFile(path, [Fault(1, "the file", message)]) from error

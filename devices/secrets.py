@@ -31,9 +31,9 @@ class Secrets:
         """The first account with this role and purpose that may be used on ``service``."""
         for name, account in self._accounts.items():
             services = account.services or ["http", "onvif", "rtsp"]
-            if account.role == role and account.purpose == purpose:
-                if not service or service in services:
-                    return name, account
+            wanted = account.role == role and account.purpose == purpose
+            if wanted and (not service or service in services):
+                return name, account
         return None
 
     def remember(self, label: str, value: str) -> None:

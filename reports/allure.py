@@ -36,12 +36,9 @@ _CATEGORIES: tuple[dict[str, Any], ...] = (
     {"name": "NOT APPLICABLE: declared absent", "matchedStatuses": ["skipped"]},
 )
 
-# Allure 3.18 puts this into every report, whatever it is told (allure3#476).
-_ANALYTICS = re.compile(
-    r"<script[^>]*\bsrc=[\"']https?://[^\"']*googletagmanager[^>]*>\s*</script>"
-    r"|<script[^>]*>(?:(?!</script>).)*?\bgtag\s*\((?:(?!</script>).)*?</script>",
-    re.DOTALL | re.IGNORECASE,
-)
+# Allure 3.18 puts a Google tag into every report, whatever it is told (allure3#476).
+_TAG_SIGNS = ("googletagmanager", "gtag(")
+_TAG_SIZE = 4096
 _TRACKERS = re.compile(r"https?://[\w.-]*(?:googletagmanager|google-analytics)\.com[^\s\"'`<>]*")
 _KEY = "\\=:#! "
 """What a key of a Java properties file cannot hold unescaped."""
@@ -198,11 +195,24 @@ def _seal_off(report: Path) -> None:
         if path.suffix not in {".html", ".js", ".mjs"} or not path.is_file():
             continue
         text = path.read_text("utf-8", errors="surrogateescape")
-        clean = _TRACKERS.sub("about:blank", _ANALYTICS.sub("", text))
+        clean = _TRACKERS.sub("about:blank", _without_tag(text))
         if path.name == "index.html" and path.parent == report:
             clean = clean.replace("<head>", f"<head>\n    {_POLICY}", 1)
         if clean != text:
             path.write_text(clean, "utf-8", errors="surrogateescape")
+
+
+def _without_tag(html: str) -> str:
+    """``html`` without its analytics scripts, which are short; the report's data are long."""
+    kept, at = [], 0
+    while (start := html.find("<script", at)) >= 0:
+        end = html.find("</script>", start) + len("</script>")
+        if end < start:
+            break
+        tag = html[start:end] if end - start < _TAG_SIZE else ""
+        kept.append(html[at:start] if any(s in tag for s in _TAG_SIGNS) else html[at:end])
+        at = end
+    return "".join([*kept, html[at:]])
 
 
 def _size(folder: Path) -> int:

@@ -26,7 +26,7 @@ _OFFLINE = (
 )
 
 
-class AllureUnavailable(Exception):  # noqa: N818 - a state of the machine, not an error of the run
+class AllureUnavailable(Exception):
     """The Allure report cannot be made here; the message says what, why and what to do."""
 
 

@@ -8,6 +8,7 @@ import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -38,14 +39,18 @@ AREA_IDS = {
 FINDINGS = {
     "STREAM-002": (
         Verdict.FAIL,
-        "127.8.0.1:8554 answers RTSP without TLS: OPTIONS gave 200 OK, "
-        "where the connection should be refused or redirected to rtsps.",
+        (
+            "127.8.0.1:8554 answers RTSP without TLS: OPTIONS gave 200 OK, "
+            "where the connection should be refused or redirected to rtsps."
+        ),
         "",
     ),
     "BACKDOOR-001": (
         Verdict.FAIL,
-        "1 TCP port is open that the device file does not declare: 8554 (RTSP, by its answer). "
-        "Declared: 2222, 8080, 8322, 8443.",
+        (
+            "1 TCP port is open that the device file does not declare: 8554 (RTSP, by its answer). "
+            "Declared: 2222, 8080, 8322, 8443."
+        ),
         "",
     ),
     "UPDATE-008": (
@@ -59,6 +64,12 @@ FINDINGS = {
         "",
     ),
 }
+
+
+METHOD = (
+    "Reach every endpoint that the device file declares, with and without login, and record each "
+    "answer byte for byte; repeat on every address that answered."
+)
 
 
 @dataclass
@@ -168,6 +179,7 @@ def _evidence(folder: Path, sample: SampleRun, case_id: str) -> list[Evidence]:
     return made
 
 
+@cache
 def frame(width: int = 1280, height: int = 720) -> bytes:
     """A PNG picture like the emulated lens makes: a dusk street with a clock."""
     across, down = np.meshgrid(np.linspace(0, 1, width), np.linspace(0, 1, height))
@@ -241,8 +253,7 @@ def _catalogue(rules: dict[str, Any]) -> dict[str, Any]:
             {
                 "id": f"{AREA_IDS[area]}-{number}",
                 "title": title,
-                "method": "Reach every endpoint that the device file declares, with and without login, "
-                "and record each answer byte for byte; repeat on every address that answered.",
+                "method": METHOD,
                 "criterion": f"{title}: no answer shows otherwise, and every endpoint was reached.",
                 "severity": severity,
                 "area": area,

@@ -22,9 +22,7 @@ BLOCKS = f"os.environ.get('GO') or threading.Event().wait(120); {PASSES}"
 
 def camproof(*arguments: object, **more: Any) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "camproof", *map(str, arguments)]
-    return subprocess.run(
-        command, capture_output=True, text=True, timeout=120, check=False, **more
-    )
+    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False, **more)
 
 
 @pytest.fixture

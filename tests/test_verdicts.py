@@ -5,8 +5,6 @@ A laboratory's own test cases (``--tests``) go through the same plugin as the su
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 from camproof.campaign import Campaign, Job
@@ -33,7 +31,7 @@ case = "LAB-011"
 reason = "this product has no such thing"
 """
 
-CASES = '''\
+CASES = """\
 import pytest
 from dataclasses import dataclass
 from conformance.case import case
@@ -127,7 +125,7 @@ def test_secret(evidence, secrets):
 @published
 def test_no_link(http, evidence):
     evidence.record("x", "must not run")
-'''
+"""
 
 
 @pytest.fixture(scope="module")

@@ -24,9 +24,7 @@ _UNDECODABLE = 0.2
 
 
 @pytest.fixture(scope="module")
-def boot_log(
-    serial: SerialLink, cold_start: ColdStart, camera: Any, device: DeviceFile
-) -> BootLog:
+def boot_log(serial: SerialLink, cold_start: ColdStart, camera: Any, device: DeviceFile) -> BootLog:
     """One start of the camera, recorded on the console from the first byte."""
     mark, began = serial.mark(), time.monotonic()
     cold_start.begin()
@@ -45,6 +43,7 @@ def boot_log(
     applies_to=("serial",),
 )
 def test_the_boot_loader_gives_no_prompt(
+    *,
     serial: SerialLink,
     cold_start: ColdStart,
     camera: Any,

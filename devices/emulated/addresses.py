@@ -19,7 +19,7 @@ PORTS = {"https": 8443, "http": 8080, "rtsps": 8322, "rtsp": 8554, "ssh": 2222}
 """The services' TCP ports; ``rtsp`` is opened by a fault only."""
 
 
-class NoAddress(Exception):  # noqa: N818 - says what there is none of
+class NoAddress(Exception):
     """No loopback address is free for an emulated camera."""
 
 

@@ -25,7 +25,7 @@ HOST = "127.0.0.1"
 """Where the bench's own equipment listens: not on the camera's address."""
 
 
-class BenchFailure(Exception):  # noqa: N818 - a state of the bench
+class BenchFailure(Exception):
     """The emulated camera's process could not be started."""
 
 

@@ -56,15 +56,19 @@ class Posture:
     session_survives_password_change: bool = False
     old_password_survives: bool = False
     http_serves_login: bool = False  # login accepted over plain HTTP
-    password_storage: str = "yescrypt-like"  # yescrypt-like | md5-crypt | plain
+    password_storage: str = "bcrypt"  # noqa: S105 - bcrypt | md5-crypt | plain
     csrf_unprotected: bool = False
 
     # backdoors
-    listeners: tuple[str, ...] = ()  # telnet:2323 ftp:2121 console:9527 opener:9530 udp-echo:37810 udp-silent:7788 telnet:47023
+    listeners: tuple[
+        str, ...
+    ] = ()  # telnet:2323 ftp:2121 console:9527 opener:9530 udp-echo:37810 udp-silent:7788 telnet:47023
     os_extra_account: str = ""  # "vstarcam:0" uid 0 twin of root
     os_empty_password: bool = False
     authorized_key_of_vendor: bool = False
-    web_bypasses: tuple[str, ...] = ()  # auth-parameter config-download double-slash cookie no-header suffix
+    web_bypasses: tuple[
+        str, ...
+    ] = ()  # auth-parameter config-download double-slash cookie no-header suffix
     web_debug_pages: tuple[str, ...] = ()  # paths that answer without login
     rtsp_master_password: str = ""  # "admin:..." accepted by RTSP only
     bootloader: str = "locked"  # locked | prompt | password
@@ -99,7 +103,9 @@ class Posture:
     reported_manufacturer: str = ""
     reported_model: str = ""
     reported_serial: str = ""
-    certificate_of_origin: str = "genuine"  # genuine | forged | other-model | other-serial | expired | missing
+    certificate_of_origin: str = (
+        "genuine"  # genuine | forged | other-model | other-serial | expired | missing
+    )
     sbom: str = "complete"  # complete | missing-component | wrong-hash | missing | vulnerable
     firmware_modified: bool = False  # a program on the running system is not the released one
     mac_mismatch: bool = False
@@ -115,5 +121,8 @@ class Posture:
         known = {each.name for each in fields(cls)}
         if unknown := set(changed) - known:
             raise TypeError(f"a posture has no field {', '.join(sorted(unknown))}")
-        values = {k: tuple(v) if isinstance(v, list) else v for k, v in changed.items()}
+        values: dict[str, Any] = {
+            name: tuple(value) if isinstance(value, list) else value
+            for name, value in changed.items()
+        }
         return cls(**values)

@@ -1,9 +1,9 @@
 """The production line: from an empty folder to a unit ready to be switched on, with its papers.
 
-    STATE/manufacturer/   authorities, signing keys, update bundles: the maker's, not the camera's
-    STATE/papers/         what comes in the box, and the trust anchors
-    STATE/secrets/        the laboratory's passwords and SSH key
-    STATE/flash/          the camera's flash memory
+STATE/manufacturer/   authorities, signing keys, update bundles: the maker's, not the camera's
+STATE/papers/         what comes in the box, and the trust anchors
+STATE/secrets/        the laboratory's passwords and SSH key
+STATE/flash/          the camera's flash memory
 """
 
 from __future__ import annotations

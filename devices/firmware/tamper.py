@@ -34,7 +34,7 @@ _COMPRESSIONS: tuple[tuple[bytes, Callable[[bytes], bytes], Callable[[bytes], by
 )
 
 
-class NotPossible(ValueError):  # noqa: N818 - a statement about the format
+class NotPossible(ValueError):
     """This change cannot be made to a bundle of this format; the message says why."""
 
 

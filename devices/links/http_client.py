@@ -27,6 +27,7 @@ class HttpClient:
         self.sender = sender
         self._digest: DigestClient | None = None
         self._headers: dict[str, str] = {}
+        self.token = ""
 
     def use_digest(self, username: str, password: str) -> None:
         """Answer Digest challenges (RFC 7616) from now on."""
@@ -49,6 +50,7 @@ class HttpClient:
         if not isinstance(value, str) or not value or not value.isprintable():
             return False
         self._headers[token.header] = token.prefix + value
+        self.token = value
         return True
 
     @property

@@ -6,6 +6,7 @@ Every method opens a session of its own, so that observations can run side by si
 from __future__ import annotations
 
 import threading
+import time
 from urllib.parse import urlsplit
 from xml.etree.ElementTree import Element
 
@@ -37,6 +38,7 @@ from devices.protocols import soap
 from devices.secrets import Secrets
 
 ANONYMOUS = "anonymous"
+_PAUSE = 5.0  # s between two looks at a camera that has locked the bench out
 
 
 class OnvifLink:
@@ -67,6 +69,28 @@ class OnvifLink:
                 "for the onvif link"
             )
         return found[0]
+
+    def expendable_account(self) -> str:
+        """The account for logins that the camera should refuse.
+
+        One that may be locked where the device file gives it, else the first viewer, else the
+        default account. Raises DeviceFileError.
+        """
+        try:
+            return self.account_for_lockout()
+        except DeviceFileError:
+            found = self._secrets.account(role="viewer", service="onvif")
+            return found[0] if found is not None else self.default_account()
+
+    def account_for_lockout(self) -> str:
+        """The account that may be locked over ONVIF, of the least role. Raises DeviceFileError."""
+        roles: tuple[Role, ...] = ("viewer", "operator", "admin")
+        for role in roles:
+            if found := self._secrets.account(role=role, purpose="lockout", service="onvif"):
+                return found[0]
+        raise DeviceFileError(
+            "the device file gives no account of purpose 'lockout' for the onvif link"
+        )
 
     def session(self, account: str = ANONYMOUS) -> OnvifSession:
         """Open a session as an account, or as nobody, and read the camera's clock.
@@ -192,6 +216,18 @@ class OnvifLink:
         """Try wrong passwords for an account that may be locked, then the right one."""
         with self.session(account) as session:
             return onvif_probes.guess(session, attempts)
+
+    def wait_until_admitted(self, account: str, seconds: float) -> bool:
+        """Wait until an account can log in again, as after a lock of the bench's address."""
+        end, pause = time.monotonic() + seconds, threading.Event()
+        operation = requests.plain("device", "GetDeviceInformation")
+        while True:
+            with self.session(account) as session:
+                if session.call("device", operation).body is not None:
+                    return True
+            if time.monotonic() > end:
+                return False
+            pause.wait(_PAUSE)
 
     def create_user(self, account: str, name: str, password: str, level: str) -> OnvifCall:
         """Create a user as an account; ``level`` is Administrator, Operator or User."""

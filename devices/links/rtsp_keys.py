@@ -30,7 +30,7 @@ def keying(access: RtspAccess, endpoints: RtspEndpoints) -> RtspKeying:
                     problems.append(f"{url}: {error}")
                 continue
             count += 1
-            found, unread = _offered(described, url, inside_tls=endpoint.encrypted)
+            found, unread = _offered(described, url, session=count, inside_tls=endpoint.encrypted)
             keys += found
             problems += unread
     return RtspKeying(descriptions=count, keys=tuple(keys), shortfall="; ".join(problems))
@@ -50,7 +50,7 @@ def _places(stream: Stream, endpoints: RtspEndpoints) -> list[tuple[str, Endpoin
 
 
 def _offered(
-    described: Described, url: str, *, inside_tls: bool
+    described: Described, url: str, *, session: int, inside_tls: bool
 ) -> tuple[list[OfferedKey], list[str]]:
     found: list[OfferedKey] = []
     unread: list[str] = []
@@ -62,6 +62,7 @@ def _offered(
             suite = offer.keys.suite
             found.append(
                 OfferedKey(
+                    session=session,
                     url=url,
                     key_exchange=offer.exchange,
                     suite=suite.name,

@@ -53,23 +53,36 @@ def _attempt(access: RtspAccess, url: str, pair: PublishedPair) -> LoginAttempt:
 def try_published(access: RtspAccess, pairs: Iterable[PublishedPair]) -> LoginAttempts:
     """Try published pairs, each once.
 
-    A try with the name of an account of the device file is followed by that account's own login,
-    so that tries do not add up to a lockout; when it is refused, the tries end there.
+    Each try is followed by a right login, of the account of that name where the device file has
+    one, so that tries do not add up to a lockout; when it is refused, the tries end there. A
+    made-up pair goes first: where it is accepted, the others show nothing.
     """
     url = _stream_url(access)
+    made_up = PublishedPair("made up", f"x{secrets.token_hex(6)}", secrets.token_urlsafe(9))
     attempts: list[LoginAttempt] = []
     shortfall = ""
-    for pair in pairs:
+    for pair in (made_up, *pairs):
         try:
             attempts.append(_attempt(access, url, pair))
-            account = access.account_of(pair.username)
-            if account is not None and _status(access, url, access.login_of(account)) == 401:
-                shortfall = f"the account {account} is locked after {pair.label}; tries ended there"
+            if _closed_by(access, url, pair):
+                shortfall = f"the login is closed after {pair.label}; the tries ended there"
                 break
         except LinkError as error:
             shortfall = f"{pair.label}: {error}"
             break
-    return LoginAttempts(url=url, attempts=tuple(attempts), shortfall=shortfall)
+    return LoginAttempts(
+        url=url,
+        made_up_accepted=bool(attempts) and attempts[0].status == 200,
+        attempts=tuple(attempts[1:]),
+        shortfall=shortfall,
+    )
+
+
+def _closed_by(access: RtspAccess, url: str, pair: PublishedPair) -> bool:
+    """Log in as the account of that name, else as the test's own; whether it is refused."""
+    account = access.account_of(pair.username)
+    login = access.login_of(account) if account is not None else access.login()
+    return login is not None and _status(access, url, login) == 401
 
 
 def guess(access: RtspAccess, account: str, attempts: int) -> GuessingAnswer:

@@ -155,9 +155,10 @@ class RtspEndpoints(Observation):
 class OfferedKey:
     """SRTP key material in one session description, by its fingerprint.
 
-    ``confidential``: it came inside TLS.
+    ``session`` counts the descriptions; ``confidential``: it came inside TLS.
     """
 
+    session: int
     url: str
     key_exchange: str
     suite: str
@@ -206,9 +207,13 @@ class LoginAttempt:
 
 @dataclass(frozen=True, kw_only=True)
 class LoginAttempts(Observation):
-    """Logins tried one after the other on one stream; ``url`` is what was described."""
+    """Logins tried one after the other on one stream; ``url`` is what was described.
+
+    ``made_up_accepted``: a user name and password that cannot exist were accepted as well.
+    """
 
     url: str
+    made_up_accepted: bool
     attempts: tuple[LoginAttempt, ...]
 
 

@@ -111,24 +111,17 @@ def play(
         if not answer.ok:
             recording.refused = f"SETUP is answered {answer.status} {answer.reason}".rstrip()
             return recording
-        session = _session(answer, wanted)
+        session = _session(answer)
         try:
+            _check_agreed(session.transport, wanted)
             if secure:
-                offered = keys_of(described.description, media, answer)
-                recording.keys = _keys(recording, offered)
-            if not recording.refused:
-                _Receiver(client, session, ports, recording, capture).run(described, seconds)
+                recording.keys = usable(keys_of(described.description, media, answer))
+            _Receiver(client, session, ports, recording, capture).run(described, seconds)
+        except NotOffered as error:
+            recording.refused = str(error)
         finally:
             _tear_down(client, described, session)
     return recording
-
-
-def _keys(recording: Recording, offered: list[OfferedKeys]) -> OfferedKeys | None:
-    try:
-        return usable(offered)
-    except NotOffered as error:
-        recording.refused = str(error)
-        return None
 
 
 @contextmanager
@@ -153,16 +146,20 @@ def _wanted(media: sdp.Media, lower: str, *, secure: bool, ports: UdpPorts | Non
     return Transport(("SAVP" if secure else "AVP") + feedback, lower, parameters)
 
 
-def _session(answer: Response, wanted: Transport) -> _Session:
-    """Read what SETUP agreed; raises Garbled when the camera chose something else."""
+def _session(answer: Response) -> _Session:
+    """Read what SETUP agreed; raises Garbled."""
     identifier, timeout = parse_session(answer.get("Session"))
     if not identifier:
         raise Garbled("SETUP is answered without a Session header")
     chosen = parse_transports(answer.get("Transport"))[0]
-    if (chosen.secure, chosen.lower) != (wanted.secure, wanted.lower):
-        raise Garbled(f"SETUP of {wanted.to_text()} is answered {answer.get('Transport')}")
     channels = chosen.pair("interleaved") or (0, 1)
     return _Session(identifier, timeout, chosen, channels[0])
+
+
+def _check_agreed(chosen: Transport, wanted: Transport) -> None:
+    """Raise NotOffered when the camera chose another transport than the one asked for."""
+    if (chosen.secure, chosen.lower) != (wanted.secure, wanted.lower):
+        raise NotOffered(f"SETUP of {wanted.to_text()} is answered with {chosen.to_text()}")
 
 
 def _tear_down(client: RtspClient, described: Described, session: _Session) -> None:

@@ -85,8 +85,8 @@ def anonymous_answers(access: RtspAccess, paths: Sequence[str]) -> AnonymousAnsw
         found, shortfall = _describe_all(access, endpoint, urls)
         answers += found
         shortfalls += [shortfall] if shortfall else []
+        answers += _unknown_user(access, endpoint, own[0])
         for url in own:
-            answers += _unknown_user(access, endpoint, url)
             answers += _set_up_without_login(access, endpoint, url)
     return AnonymousAnswers(answers=tuple(answers), shortfall="; ".join(shortfalls))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import re
 import shlex
@@ -23,7 +24,7 @@ from devices.links.ssh_session import MAX_OUTPUT, CommandResult, Forwarding, Ses
 from devices.links.ssh_trials import PasswordPair, PasswordTrials, Trials
 from devices.observation import Observation
 from devices.permit import Permit
-from devices.protocols.ssh import HostKey, Identification, KexInit
+from devices.protocols.ssh import HostKey, Identification, KexInit, parse_host_key
 from devices.secrets import Secrets
 
 _SECONDS = 10.0
@@ -189,12 +190,14 @@ class SshLink:
         missing = tuple(path for path in wanted if path not in found)
         return FileDigests(sha256={p: found[p] for p in wanted if p in found}, missing=missing)
 
-    def own_key(self) -> str | None:
-        """``type base64`` of the public key that the laboratory logs in with; None without one."""
-        account = self._device.accounts[self._description.account]
-        if account.key is None:
-            return None
-        return public_half(self._secrets.key(self._description.account))
+    def known_fingerprints(self) -> frozenset[str]:
+        """``SHA256:`` fingerprints of the keys of every account that the device file gives."""
+        keys = [
+            public_half(self._secrets.key(name))
+            for name, account in self._device.accounts.items()
+            if account.key is not None
+        ]
+        return frozenset(parse_host_key(base64.b64decode(k.split()[1])).fingerprint for k in keys)
 
     def close(self) -> None:
         """End the laboratory's session."""

@@ -1,0 +1,131 @@
+"""The SSH server: algorithms, ways in without proof, ways through, and its host key."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from fnmatch import fnmatchcase
+from typing import Any
+
+from conformance.case import case
+from conformance.verdict import Inconclusive
+from devices.links.ssh import SshAuthentication, SshForwarding, SshOffer
+from devices.links.ssh_session import Forwarding
+from devices.protocols.ssh import KexInit
+
+
+@case(
+    "BACKDOOR-012",
+    severity="high",
+    needs=("ssh",),
+    catches=("backdoor-ssh-weak",),
+    applies_to=("ssh",),
+)
+def test_ssh_offers_strong_algorithms_only(ssh_offer: SshOffer, policy: Any) -> None:
+    """The SSH server offers strong algorithms only.
+
+    Method: read the server's identification and its first key exchange message, and fetch one
+    host key of each type, from raw bytes; compare with the policy (conformance/policies/ssh.toml).
+    Pass: SSH 2; every key exchange, host key, cipher and MAC algorithm offered is allowed; host
+    keys are long enough; no combination is open to CVE-2023-48795 without its countermeasure.
+    """
+    rules, offer = policy("ssh"), ssh_offer.kexinit
+    wrong = []
+    if ssh_offer.identification.protocol != "2.0":
+        wrong.append(f"SSH {ssh_offer.identification.protocol} is offered")
+    for kind, offered in (
+        ("key_exchange", offer.kex),
+        ("host_key", offer.host_keys),
+        ("cipher", offer.ciphers),
+        ("mac", offer.macs),
+    ):
+        bad = [n for n in offered if not _matches(n, rules[kind]["allowed"] + rules["signals"])]
+        if bad:
+            wrong.append(f"{kind.replace('_', ' ')}: {', '.join(bad)}")
+    wrong += _terrapin(offer, rules["terrapin"])
+    for key in ssh_offer.host_keys:
+        smallest = rules["key_size"].get(key.algorithm)
+        if smallest is None or key.bits < smallest:
+            wrong.append(f"host key {key.algorithm} of {key.bits} bits")
+    where = f"{ssh_offer.endpoint} ({ssh_offer.identification.software})"
+    assert not wrong, f"{where}, policy {rules['version']}, not allowed: " + "; ".join(wrong)
+    if not offer.kex or not offer.ciphers:
+        raise Inconclusive(f"{where} lists no algorithm")
+
+
+def _matches(name: str, patterns: Iterable[str]) -> bool:
+    return any(fnmatchcase(name, pattern) for pattern in patterns)
+
+
+def _terrapin(offer: KexInit, rule: dict[str, Any]) -> list[str]:
+    if rule["countermeasure"] in offer.kex:
+        return []
+    etm = any(_matches(mac, rule["affected_macs"]) for mac in offer.macs)
+    affected = [
+        cipher
+        for cipher in offer.ciphers
+        if cipher in rule["affected_ciphers"]
+        or (etm and _matches(cipher, rule["affected_cipher_modes"]))
+    ]
+    if not affected:
+        return []
+    return [f"open to CVE-2023-48795: {', '.join(affected)} without {rule['countermeasure']}"]
+
+
+@case(
+    "BACKDOOR-015",
+    severity="critical",
+    needs=("ssh",),
+    catches=("backdoor-ssh-none", "backdoor-ssh-forwarding"),
+    applies_to=("ssh",),
+)
+def test_ssh_lets_nobody_in_without_proof_and_nobody_through(
+    ssh_authentication: SshAuthentication, ssh_forwarding: SshForwarding
+) -> None:
+    """SSH lets nobody in without proof, and forwards nothing.
+
+    Method: ask for a login by the method "none" as the laboratory's user, as root, as admin and as
+    a user that does not exist. Logged in as the laboratory's user, ask the server to connect to its
+    own SSH port, and to listen on a port; what it grants is undone at once.
+    Pass: "none" is accepted for no user, and both forwarding requests are refused.
+    """
+    wrong = [
+        f"user {user.user!r} is let in without any proof"
+        for user in ssh_authentication.users
+        if user.none_accepted
+    ]
+    if ssh_forwarding.direct is Forwarding.PERMITTED:
+        wrong.append("a logged-in user may connect through the camera (direct-tcpip)")
+    if ssh_forwarding.remote is Forwarding.PERMITTED:
+        wrong.append("a logged-in user may listen on the camera (tcpip-forward)")
+    assert not wrong, f"{ssh_authentication.endpoint}: " + "; ".join(wrong)
+    if ssh_forwarding.direct is Forwarding.FAILED:
+        raise Inconclusive(
+            f"{ssh_forwarding.endpoint} answers a forwarding request with 'connect failed', "
+            "though the target answers: whether it forwards is not clear"
+        )
+
+
+@case(
+    "BACKDOOR-016",
+    severity="critical",
+    needs=("ssh",),
+    catches=("backdoor-host-key",),
+    applies_to=("ssh",),
+)
+def test_the_ssh_host_key_is_not_a_published_one(ssh_offer: SshOffer, knowledge: Any) -> None:
+    """The SSH host key is not one whose private half is published.
+
+    Method: fetch one host key of each type that the server offers, and compare their fingerprints
+    with those of published key pairs (conformance/knowledge/ssh_keys.toml).
+    Pass: none is among them.
+    """
+    published = {row["fingerprint"]: row for row in knowledge("ssh_keys")}
+    wrong = [
+        f"{key.algorithm} {key.fingerprint} is published: {published[key.fingerprint]['owner']} "
+        f"({published[key.fingerprint]['source']})"
+        for key in ssh_offer.host_keys
+        if key.fingerprint in published
+    ]
+    assert not wrong, f"{ssh_offer.endpoint}: host key " + "; ".join(wrong)
+    if not ssh_offer.host_keys:
+        raise Inconclusive(f"no host key of {ssh_offer.endpoint} was obtained")

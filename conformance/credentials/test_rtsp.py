@@ -1,0 +1,59 @@
+"""The RTSP login cannot be guessed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from conformance.case import case
+from conformance.verdict import Inconclusive
+from devices.description import DeviceFile
+from devices.links.rtsp import RtspLink
+from devices.secrets import Secrets
+
+
+@case(
+    "CRED-005",
+    severity="high",
+    needs=("rtsp",),
+    catches=("cred-no-lockout-rtsp",),
+    changes="lockout",
+    applies_to=("streams",),
+)
+def test_rtsp_guessing_is_stopped(
+    rtsp: RtspLink, device: DeviceFile, secrets: Secrets, evidence: Any, policy: Any
+) -> None:
+    """Guessing the RTSP password is stopped.
+
+    Method: log in with an account set aside for this, try as many wrong passwords as the device
+    file declares to be the limit (at most the number in the policy "streams"), then log in with
+    the right password again.
+    Pass: the right password is refused after the wrong ones, or each wrong one took so long that
+    guessing is impracticable by the policy.
+    """
+    limits = policy("streams")["guessing"]
+    account = _expendable_account(secrets)
+    declared = device.declared.lockout.attempts if device.declared.lockout else None
+    attempts = min(declared or limits["max_attempts"], limits["max_attempts"])
+    found = evidence.observe(rtsp.guess(account, attempts))
+    if found.before != 200:
+        raise Inconclusive(
+            f"{found.url}: the account {account} could not log in before the test (status "
+            f"{found.before})",
+            "login-refused",
+        )
+    slow = found.seconds >= len(found.wrong) * limits["min_seconds_between"]
+    assert found.after != 200 or (found.wrong and slow), (
+        f"{found.url}: after {len(found.wrong)} wrong passwords in {found.seconds:.1f} s the right "
+        f"one was accepted at once, expected the account to be closed"
+        f"{f' after {declared}, as declared' if declared else ''}."
+    )
+
+
+def _expendable_account(secrets: Secrets) -> str:
+    for role in ("viewer", "operator", "admin"):
+        found = secrets.account(role=role, purpose="lockout", service="rtsp")
+        if found is not None:
+            return found[0]
+    raise Inconclusive(
+        "the device file gives no account with purpose 'lockout' for rtsp", "no-account"
+    )

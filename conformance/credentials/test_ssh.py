@@ -1,0 +1,83 @@
+"""Logins over SSH: by key only, and by no published password."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+from conformance.case import case
+from conformance.verdict import Inconclusive
+from devices.description import DeviceFile
+from devices.links.ssh import SshAuthentication, SshLink
+from devices.links.ssh_trials import PasswordPair
+
+_SYSTEM_SERVICES = ("ssh", "telnet", "os-hash", "serial")
+_SECONDS = 150.0
+_UNLIMITED = 1000
+
+
+@case(
+    "CRED-007",
+    severity="high",
+    needs=("ssh",),
+    catches=("cred-ssh-password", "cred-ssh-root"),
+    applies_to=("ssh",),
+)
+def test_ssh_takes_keys_only(ssh_authentication: SshAuthentication, policy: Any) -> None:
+    """SSH accepts keys only, no passwords.
+
+    Method: ask which login methods are offered to the laboratory's user, to root, to admin and to
+    a user that does not exist.
+    Pass: none of them is offered a method that the policy (conformance/policies/ssh.toml) forbids.
+    """
+    rules = policy("ssh")
+    forbidden = set(rules["login"]["forbidden_methods"])
+    wrong = [
+        f"user {user.user!r} is offered {', '.join(sorted(forbidden & set(user.methods)))}"
+        for user in ssh_authentication.users
+        if forbidden & set(user.methods)
+    ]
+    where = f"{ssh_authentication.endpoint}, policy {rules['version']}"
+    assert not wrong, f"{where}: " + "; ".join(wrong)
+    if not any(user.methods for user in ssh_authentication.users):
+        raise Inconclusive(f"{where}: the server named no login method")
+
+
+@case(
+    "CRED-017",
+    severity="critical",
+    needs=("ssh",),
+    catches=("cred-ssh-root",),
+    changes="lockout",
+    applies_to=("ssh",),
+)
+def test_no_published_password_opens_ssh(
+    ssh: SshLink, device: DeviceFile, knowledge: Any, evidence: Any
+) -> None:
+    """No published user name and password opens the camera over SSH.
+
+    Method: try each pair published for SSH, telnet, serial consoles and system accounts of cameras
+    (conformance/knowledge/default_credentials.csv) once, those published most often first, and for
+    each user name no more often than the declared guess protection allows. Users who are not
+    offered a password are not tried.
+    Pass: no pair logs in.
+    """
+    rows = [row for row in knowledge("default_credentials") if row["service"] in _SYSTEM_SERVICES]
+    seen = Counter((row["username"], row["password"]) for row in rows if row["username"])
+    ordered = [pair for pair, _ in seen.most_common()]
+    protection = device.declared.lockout
+    trials = evidence.observe(
+        ssh.try_pairs(
+            [PasswordPair(user, password) for user, password in ordered],
+            each_user=protection.attempts if protection else _UNLIMITED,
+            seconds=_SECONDS,
+        )
+    )
+    wrong = []
+    for position in trials.accepted:
+        user, password = ordered[position]
+        vendors = {r["vendor"] for r in rows if (r["username"], r["password"]) == (user, password)}
+        wrong.append(f"{user!r} with the password published for {', '.join(sorted(vendors))}")
+    assert not wrong, f"{trials.endpoint} lets in: " + "; ".join(wrong)
+    if not trials.users:
+        raise Inconclusive("there is no published pair to try")

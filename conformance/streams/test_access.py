@@ -1,0 +1,99 @@
+"""Who gets a stream: a login on every path, by a digest that holds, and not by a recording."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from conformance.case import case
+from conformance.verdict import Inconclusive
+from devices.links.rtsp_observations import AnonymousAnswers, PathAnswer, ReplayedLogin
+
+
+@case(
+    "STREAM-004",
+    severity="critical",
+    needs=("rtsp",),
+    catches=("stream-anonymous", "stream-hidden-path"),
+    applies_to=("streams",),
+)
+def test_no_stream_without_login(anonymous_answers: AnonymousAnswers) -> None:
+    """No stream is given without a login.
+
+    Method: ask for every declared stream, and for every stream path published for cameras,
+    without a login; ask for a declared stream as a user who cannot exist; set a declared stream
+    up and play it without a login.
+    Pass: no answer describes, sets up or plays a stream.
+    """
+    answers = anonymous_answers.answers
+    if not answers:
+        raise Inconclusive("no request was answered", "unreachable")
+    given = [answer for answer in answers if _is_given(answer)]
+    assert not given, " ".join(
+        f"{answer.method} {answer.url} is answered {answer.status} with login {answer.login!r}, "
+        "expected a refusal."
+        for answer in given
+    )
+
+
+def _is_given(answer: PathAnswer) -> bool:
+    return answer.described or (answer.method in ("SETUP", "PLAY") and answer.status == 200)
+
+
+@case(
+    "STREAM-005",
+    severity="medium",
+    needs=("rtsp",),
+    catches=("stream-basic-auth", "stream-md5-digest"),
+    applies_to=("streams",),
+)
+def test_login_is_by_a_strong_digest(anonymous_answers: AnonymousAnswers, policy: Any) -> None:
+    """RTSP logs in by a strong digest.
+
+    Method: read the challenges in the answers to requests for streams without a login.
+    Pass: every challenged stream offers Digest with the algorithms that the policy "streams"
+    requires, and no scheme that it refuses.
+    """
+    rules = policy("streams")["login"]
+    challenged = [answer for answer in anonymous_answers.answers if answer.status == 401]
+    if not challenged:
+        raise Inconclusive("no request was answered with a challenge (see STREAM-004)", "no-login")
+    problems = dict.fromkeys(p for answer in challenged for p in _weak_login(answer, rules))
+    assert not problems, " ".join(problems)
+
+
+def _weak_login(answer: PathAnswer, rules: dict[str, Any]) -> Iterator[str]:
+    server = "/".join(answer.url.split("/")[:3])
+    schemes = {challenge.scheme for challenge in answer.challenges}
+    for scheme in sorted(schemes & set(rules["refused_schemes"])):
+        yield f"{server} offers {scheme} authentication, which the policy refuses."
+    algorithms = {c.algorithm.removesuffix("-SESS") for c in answer.challenges if c.algorithm}
+    for algorithm in rules["required_algorithms"]:
+        if algorithm not in algorithms:
+            found = ", ".join(sorted(algorithms)) or "no Digest at all"
+            yield f"{server} offers {found}, expected Digest with {algorithm}."
+
+
+@case(
+    "STREAM-006",
+    severity="high",
+    needs=("rtsp",),
+    catches=("stream-nonce-reuse",),
+    applies_to=("streams",),
+)
+def test_recorded_login_is_worthless(replayed_login: ReplayedLogin) -> None:
+    """A recorded RTSP login cannot be used again.
+
+    Method: log in, and send the very same request with its credentials again on a new connection.
+    Pass: the repeated request is refused.
+    """
+    if replayed_login.original != 200:
+        raise Inconclusive(
+            f"{replayed_login.url}: the original request is answered {replayed_login.original}, "
+            "so its repetition shows nothing",
+            "login-refused",
+        )
+    assert replayed_login.elsewhere != 200, (
+        f"{replayed_login.url}: a recorded {replayed_login.scheme} login was accepted again on a "
+        "new connection (status 200), expected a refusal."
+    )

@@ -1,0 +1,94 @@
+"""RTSP and media are encrypted on the network."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from conformance.case import case
+from conformance.verdict import Inconclusive
+from devices.links.rtsp_observations import PlayedStream, PlayedStreams, RtspEndpoints
+
+
+@case(
+    "STREAM-002",
+    severity="high",
+    needs=("rtsp",),
+    catches=("stream-plain-rtsp",),
+    applies_to=("streams",),
+)
+def test_rtsp_is_served_inside_tls_only(rtsp_endpoints: RtspEndpoints) -> None:
+    """RTSP is served inside TLS only.
+
+    Method: send an RTSP OPTIONS request without TLS to the port of every declared stream and to
+    the ports on which cameras are known to serve plain RTSP, and inside TLS to the declared ones.
+    Pass: no port answers in RTSP without TLS, and the declared ports answer inside TLS.
+    """
+    plain = [e for e in rtsp_endpoints.endpoints if e.speaks_rtsp and not e.encrypted]
+    assert not plain, " ".join(
+        f"{e.host} port {e.port} answers RTSP without TLS (status {e.status}"
+        f"{', ' + e.server if e.server else ''})."
+        for e in plain
+    )
+    if not any(e.speaks_rtsp for e in rtsp_endpoints.endpoints):
+        raise Inconclusive("no port of the camera answers RTSP, with or without TLS", "unreachable")
+
+
+@case(
+    "STREAM-003",
+    severity="critical",
+    needs=("rtsp", "capture"),
+    catches=("stream-plain-rtp", "stream-srtp-null-cipher"),
+    applies_to=("streams",),
+)
+def test_video_cannot_be_read_off_the_network(played_streams: PlayedStreams, policy: Any) -> None:
+    """Video cannot be read off the network.
+
+    Method: play every declared stream over its declared transports, and ask for RTP over UDP
+    without encryption besides, recording the bytes on the network. Try to find RTP packets with
+    H.264 or H.265 in them without any key, and test the distribution of the payload's bytes.
+    Pass: no recording yields video, and each payload's bytes are distributed as ciphertext's are,
+    by the limits of the policy "streams".
+    """
+    limits = policy("streams")["wire"]
+    problems: list[str] = []
+    doubts: list[str] = []
+    for played in played_streams.streams:
+        problems += _readable(played, limits)
+        doubts += _too_little(played, limits)
+    assert not problems, " ".join(problems)
+    if doubts:
+        raise Inconclusive(" ".join(doubts), "no-media")
+    if not any(played.wire for played in played_streams.streams):
+        raise Inconclusive("no stream could be played, so nothing was on the network", "no-media")
+
+
+def _which(played: PlayedStream) -> str:
+    return f"Stream {played.name} ({played.url}) over {played.transport}"
+
+
+def _readable(played: PlayedStream, limits: dict[str, Any]) -> Iterator[str]:
+    wire = played.wire
+    if wire is None:
+        return
+    if wire.nal_units and wire.packets >= limits["min_packets"]:
+        yield (
+            f"{_which(played)}: {wire.nal_units} NAL units were read from {wire.packets} RTP "
+            f"packets on the network without a key, expected none."
+        )
+    elif (
+        wire.payload_bytes >= limits["min_payload_bytes"]
+        and wire.chi_square > limits["max_chi_square"]
+    ):
+        yield (
+            f"{_which(played)}: {wire.payload_bytes} payload bytes are not distributed as "
+            f"ciphertext (chi-square {wire.chi_square}, at most {limits['max_chi_square']})."
+        )
+
+
+def _too_little(played: PlayedStream, limits: dict[str, Any]) -> Iterator[str]:
+    """What cannot be judged: media was agreed, and too little of it came."""
+    if played.outcome == "silent":
+        yield f"{_which(played)} was set up, and no media arrived to be examined."
+    elif played.wire is not None and played.wire.payload_bytes < limits["min_payload_bytes"]:
+        yield f"{_which(played)} gave {played.wire.payload_bytes} payload bytes, too few to judge."

@@ -1,0 +1,123 @@
+"""The genuine update, the way back, and a power cut in the middle."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from conformance.case import case
+from conformance.verdict import Inconclusive
+from devices.firmware.tamper import TamperedBundle
+from devices.links.power import PowerControl
+from devices.links.update import UpdateTrial
+
+CUTS = (0.35, 0.6, 0.85)
+"""When the power is cut: shares of the time that an installation takes."""
+
+
+@case(
+    "UPDATE-001",
+    severity="high",
+    needs=("onvif", "http", "image"),
+    catches=("update-ignored",),
+    changes="firmware",
+    applies_to=("update",),
+)
+def test_a_genuine_update_is_installed(update_trials: Any, evidence: Any) -> None:
+    """A genuine, newer bundle is installed.
+
+    Method: upload the bundle that the device file declares as genuine and newer, as
+    administrator, wait for the restart, and ask the camera for its version.
+    Pass: the camera takes it, restarts, comes back within the declared time, and reports the
+    version of the bundle.
+    """
+    bundle = TamperedBundle("the genuine bundle", update_trials.genuine())
+    trial: UpdateTrial = evidence.observe(update_trials.offer(bundle))
+    expected = update_trials.declared.bundle_version
+    if trial.before == expected:
+        raise Inconclusive(
+            f"the camera ran {trial.before} already: no change of version can be seen",
+            "insufficient",
+        )
+    said = f"HTTP {trial.attempt.status} {trial.attempt.answer!r}"
+    assert trial.attempt.accepted, f"the camera refused the genuine bundle: {said}"
+    assert trial.after, (
+        "the camera did not come back within "
+        f"{update_trials.declared.restart_seconds:.0f} s after installing the genuine bundle"
+    )
+    as_expected = trial.after == expected if expected else trial.after != trial.before
+    assert as_expected, (
+        f"the camera acknowledged the genuine bundle ({said}) and reports version {trial.after} "
+        f"afterwards (before: {trial.before}); expected: {expected or 'another version'}"
+    )
+
+
+@case(
+    "UPDATE-006",
+    severity="high",
+    needs=("onvif", "http", "image"),
+    catches=("update-rollback",),
+    changes="firmware",
+    applies_to=("update",),
+)
+def test_an_older_version_is_refused(update_trials: Any, evidence: Any) -> None:
+    """A genuine bundle of an older version is refused.
+
+    Method: upload, as administrator, a bundle that the manufacturer made and signed for an
+    earlier release (declared.update.older in the device file). Should the camera install it, the
+    newest genuine bundle is installed afterwards.
+    Pass: the camera refuses it, does not restart, and reports the version that it had.
+    """
+    bundle = TamperedBundle("a genuine bundle of an older version", update_trials.file("older"))
+    trial: UpdateTrial = evidence.observe(update_trials.offer(bundle))
+    if trial.had_effect and trial.after:
+        evidence.observe(update_trials.restore(), "put right")
+    said = f"HTTP {trial.attempt.status} {trial.attempt.answer!r}"
+    assert not trial.had_effect, (
+        f"the camera took an older release: {said}; it reports {trial.after or 'nothing'} "
+        f"afterwards (before: {trial.before}); expected: a refusal"
+    )
+    if trial.attempt.accepted:
+        raise Inconclusive(
+            f"the camera acknowledged the older release ({said}), but neither restarted nor "
+            "reports another version",
+            "insufficient",
+        )
+
+
+@case(
+    "UPDATE-008",
+    severity="high",
+    needs=("onvif", "http", "image", "power"),
+    catches=("update-not-atomic",),
+    changes="firmware",
+    applies_to=("update",),
+)
+def test_a_power_cut_during_an_update_does_no_harm(
+    update_trials: Any, power: PowerControl, evidence: Any
+) -> None:
+    """A power cut during an update leaves a working camera.
+
+    Method: begin to install the genuine bundle and cut the power at several moments of the time
+    that an installation took before; give power again and ask the camera for its version.
+    Pass: each time the camera comes back by itself within the declared time, with the version from
+    before or the one of the bundle, and at least one cut came before the installation had ended.
+    """
+    allowed = {update_trials.version(), update_trials.declared.bundle_version}
+    effective = 0
+    for share in CUTS:
+        cut = evidence.observe(update_trials.cut_power(power, share))
+        effective += not cut.finished
+        assert cut.version, (
+            f"after a power cut {cut.after_seconds:.1f} s into an update the camera did not come "
+            "back; expected: it starts the old or the new version"
+        )
+        assert cut.version in allowed, (
+            f"after a power cut {cut.after_seconds:.1f} s into an update the camera reports "
+            f"{cut.version}; expected: {' or '.join(sorted(v for v in allowed if v))}"
+        )
+    if not effective:
+        raise Inconclusive(
+            "every upload was answered before the power was cut: the camera does not install the "
+            "version that it runs, or too fast to be interrupted",
+            "insufficient",
+        )

@@ -1,0 +1,357 @@
+"""The TLS link against OpenSSL's own server, the emulated camera's contexts, and odd servers."""
+
+from __future__ import annotations
+
+import shutil
+import socket
+import ssl
+import subprocess
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from onvif_stand import device_file, give_identity
+
+from devices.emulated.posture import Posture
+from devices.emulated.tls_server import server_context
+from devices.errors import DeviceFileError, Garbled, LinkError, NotOffered, TimedOut, Unreachable
+from devices.links.tls import TlsLink, TlsServer
+from devices.links.tls_handshake import Prober
+from devices.links.tls_scan import scan
+from devices.permit import Permit
+from devices.protocols.tls import TlsVersion
+from devices.secrets import Secrets
+
+ADDRESS = "127.83.7.1"
+Serve = Callable[[socket.socket], None]
+
+
+@contextmanager
+def server(serve: Serve) -> Iterator[int]:
+    """A TCP server that treats every connection with ``serve``; gives the port."""
+    listener = socket.create_server((ADDRESS, 0))
+
+    def run() -> None:
+        while True:
+            try:
+                connection, _ = listener.accept()
+            except OSError:
+                return
+            with connection:
+                connection.settimeout(5)
+                try:
+                    serve(connection)
+                except OSError:
+                    continue
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    try:
+        yield listener.getsockname()[1]
+    finally:
+        listener.shutdown(socket.SHUT_RDWR)
+        listener.close()
+        thread.join(10)
+
+
+def with_context(context: ssl.SSLContext) -> Serve:
+    def serve(connection: socket.socket) -> None:
+        with context.wrap_socket(connection, server_side=True) as secured:
+            secured.recv(1)
+
+    return serve
+
+
+def link_to(port: int, folder: Path, trust: Path | None = None, host: str = ADDRESS) -> TlsLink:
+    url = f"https://{host}:{port}/onvif/device_service"
+    onvif: dict[str, Any] = {"url": url}
+    if trust is not None:
+        onvif["trust"] = str(trust)
+    device = device_file(url, ADDRESS, folder, links={"onvif": onvif})
+    granted = device.authorisation
+    permit = Permit(granted.addresses, granted.allow, granted.expires)
+    return TlsLink(device, permit, Secrets(device))
+
+
+def measure(folder: Path, posture: Posture) -> TlsServer:
+    trust = give_identity(folder / "flash", ADDRESS, posture)
+    context = server_context(SimpleNamespace(flash=folder / "flash", posture=posture))
+    with server(with_context(context)) as port:
+        (found,) = link_to(port, folder, trust).scan().servers
+    return found
+
+
+def names(found: TlsServer, version: str) -> set[str]:
+    return {suite.name for suite in found.suites[version]}
+
+
+def test_the_compliant_camera(tmp_path: Path) -> None:
+    found = measure(tmp_path, Posture())
+    assert found.complete
+    assert found.versions == ("TLS 1.2", "TLS 1.3")
+    assert names(found, "TLS 1.3") == {
+        "TLS_AES_128_GCM_SHA256", "TLS_AES_256_GCM_SHA384", "TLS_CHACHA20_POLY1305_SHA256",
+    }  # fmt: skip
+    assert all(suite.forward_secret and suite.aead for suite in found.suites["TLS 1.2"])
+    assert set(found.refusals) == {"SSL 3.0", "TLS 1.0", "TLS 1.1"}
+    (chain,) = found.chains
+    assert (chain.names_endpoint, chain.self_signed) == (True, False)
+    assert chain.path is not None
+    assert chain.path.trusted
+    assert (found.compression, found.secure_renegotiation) == (False, True)
+    assert found.artefacts[0].data.count(b"BEGIN CERTIFICATE") == 2
+
+
+@pytest.mark.parametrize(
+    ("minimum", "accepted"),
+    [
+        ("TLSv1", ("TLS 1.0", "TLS 1.1", "TLS 1.2", "TLS 1.3")),
+        ("TLSv1.1", ("TLS 1.1", "TLS 1.2", "TLS 1.3")),
+    ],
+)
+def test_old_versions_are_found(tmp_path: Path, minimum: str, accepted: tuple[str, ...]) -> None:
+    assert measure(tmp_path, Posture(tls_minimum=minimum)).versions == accepted
+
+
+def test_weak_suites_are_found(tmp_path: Path) -> None:
+    cbc = measure(tmp_path / "cbc", Posture(tls_ciphers="cbc"))
+    assert "TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA" in names(cbc, "TLS 1.2")
+    assert cbc.versions == ("TLS 1.2", "TLS 1.3")
+    static = measure(tmp_path / "rsa", Posture(tls_ciphers="rsa-key-exchange"))
+    assert "TLS_RSA_WITH_AES_128_GCM_SHA256" in names(static, "TLS 1.2")
+
+
+def test_bad_certificates_are_described(tmp_path: Path) -> None:
+    (expired,) = measure(tmp_path / "a", Posture(certificate_flaw="expired")).chains
+    assert expired.leaf.not_after.year < 9999
+    assert expired.path is not None
+    assert expired.path.trusted, "the path is judged at a time when the leaf is valid"
+    (weak,) = measure(tmp_path / "b", Posture(certificate_flaw="rsa-1024")).chains
+    assert weak.leaf.key == "RSA 1024"
+    (other,) = measure(tmp_path / "c", Posture(certificate_flaw="wrong-name")).chains
+    assert not other.names_endpoint
+    (own,) = measure(tmp_path / "d", Posture(certificate_flaw="self-signed")).chains
+    assert (own.self_signed, own.pinned) == (True, False)
+
+
+def test_a_pinned_certificate_is_trusted(tmp_path: Path) -> None:
+    posture = Posture(certificate_flaw="self-signed")
+    give_identity(tmp_path / "flash", ADDRESS, posture)
+    context = server_context(SimpleNamespace(flash=tmp_path / "flash", posture=posture))
+    with server(with_context(context)) as port:
+        pin = tmp_path / "flash" / "otp" / "device-cert.pem"
+        (found,) = link_to(port, tmp_path, pin).scan().servers
+    assert found.chains[0].pinned
+
+
+def test_a_server_of_tls_1_3_alone_shows_its_chain_all_the_same(tmp_path: Path) -> None:
+    trust = give_identity(tmp_path / "flash", ADDRESS, Posture())
+    context = server_context(SimpleNamespace(flash=tmp_path / "flash", posture=Posture()))
+    context.minimum_version = ssl.TLSVersion.TLSv1_3
+    with server(with_context(context)) as port:
+        (found,) = link_to(port, tmp_path, trust).scan().servers
+    assert found.versions == ("TLS 1.3",)
+    assert found.secure_renegotiation is None
+    assert found.chains[0].path is not None
+    assert found.chains[0].path.trusted
+    assert found.complete
+
+
+def hold(connection: socket.socket) -> None:
+    while connection.recv(4096):
+        continue
+
+
+def answer(data: bytes) -> Serve:
+    def serve(connection: socket.socket) -> None:
+        connection.recv(4096)
+        connection.sendall(data)
+
+    return serve
+
+
+def close(connection: socket.socket) -> None:
+    connection.recv(4096)
+
+
+@pytest.mark.parametrize(
+    ("serve", "error"),
+    [
+        (hold, TimedOut),
+        (answer(b"HTTP/1.1 400 Bad Request\r\n\r\n"), NotOffered),
+        (answer(bytes(range(64, 128)) * 8), Garbled),
+        (answer(b"\x16\x03\x03\x00\x80half a record"), Garbled),
+    ],
+)
+def test_odd_servers_end_in_one_error(serve: Serve, error: type[LinkError]) -> None:
+    with server(serve) as port, pytest.raises(error):
+        scan(Prober(ADDRESS, port, seconds=0.3).offer)
+
+
+def test_a_closed_port_is_unreachable() -> None:
+    with server(close) as port:
+        pass
+    with pytest.raises(Unreachable):
+        scan(Prober(ADDRESS, port, seconds=1).offer)
+
+
+def test_a_server_that_only_closes_accepts_nothing() -> None:
+    with server(close) as port:
+        found = scan(Prober(ADDRESS, port, seconds=1).offer)
+    assert not found.suites
+    assert set(found.refusals.values()) == {"closed without an alert"}
+
+
+def test_a_suite_that_was_not_offered_is_a_shortfall() -> None:
+    body = "0303" + "22" * 32 + "00" + "13ff" + "00"
+    hello = bytes.fromhex("160303002a" + "02000026" + body)
+    with server(answer(hello)) as port:
+        found = scan(Prober(ADDRESS, port, seconds=1).offer)
+    assert not found.suites
+    assert any("not offered" in shortfall for shortfall in found.shortfalls)
+
+
+def test_one_dead_endpoint_does_not_hide_the_others(tmp_path: Path) -> None:
+    trust = give_identity(tmp_path / "flash", ADDRESS, Posture())
+    context = server_context(SimpleNamespace(flash=tmp_path / "flash", posture=Posture()))
+    with server(with_context(context)) as port, server(close) as other:
+        pass
+    with server(with_context(context)) as port:
+        url = f"https://{ADDRESS}:{port}/onvif/device_service"
+        services = [
+            {
+                "name": "rtsps",
+                "port": other,
+                "protocol": "rtsps",
+                "purpose": "x",
+                "encrypted": True,
+            },
+            {"name": "ssh", "port": 22, "protocol": "ssh", "purpose": "x", "encrypted": True},
+        ]
+        device = device_file(
+            url,
+            ADDRESS,
+            tmp_path,
+            links={"onvif": {"url": url, "trust": str(trust)}},
+            declared={"services": services},
+        )
+        granted = device.authorisation
+        link = TlsLink(
+            device, Permit(granted.addresses, granted.allow, granted.expires), Secrets(device)
+        )
+        assert [endpoint.port for endpoint in link.endpoints] == [other, port]
+        found = link.scan()
+    assert [s.port for s in found.servers] == [port]
+    assert "rtsps" in found.shortfall
+    assert "unreachable" in found.shortfall
+
+
+def test_unreadable_trust_is_a_fault_of_the_device_file(tmp_path: Path) -> None:
+    trust = tmp_path / "trust.pem"
+    trust.write_text("nothing")
+    give_identity(tmp_path / "flash", ADDRESS, Posture())
+    context = server_context(SimpleNamespace(flash=tmp_path / "flash", posture=Posture()))
+    with server(with_context(context)) as port, pytest.raises(DeviceFileError, match="trust"):
+        link_to(port, tmp_path, trust).scan()
+
+
+needs_openssl = pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl is absent")
+
+
+@contextmanager
+def s_server(folder: Path, *options: str) -> Iterator[int]:
+    """``openssl s_server`` with a certificate of its own; gives the port."""
+    pem = folder / "own.pem"
+    if not pem.exists():
+        subprocess.run(
+            ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj",
+             "/CN=test", "-keyout", str(pem), "-out", str(folder / "own-cert.pem")],
+            check=True, capture_output=True,
+        )  # fmt: skip
+        pem.write_text(pem.read_text() + (folder / "own-cert.pem").read_text())
+    with socket.create_server((ADDRESS, 0)) as free:
+        port = free.getsockname()[1]
+    process = subprocess.Popen(
+        [
+            "openssl",
+            "s_server",
+            "-accept",
+            f"{ADDRESS}:{port}",
+            "-cert",
+            str(pem),
+            "-quiet",
+            *options,
+        ],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    pause = threading.Event()
+    try:
+        for _ in range(200):
+            with socket.socket() as probe:
+                if probe.connect_ex((ADDRESS, port)) == 0:
+                    break
+            pause.wait(0.05)
+        yield port
+    finally:
+        process.kill()
+        process.wait(10)
+
+
+@needs_openssl
+@pytest.mark.interop
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        (("-tls1_2", "-cipher", "AES128-SHA"), {"TLS 1.2": {"TLS_RSA_WITH_AES_128_CBC_SHA"}}),
+        (
+            ("-tls1", "-cipher", "ECDHE-RSA-AES256-SHA:@SECLEVEL=0"),
+            {"TLS 1.0": {"TLS_ECDHE_RSA_WITH_AES_256_CBC_SHA"}},
+        ),
+        (
+            ("-tls1_2", "-cipher", "NULL-SHA256:@SECLEVEL=0"),
+            {"TLS 1.2": {"TLS_RSA_WITH_NULL_SHA256"}},
+        ),
+        (
+            ("-tls1_2", "-cipher", "ADH-AES128-SHA:@SECLEVEL=0"),
+            {"TLS 1.2": {"TLS_DH_anon_WITH_AES_128_CBC_SHA"}},
+        ),
+        (
+            ("-tls1_3", "-ciphersuites", "TLS_AES_128_CCM_SHA256", "-groups", "P-384"),
+            {"TLS 1.3": {"TLS_AES_128_CCM_SHA256"}},  # by a HelloRetryRequest
+        ),
+    ],
+    ids=["static RSA", "TLS 1.0", "NULL", "anonymous", "HelloRetryRequest"],
+)
+def test_openssl_is_measured_as_it_is_configured(
+    tmp_path: Path, options: tuple[str, ...], expected: dict[str, set[str]]
+) -> None:
+    with s_server(tmp_path, *options) as port:
+        found = scan(Prober(ADDRESS, port).offer)
+    assert {v.label: {s.name for s in suites} for v, suites in found.suites.items()} == expected
+    assert not found.shortfalls
+    assert bool(found.chains) == ("anon" not in str(expected) and "TLS 1.3" not in expected)
+
+
+@needs_openssl
+@pytest.mark.interop
+def test_every_suite_that_openssl_knows_is_found(tmp_path: Path) -> None:
+    ciphers = "ALL:COMPLEMENTOFALL:@SECLEVEL=0"
+    listing = subprocess.run(
+        ["openssl", "ciphers", "-stdname", "-tls1_2", "-s", "-V", ciphers],
+        check=True, capture_output=True, text=True,
+    ).stdout  # fmt: skip
+    rsa_or_anonymous = {
+        line.split()[2]
+        for line in listing.splitlines()
+        if "Au=RSA" in line or "Au=None" in line
+        if "PSK" not in line and "SRP" not in line and "TLSv1.3" not in line
+    }
+    with s_server(tmp_path, "-tls1_2", "-cipher", ciphers) as port:
+        found = scan(Prober(ADDRESS, port).offer)
+    assert {suite.name for suite in found.suites[TlsVersion.TLS_1_2]} == rsa_or_anonymous
