@@ -53,23 +53,30 @@ class Campaign:
 
         Raises CommandError (exit code 4) when pytest ended without leaving an assessment.
         """
-        read_end, write_end = os.pipe()
+        read_end, write_end = os.pipe()  # events, from the run
+        ended, lifeline = os.pipe()  # its end tells the run that we are gone
         log_path = self._job.folder / "pytest.log"
         with log_path.open("ab") as log:
             self._process = subprocess.Popen(
-                self._command(write_end),
-                stdin=subprocess.PIPE,  # its end tells the run that we are gone
+                [
+                    *(sys.executable, "-m", "pytest", *pytest_arguments(self._job)),
+                    *("--camproof-events-fd", str(write_end)),
+                    *("--camproof-lifeline-fd", str(ended)),
+                ],
+                stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
-                pass_fds=(write_end,),
+                pass_fds=(write_end, ended),
                 cwd=self._job.folder,
                 env={**os.environ, **self._job.environment},
                 start_new_session=True,
             )
         os.close(write_end)
+        os.close(ended)
         follower = threading.Thread(target=self._follow, args=(read_end,), daemon=True)
         follower.start()
         self._wait()
+        os.close(lifeline)
         follower.join(timeout=5)
         return self._obtained(log_path)
 
@@ -91,33 +98,6 @@ class Campaign:
                 self._process.kill()
                 self._process.wait()
 
-    def _command(self, events: int) -> list[str]:
-        job = self._job
-        conformance = Path(str(files("conformance")))
-        command = [
-            sys.executable,
-            "-m",
-            "pytest",
-            "-p",
-            "fixtures.plugin",
-            "-p",
-            "no:cacheprovider",
-        ]
-        command += ["-c", os.devnull, "--rootdir", str(conformance.parent), "--no-header", "-q"]
-        command += ["-W", "ignore::pytest.PytestConfigWarning", "--tb=short"]
-        command += ["--alluredir", str(job.folder / "allure-results")]
-        command += ["--camproof-device", str(job.device_file), "--camproof-output", str(job.folder)]
-        command += ["--camproof-version", __version__, "--camproof-events-fd", str(events)]
-        for profile in job.profiles:
-            command += ["--camproof-profile", profile]
-        if job.select:
-            command += ["--camproof-select", job.select]
-        for folder in job.tests:
-            command += ["--camproof-tests", str(folder)]
-        if job.resume:
-            command.append("--camproof-resume")
-        return [*command, str(conformance), *map(str, job.tests)]
-
     def _follow(self, descriptor: int) -> None:
         with os.fdopen(descriptor, "rb") as stream:
             for line in stream:
@@ -131,6 +111,24 @@ class Campaign:
             raise CommandError(
                 f"the suite itself failed before it had any result; {log} says:\n{said}", Exit.SUITE
             ) from None
+
+
+def pytest_arguments(job: Job) -> list[str]:
+    """What pytest is called with to run one job."""
+    conformance = Path(str(files("conformance")))
+    arguments = ["-p", "fixtures.plugin", "-p", "no:cacheprovider", "-c", os.devnull]
+    arguments += ["--rootdir", str(conformance.parent), "--no-header", "-q", "--tb=short"]
+    arguments += ["-W", "ignore::pytest.PytestConfigWarning"]
+    arguments += ["--alluredir", str(job.folder / "allure-results")]
+    arguments += ["--camproof-device", str(job.device_file), "--camproof-output", str(job.folder)]
+    arguments += ["--camproof-version", __version__, "--camproof-select", job.select]
+    for profile in job.profiles:
+        arguments += ["--camproof-profile", profile]
+    for folder in job.tests:
+        arguments += ["--camproof-tests", str(folder)]
+    if job.resume:
+        arguments.append("--camproof-resume")
+    return [*arguments, str(conformance), *map(str, job.tests)]
 
 
 def exit_code(record: Assessment) -> Exit:

@@ -4,33 +4,27 @@ from __future__ import annotations
 
 import concurrent.futures
 import json
+import multiprocessing
 import os
-import tempfile
-import threading
+import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
 from camproof import __version__, run_folder
-from camproof.campaign import Campaign, Job
 from camproof.errors import CommandError, Exit
 from camproof.faults import posture_of
+from camproof.twin import Outcome, assess
 from conformance import catalogue
-from conformance.assessment import Result
 from conformance.catalogue import Catalogue
 from conformance.fault import Fault
 from conformance.selection import Selection, SelectionError, fault_labels
 from conformance.verdict import Verdict
-from devices.emulated.launch import EmulatedCamera
-from devices.errors import DeviceError
-
-CLEAN = ""
-"""The name of the twin without fault, where a fault's id would stand."""
-
 
 @dataclass
 class Twin:
@@ -38,9 +32,17 @@ class Twin:
 
     fault: str
     expected: tuple[str, ...]
-    verdicts: dict[str, Verdict] = field(default_factory=dict)
-    reasons: dict[str, str] = field(default_factory=dict)
-    error: str = ""
+    outcome: Outcome = field(default_factory=Outcome)
+
+    @property
+    def verdicts(self) -> dict[str, Verdict]:
+        """The verdict of each test case that ran."""
+        return self.outcome.verdicts
+
+    @property
+    def error(self) -> str:
+        """Why the twin could not be assessed; else empty."""
+        return self.outcome.error
 
     @property
     def caught(self) -> list[str]:
@@ -94,62 +96,40 @@ def run(
 
 
 def _plan(known: Catalogue, faults: Sequence[Fault]) -> list[Twin]:
-    clean = Twin(CLEAN, ())
+    clean = Twin("", ())
     return [clean, *(Twin(fault.id, tuple(known.catchers(fault.id))) for fault in faults)]
 
 
 def _run_all(
     console: Console, twins: Sequence[Twin], workers: int, folder: Path, *, full: bool
 ) -> None:
-    done = 0
-    lock = threading.Lock()
-    stopped = threading.Event()
-
-    def one(twin: Twin) -> None:
-        nonlocal done
-        if stopped.is_set():
-            return
-        _assess(twin, folder, full=full)
-        with lock:
-            done += 1
-            console.print(
-                f"[{done:3}/{len(twins)}] {_line(twin)}", markup=False, highlight=False,
-                soft_wrap=True,
-            )  # fmt: skip
-
-    with concurrent.futures.ThreadPoolExecutor(max_workers=workers) as pool:
-        futures = [pool.submit(one, twin) for twin in twins]
+    """Each twin in a process of its own, forked from one that has loaded everything."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["camproof.twin"])
+    with concurrent.futures.ProcessPoolExecutor(
+        workers, mp_context=context, max_tasks_per_child=1
+    ) as pool:
+        futures = {pool.submit(assess, *_task(twin, folder, full=full)): twin for twin in twins}
         try:
-            for future in concurrent.futures.as_completed(futures):
-                future.result()
+            for done, future in enumerate(concurrent.futures.as_completed(futures), start=1):
+                twin = futures[future]
+                twin.outcome = future.result()
+                line = f"[{done:3}/{len(twins)}] {_line(twin)}"
+                console.print(line, markup=False, highlight=False, soft_wrap=True)
+                if twin.good:
+                    shutil.rmtree(folder / _name(twin), ignore_errors=True)
         except BaseException:
-            stopped.set()
+            pool.shutdown(wait=False, cancel_futures=True)
             raise
 
 
-def _assess(twin: Twin, folder: Path, *, full: bool) -> None:
-    """Run the suite against one twin; what it left stays only where something was wrong."""
+def _task(twin: Twin, folder: Path, *, full: bool) -> tuple[dict[str, Any], str, Path]:
     select = "" if full or not twin.fault else " or ".join(twin.expected)
-    with tempfile.TemporaryDirectory(prefix="camproof-selftest-") as scratch:
-        run_into = Path(scratch) / "run"
-        run_into.mkdir()
-        try:
-            with EmulatedCamera(posture_of([twin.fault] if twin.fault else [])) as ready:
-                job = Job(ready.device_file, run_into, select=select)
-                results = Campaign(job, lambda _event: None).run().results
-        except (DeviceError, CommandError) as error:
-            twin.error = str(error)
-            return
-        _take(twin, results)
-        if not twin.good:
-            run_into.rename(folder / (twin.fault or "clean"))
+    return posture_of([twin.fault] if twin.fault else []), select, folder / _name(twin)
 
 
-def _take(twin: Twin, results: Sequence[Result]) -> None:
-    for result in results:
-        twin.verdicts[result.id] = result.verdict
-        if result.verdict != Verdict.PASS:
-            twin.reasons[result.id] = result.reason
+def _name(twin: Twin) -> str:
+    return twin.fault or "clean"
 
 
 def _line(twin: Twin) -> str:
@@ -181,9 +161,9 @@ class Rate:
     runs_without_its_faults: int = 0
 
     @property
-    def detection(self) -> float:
-        """Share of its faults that were caught (0 to 1); 1 when none was run."""
-        return self.caught / self.faults if self.faults else 1.0
+    def detection(self) -> float | None:
+        """Share of its faults that were caught (0 to 1); None when none was run."""
+        return self.caught / self.faults if self.faults else None
 
 
 def _rates(known: Catalogue, twins: Sequence[Twin]) -> list[Rate]:
@@ -223,7 +203,7 @@ def _show(console: Console, rows: Sequence[Rate], twins: Sequence[Twin]) -> None
             row.id,
             str(row.caught),
             str(row.faults),
-            f"{row.detection:.0%}",
+            "-" if row.detection is None else f"{row.detection:.0%}",
             str(row.false_alarms),
             str(row.runs_without_its_faults),
             style="bold" if row.id in {row.area, "all"} else "",
@@ -263,7 +243,7 @@ def _write(
                 "undecided": twin.undecided,
                 "error": twin.error,
                 "verdicts": twin.verdicts,
-                "reasons": twin.reasons,
+                "reasons": twin.outcome.reasons,
             }
             for twin in twins
         ],

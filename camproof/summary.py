@@ -14,7 +14,8 @@ from camproof.progress import STYLE
 from conformance.assessment import Assessment
 
 DECISION_STYLE = {"APPROVED": "bold green", "REJECTED": "bold red", "INCOMPLETE": "bold yellow"}
-_REASONS = 12
+_REASONS = 8
+_REASON_WIDTH = 110
 _OUTPUTS = (
     ("approval page", "report/index.html"),
     ("Allure report", "allure-report/index.html"),
@@ -61,7 +62,11 @@ def _decision(console: Console, record: Assessment) -> None:
     lines = [head, Text(f"{unit.manufacturer} {unit.model} {unit.serial}, "
                         f"firmware {unit.firmware.version}")]  # fmt: skip
     reasons = record.decision.reasons
-    lines += [Text(f"- {reason}") for reason in reasons[:_REASONS]]
+    lines += [Text(f"- {_short(reason)}") for reason in reasons[:_REASONS]]
     if len(reasons) > _REASONS:
         lines.append(Text(f"- and {len(reasons) - _REASONS} more; see the approval page"))
     console.print(Panel(Text("\n").join(lines), border_style=DECISION_STYLE[verdict], expand=False))
+
+
+def _short(reason: str) -> str:
+    return reason if len(reason) <= _REASON_WIDTH else f"{reason[:_REASON_WIDTH]} ..."

@@ -41,12 +41,17 @@ class CaseFact(Fact):
 
 
 class ClauseFact(Fact):
-    """One clause in our own words; ``how`` it is assessed: device, document or process."""
+    """One clause in our own words; ``how`` it is assessed: device, document or process.
+
+    ``leaves_open`` says what of the clause its test cases do not cover.
+    """
 
     regulation: str
     id: str
     obligation: str = ""
+    condition: str = ""
     summary: str = ""
+    leaves_open: str = ""
     how: str = ""
     cases: list[str] = Field(default_factory=list)
 

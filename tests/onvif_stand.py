@@ -6,6 +6,7 @@ import asyncio
 import ssl
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date, timedelta
@@ -117,33 +118,24 @@ def served(
     application: Callable[[], web.Application], address: str, context: ssl.SSLContext | None
 ) -> Iterator[int]:
     """Serve an aiohttp application in a thread of its own; gives the port."""
-    loop = asyncio.new_event_loop()
-    ready: list[int] = []
-    started = threading.Event()
+    ready: Future[tuple[int, Callable[[], object]]] = Future()
 
-    async def start() -> web.AppRunner:
+    async def serve() -> None:
         runner = web.AppRunner(application(), access_log=None, shutdown_timeout=0.1)
         await runner.setup()
         await web.TCPSite(runner, address, 0, ssl_context=context).start()
-        ready.append(runner.addresses[0][1])
-        started.set()
-        return runner
+        loop, ended = asyncio.get_running_loop(), asyncio.Event()
+        ready.set_result((runner.addresses[0][1], lambda: loop.call_soon_threadsafe(ended.set)))
+        await ended.wait()
+        await runner.cleanup()
 
-    def run() -> None:
-        asyncio.set_event_loop(loop)
-        runner = loop.run_until_complete(start())
-        loop.run_forever()
-        loop.run_until_complete(runner.cleanup())
-        loop.run_until_complete(loop.shutdown_asyncgens())
-        loop.close()
-
-    thread = threading.Thread(target=run, daemon=True)
+    thread = threading.Thread(target=lambda: asyncio.run(serve()), daemon=True)
     thread.start()
-    assert started.wait(10)
+    port, end = ready.result(timeout=10)
     try:
-        yield ready[0]
+        yield port
     finally:
-        loop.call_soon_threadsafe(loop.stop)
+        end()
         thread.join(10)
 
 

@@ -20,6 +20,7 @@ from conformance.assessment import (
     Assessment,
     ClauseResult,
     Decision,
+    DecisionVerdict,
     DeviceIdentity,
     Evidence,
     FirmwareIdentity,
@@ -77,6 +78,7 @@ class SampleRun:
     """What the made run should hold; the defaults make a rejected demonstration."""
 
     findings: dict[str, tuple[Verdict, str, str]] = field(default_factory=lambda: dict(FINDINGS))
+    profiles: tuple[str, ...] = ("core", "en-303-645-v2.1.1")
     emulated: bool = True
     manufacturer: str = "Lumivista"
     text: str = ""
@@ -106,12 +108,12 @@ def build_run(folder: Path, sample: SampleRun | None = None) -> Assessment:
             ),
             emulated=sample.emulated,
         ),
-        profiles=["core", "en-303-645-v2.1.1"],
+        profiles=list(sample.profiles),
         started=datetime(2026, 11, 22, 9, 30, 12, tzinfo=UTC),
         finished=datetime(2026, 11, 22, 9, 31, 3, tzinfo=UTC) if sample.finished else None,
         results=results,
         clauses=clauses,
-        decision=_decision(results, clauses),
+        decision=_decision(sample.profiles, results, clauses),
     )
     record.write(made, folder)
     if sample.catalogue:
@@ -224,25 +226,29 @@ def _clauses(rules: dict[str, Any], results: dict[str, Result]) -> list[ClauseRe
     return made
 
 
-def _decision(results: list[Result], clauses: list[ClauseResult]) -> Decision:
-    verdicts = {result.verdict for result in results}
+def _decision(
+    profiles: Sequence[str], results: list[Result], clauses: list[ClauseResult]
+) -> Decision:
+    """Decide as ``conformance.decision`` does: the first profile judges only what was assessed."""
     failed = [result.id for result in results if result.verdict is Verdict.FAIL]
     unsure = [result.id for result in results if result.verdict is Verdict.INCONCLUSIVE]
-    open_clauses = [c for c in clauses if c.verdict == "NOT_ASSESSED"]
-    reasons = [f"{', '.join(failed)} failed"] if failed else []
-    reasons += [f"{', '.join(unsure)} inconclusive"] if unsure else []
-    core = ProfileDecision(verdict="APPROVED", reasons=reasons)
-    if Verdict.FAIL in verdicts:
-        core.verdict = "REJECTED"
-    elif unsure:
-        core.verdict = "INCOMPLETE"
-    whole = core.model_copy(deep=True)
-    whole.reasons.append(f"{len(open_clauses)} clauses are not assessed")
-    if whole.verdict == "APPROVED":
-        whole.verdict = "INCOMPLETE"
-    by_profile = {"core": core, "en-303-645-v2.1.1": whole}
-    overall = "REJECTED" if core.verdict == "REJECTED" else core.verdict
-    return Decision(verdict=overall, by_profile=by_profile, reasons=core.reasons)
+    not_assessed = sum(clause.verdict == "NOT_ASSESSED" for clause in clauses)
+    by_profile = {}
+    for name in profiles:
+        left_open = 0 if name == profiles[0] else not_assessed
+        reasons = [f"{', '.join(failed)} failed"] if failed else []
+        reasons += [f"{', '.join(unsure)} inconclusive"] if unsure else []
+        reasons += [f"{left_open} clauses are not assessed"] if left_open else []
+        verdict: DecisionVerdict = "APPROVED"
+        if failed:
+            verdict = "REJECTED"
+        elif unsure or left_open:
+            verdict = "INCOMPLETE"
+        by_profile[name] = ProfileDecision(verdict=verdict, reasons=reasons)
+    order: tuple[DecisionVerdict, ...] = ("REJECTED", "INCOMPLETE", "APPROVED")
+    worst = min((made.verdict for made in by_profile.values()), key=order.index)
+    reasons = next(made.reasons for made in by_profile.values() if made.verdict == worst)
+    return Decision(verdict=worst, by_profile=by_profile, reasons=reasons)
 
 
 def _catalogue(rules: dict[str, Any]) -> dict[str, Any]:
@@ -272,6 +278,8 @@ def _catalogue(rules: dict[str, Any]) -> dict[str, Any]:
                     "obligation": obligation,
                     "summary": summary,
                     "how": how,
+                    "condition": "passwords are used" if obligation.startswith("MC") else "",
+                    "leaves_open": "whether it stays so." if how == "document" and names else "",
                     "cases": names.split(),
                 }
             )

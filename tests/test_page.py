@@ -169,7 +169,7 @@ def test_an_emulated_camera_is_a_demonstration_everywhere(page: Reader) -> None:
 
 
 def test_a_real_camera_is_not(tmp_path: Path) -> None:
-    page = read(tmp_path, SampleRun(emulated=False, findings={}))
+    page = read(tmp_path, SampleRun(emulated=False, findings={}, profiles=("core",)))
     assert "DEMONSTRATION" not in page.texts["all"].upper()
     assert "emulated" not in page.text
     assert "APPROVED" in page.text
@@ -261,7 +261,8 @@ def test_the_same_run_gives_the_same_page(tmp_path: Path) -> None:
     [(Verdict.FAIL, "REJECTED"), (Verdict.INCONCLUSIVE, "INCOMPLETE"), (Verdict.PASS, "APPROVED")],
 )
 def test_each_decision_is_told_in_words(tmp_path: Path, verdict: Verdict, decision: str) -> None:
-    page = read(tmp_path, SampleRun(findings={"STREAM-004": (verdict, "Because of this.", "")}))
+    findings = {"STREAM-004": (verdict, "Because of this.", "")}
+    page = read(tmp_path, SampleRun(findings=findings, profiles=("core",)))
     assert decision in page.texts["title"]
     assert ("What stands in the way" in page.text) == (decision != "APPROVED")
 

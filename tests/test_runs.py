@@ -113,7 +113,7 @@ username = "admin"
 password = {{ env = "HOME" }}
 """
         device = laboratory.device_file(tmp_path, address="127.0.0.8", more=more)
-        select = "(streams or credentials) and not firmware"
+        select = "(streams or credentials)"
         out = tmp_path / "run"
         done = camproof("run", device, "--select", select, "--output", out, "--no-allure")
         assert done.returncode == 3, done.stdout + done.stderr

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 
 from conformance.case import case
 from conformance.verdict import Inconclusive
 from devices.description import DeviceFile
 from devices.identity.reported import normal_mac
+from devices.identity.versions import names_version
 from devices.links.identity import DeviceIdentity, ProvenIdentity
 from devices.links.reports import DeviceReports, HardwareAddresses
 
@@ -74,7 +74,8 @@ def test_device_certificate_names_this_unit(
         )
     serial = device.device.serial.strip().casefold()
     named = {i.endpoint: [s.strip().casefold() for s in i.leaf.unit_serials] for i in trusted}
-    found = ", ".join(s for i in trusted for s in i.leaf.unit_serials) or "no serial number"
+    serials = dict.fromkeys(s for i in trusted for s in i.leaf.unit_serials)
+    found = ", ".join(serials) or "no serial number"
     assert [serial] in named.values(), (
         f"The certificate that the camera proves names {found}, the label {device.device.serial}."
     )
@@ -158,7 +159,6 @@ def _need_decision(identities: Sequence[ProvenIdentity]) -> None:
 
 def _equal(field: str, told: str, label: str) -> bool:
     """Equal without regard to case and spacing; a version may stand inside a longer text."""
-    told, label = " ".join(told.split()).casefold(), " ".join(label.split()).casefold()
-    if field != "firmware":
-        return told == label
-    return re.search(rf"(?<![\w.])v?{re.escape(label)}(?![\w.])", told) is not None
+    if field == "firmware":
+        return names_version(told, label)
+    return " ".join(told.split()).casefold() == " ".join(label.split()).casefold()

@@ -8,7 +8,7 @@ from devices.description import DeviceFile
 from devices.identity.bill import Bill
 from devices.identity.image import FirmwareImage
 from devices.identity.software_bill import SoftwareBill
-from devices.identity.versions import upstream
+from devices.identity.versions import names_version, upstream
 from devices.links.inside import InstalledPackages
 from devices.links.reports import DeviceReports
 from devices.links.ssh import FileDigests
@@ -64,11 +64,9 @@ def test_files_are_those_of_the_bill_of_materials(
     of its own file over SSH (or read the file over) and compare.
     Pass: every such file is on the camera with the digest of the bill.
     """
-    listed = (
-        {f.path: f.sha256 for f in software_bill.bill.files if f.sha256}
-        if (software_bill.bill)
-        else {}
-    )
+    if software_bill.bill is None:
+        raise Inconclusive("there is no readable bill of materials (see ORIGIN-006)", "documents")
+    listed = {file.path: file.sha256 for file in software_bill.bill.files if file.sha256}
     if not listed:
         raise Inconclusive(
             "the bill of materials gives no SHA-256 of any file: nothing can be compared",
@@ -113,7 +111,7 @@ def test_running_firmware_is_the_released_image(
     problems += [
         f"{source} reports version {version}, the image is of version {firmware_image.version}."
         for source, version in told.items()
-        if firmware_image.version not in version.split()
+        if not names_version(version, firmware_image.version)
     ]
     programs = {f.path: f.sha256 for f in firmware_image.files if f.program}
     if not programs:

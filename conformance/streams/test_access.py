@@ -78,7 +78,7 @@ def _weak_login(answer: PathAnswer, rules: dict[str, Any]) -> Iterator[str]:
     "STREAM-006",
     severity="high",
     needs=("rtsp",),
-    catches=("stream-nonce-reuse",),
+    catches=("stream-nonce-reuse", "stream-basic-auth"),
     applies_to=("streams",),
 )
 def test_recorded_login_is_worthless(replayed_login: ReplayedLogin) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import fnmatch
 import posixpath
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from devices.emulated.file_view import FileView
@@ -59,7 +59,7 @@ class Shell:
         """Run one line; never raises for what the line says."""
         outcome = Outcome(status=int(self.variables["?"]))
         try:
-            pipelines = parse(line, self.variables)
+            pipelines = parse(line)
         except ShellSyntaxError as error:
             return Outcome(errors=f"sh: {error}\n".encode(), status=_MISUSE)
         view = FileView(self.camera, self.kernel)
@@ -96,7 +96,7 @@ class Shell:
                 self.variables[name] = value
             return Outcome()
         result = self._applet(words, view, stdin)
-        return _redirected(command, result)
+        return _redirected(command, result, self.variables)
 
     def _applet(self, words: list[str], view: FileView, stdin: bytes) -> Outcome:
         name = posixpath.basename(words[0]) if words[0].startswith("/") else words[0]
@@ -149,15 +149,16 @@ class Shell:
     def _input(self, command: Command, view: FileView, stdin: bytes) -> bytes:
         for operator, target in command.redirections:
             if operator == "<":
-                stdin = view.read(posixpath.join(self.cwd, target))
+                stdin = view.read(posixpath.join(self.cwd, target.text(self.variables)))
         return stdin
 
     def _matches(self, word: Word, view: FileView) -> list[str]:
         """File names that an unquoted pattern matches, level by level; else the word itself."""
-        if word.quoted or not set(word.text) & set("*?["):
-            return [word.text]
-        found = ["/" if word.text.startswith("/") else ""]
-        for part in filter(None, word.text.split("/")):
+        text = word.text(self.variables)
+        if word.quoted or not set(text) & set("*?["):
+            return [text]
+        found = ["/" if text.startswith("/") else ""]
+        for part in filter(None, text.split("/")):
             level = []
             for base in found:
                 where = posixpath.join(self.cwd, base)
@@ -165,7 +166,7 @@ class Shell:
                     names = [n for n in view.names(where) if _matches(n, part)]
                     level += [posixpath.join(base, name) for name in names]
             found = level
-        return found or [word.text]
+        return found or [text]
 
 
 def _matches(name: str, pattern: str) -> bool:
@@ -173,10 +174,11 @@ def _matches(name: str, pattern: str) -> bool:
     return not hidden and fnmatch.fnmatchcase(name, pattern)
 
 
-def _redirected(command: Command, result: Outcome) -> Outcome:
+def _redirected(command: Command, result: Outcome, variables: Mapping[str, str]) -> Outcome:
     """Send output and errors where the redirections say, from left to right as a shell does."""
     normal, errors = "output", "errors"
-    for operator, target in command.redirections:
+    for operator, word in command.redirections:
+        target = word.text(variables)
         if operator == "2>&1":
             errors = normal
         elif operator in (">&2", "1>&2"):

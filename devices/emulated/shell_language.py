@@ -38,10 +38,21 @@ class ShellSyntaxError(ValueError):
 
 @dataclass(frozen=True)
 class Word:
-    """One word after expansion; ``quoted`` words are not matched against file names."""
+    """One word, as parts of text and whether ``$NAME`` in them stands for a variable.
 
-    text: str
+    A word that is ``quoted`` in any part is not matched against file names.
+    """
+
+    parts: tuple[tuple[str, bool], ...]
     quoted: bool = False
+
+    def text(self, variables: Mapping[str, str]) -> str:
+        """The word with the values that the variables have now."""
+
+        def value(match: re.Match[str]) -> str:
+            return variables.get(match[1] or match[2], "")
+
+        return "".join(_VARIABLE.sub(value, t) if expand else t for t, expand in self.parts)
 
 
 @dataclass
@@ -49,7 +60,7 @@ class Command:
     """One simple command: its words, and its redirections as (operator, target)."""
 
     words: list[Word] = field(default_factory=list)
-    redirections: list[tuple[str, str]] = field(default_factory=list)
+    redirections: list[tuple[str, Word]] = field(default_factory=list)
 
 
 @dataclass
@@ -60,20 +71,18 @@ class Pipeline:
     commands: list[Command]
 
 
-def parse(line: str, variables: Mapping[str, str]) -> list[Pipeline]:
+def parse(line: str) -> list[Pipeline]:
     """Parse one line. Raises ShellSyntaxError."""
     if len(line) > MAX_LINE:
         raise ShellSyntaxError("line too long")
     parser = _Parser()
-    for token in [*_tokens(line, variables), ";"]:
+    for token in [*_tokens(line), ";"]:
         if isinstance(token, Word):
             parser.word(token)
         elif token in _REDIRECTIONS:
             parser.redirection(token)
         else:
             parser.separator(token)
-    if parser.connector != ";":
-        raise ShellSyntaxError("syntax error: unexpected end of line")
     return parser.pipelines
 
 
@@ -89,7 +98,7 @@ class _Parser:
 
     def word(self, word: Word) -> None:
         if self._awaiting_file:
-            self._command.redirections.append((self._awaiting_file, word.text))
+            self._command.redirections.append((self._awaiting_file, word))
             self._awaiting_file = ""
         else:
             self._command.words.append(word)
@@ -97,14 +106,15 @@ class _Parser:
     def redirection(self, operator: str) -> None:
         self._complete()
         if operator.endswith(("&1", "&2")):
-            self._command.redirections.append((operator, ""))
+            self._command.redirections.append((operator, Word(())))
         else:
             self._awaiting_file = operator
 
     def separator(self, operator: str) -> None:
         self._complete()
         empty = not self._command.words and not self._command.redirections
-        if empty and (self._commands or operator not in (";", "\n")):
+        incomplete = self._commands or (self.connector != ";" and operator != "\n")
+        if empty and (incomplete or operator not in (";", "\n")):
             raise ShellSyntaxError(f'syntax error: unexpected "{operator}"')
         if not empty:
             self._commands.append(self._command)
@@ -123,7 +133,7 @@ class _Parser:
             raise ShellSyntaxError("syntax error: a redirection without a file")
 
 
-def _tokens(line: str, variables: Mapping[str, str]) -> list[Word | str]:
+def _tokens(line: str) -> list[Word | str]:
     tokens: list[Word | str] = []
     position = 0
     while position < len(line):
@@ -137,29 +147,33 @@ def _tokens(line: str, variables: Mapping[str, str]) -> list[Word | str]:
             tokens.append(operator)
             position += len(operator)
         else:
-            word, position = _word(line, position, variables)
+            word, position = _word(line, position)
             tokens.append(word)
     return tokens
 
 
-def _word(line: str, position: int, variables: Mapping[str, str]) -> tuple[Word, int]:
-    text, quoted = "", False
+def _word(line: str, position: int) -> tuple[Word, int]:
+    parts: list[tuple[str, bool]] = []
+    quoted = False
     while position < len(line) and line[position] not in " \t\r\n;&|<>":
         character = line[position]
         if character in "'\"":
             end = _closing_quote(line, position)
             inner = line[position + 1 : end]
-            text += inner if character == "'" else _expand(_unescape(inner), variables)
+            parts.append((inner, False) if character == "'" else (_unescape(inner), True))
             quoted, position = True, end + 1
         elif character == "\\" and position + 1 < len(line):
-            text, quoted, position = text + line[position + 1], True, position + 2
+            parts.append((line[position + 1], False))
+            quoted, position = True, position + 2
         elif match := _VARIABLE.match(line, position):
-            text, position = text + _expand(match[0], variables), match.end()
+            parts.append((match[0], True))
+            position = match.end()
         elif character == "`" or line.startswith("$(", position):
             raise ShellSyntaxError("syntax error: command substitution is not supported")
         else:
-            text, position = text + character, position + 1
-    return Word(text, quoted), position
+            parts.append((character, False))
+            position += 1
+    return Word(tuple(parts), quoted), position
 
 
 def _closing_quote(line: str, position: int) -> int:
@@ -173,7 +187,3 @@ def _closing_quote(line: str, position: int) -> int:
 
 def _unescape(text: str) -> str:
     return re.sub(r"\\([\"\\`])", r"\1", text)
-
-
-def _expand(text: str, variables: Mapping[str, str]) -> str:
-    return _VARIABLE.sub(lambda m: variables.get(m[1] or m[2], ""), text)

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from devices.emulated.camera import Camera
 
 _SOFTWARE = "dropbear_2024.86"
-_KEX = ["curve25519-sha256", "curve25519-sha256@libssh.org", "diffie-hellman-group16-sha512"]
+_KEX = ["curve25519-sha256", "curve25519-sha256@libssh.org", "ecdh-sha2-nistp256"]
 _CIPHERS = ["aes256-gcm@openssh.com", "aes128-gcm@openssh.com", "aes256-ctr", "aes128-ctr"]
 _MACS = ["hmac-sha2-256-etm@openssh.com", "hmac-sha2-512-etm@openssh.com", "hmac-sha2-256"]
 _WEAK_KEX = ["diffie-hellman-group14-sha1"]

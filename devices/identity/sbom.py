@@ -61,8 +61,13 @@ def _cyclonedx(document: dict[str, Any]) -> Bill:
         faults.add("'serialNumber' is not urn:uuid:...")
     components: list[Component] = []
     files: list[BillFile] = []
+    references: set[str] = set()
     for entry in _entries(document):
         _sort(entry, components, files, faults)
+        reference = _text(entry, "bom-ref")
+        if reference and reference in references:
+            faults.add(f"'bom-ref' {reference} occurs twice")
+        references.add(reference)
     metadata = document.get("metadata")
     subject = metadata.get("component") if isinstance(metadata, dict) else None
     return Bill(

@@ -39,6 +39,12 @@ def key(version: str) -> Key:
     return (*parts, _END)
 
 
+def names_version(text: str, version: str) -> bool:
+    """Whether ``text`` (``V2.4.1 build 220315``) names exactly ``version``."""
+    pattern = rf"(?<![\w.])v?{re.escape(version.strip())}(?![\w.])"
+    return re.search(pattern, text, re.IGNORECASE) is not None
+
+
 def is_below(version: str, limit: str) -> bool:
     """Whether ``version`` is older than ``limit``."""
     return key(version) < key(limit)

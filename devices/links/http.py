@@ -8,11 +8,12 @@ not when a status code says so.
 from __future__ import annotations
 
 import threading
+import time
 from dataclasses import dataclass
 
 from devices.description import DeviceFile, Operation
 from devices.description import HttpLink as Description
-from devices.errors import DeviceFileError, LoginRefused, NotOffered
+from devices.errors import DeviceFileError, LoginRefused, NotOffered, TimedOut, Unreachable
 from devices.links.http_client import HttpClient
 from devices.links.http_exchange import Exchange
 from devices.links.http_server import Protection, Server, protection_of, server_of
@@ -20,6 +21,8 @@ from devices.links.http_transport import Transport
 from devices.observation import Observation
 from devices.permit import Permit
 from devices.secrets import Secrets
+
+_PAUSE = 0.2  # s between two looks at a camera that is starting
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -133,6 +136,25 @@ class HttpLink:
             if self._gate is None:
                 self._gate = self._find_gate()
             return self._gate
+
+    def wait_until_it_answers(self, seconds: float) -> None:
+        """Wait for the first HTTP answer after a restart. Raises TimedOut, Garbled.
+
+        What was learnt of the server before is forgotten.
+        """
+        end, pause = time.monotonic() + seconds, threading.Event()
+        while True:
+            self.forget()
+            try:
+                client = self.anonymous()
+                client.request("GET", "/")
+            except (Unreachable, TimedOut) as error:
+                if time.monotonic() > end:
+                    raise TimedOut(f"no answer within {seconds:.0f} s: {error}") from error
+                pause.wait(_PAUSE)
+            else:
+                client.close()
+                return
 
     def forget(self) -> None:
         """Look for the gate anew and check the certificate anew, as after a factory reset."""

@@ -75,7 +75,7 @@ def survey_roles(
     answers: list[RoleAnswer] = []
     left_out: list[str] = []
     undecided: list[str] = []
-    own = {(call.method, call.path) for call in session_calls}
+    own = {f"{call.method} {call.path}" for call in session_calls}
     for resource in resources:
         if why := _too_dangerous(resource, own, avoid):
             left_out.append(f"{resource.method} {resource.path}: {why}")
@@ -90,10 +90,8 @@ def survey_roles(
     )
 
 
-def _too_dangerous(
-    resource: ApiResource, session_calls: set[tuple[str, str]], avoid: Sequence[str]
-) -> str:
-    if (resource.method, resource.path) in session_calls:
+def _too_dangerous(resource: ApiResource, session_calls: set[str], avoid: Sequence[str]) -> str:
+    if f"{resource.method} {resource.path}" in session_calls:
         return "it begins or ends the callers' own sessions"
     if resource.method == "GET":
         return ""

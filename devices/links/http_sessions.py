@@ -62,7 +62,8 @@ class CookieFacts(Observation):
 class SessionFacts(Observation):
     """How the sessions of one account behave.
 
-    ``carrier``: ``cookie`` or ``token``. ``made_up_kept``: an identifier that a client brought
+    ``carrier``: ``cookie`` or ``token``; ``digest`` or ``basic`` where every request carries the
+    login itself and there are no sessions. ``made_up_kept``: an identifier that a client brought
     along before it logged in became the session's (session fixation). ``live_after_logout`` is
     None when the device file describes no logout. ``ended_from_elsewhere``: a log-out that a page
     of another site could have caused (foreign Origin, no token) was carried out; None where that
@@ -70,12 +71,12 @@ class SessionFacts(Observation):
     """
 
     carrier: str
-    identifiers: IdentifierFacts
-    cookies: tuple[CookieFacts, ...]
-    made_up_kept: bool
-    live_after_logout: bool | None
-    ended_from_elsewhere: bool | None
-    exchanges: tuple[Exchange, ...]
+    identifiers: IdentifierFacts | None = None
+    cookies: tuple[CookieFacts, ...] = ()
+    made_up_kept: bool = False
+    live_after_logout: bool | None = None
+    ended_from_elsewhere: bool | None = None
+    exchanges: tuple[Exchange, ...] = ()
 
 
 def survey_sessions(link: HttpLink, account: str, username: str, password: str) -> SessionFacts:
@@ -83,6 +84,8 @@ def survey_sessions(link: HttpLink, account: str, username: str, password: str) 
 
     Raises LoginRefused, NotOffered, and other link errors.
     """
+    if link.description.authentication != "session":
+        return SessionFacts(carrier=link.description.authentication)
     clients: list[HttpClient] = []
     try:
         clients += [link.account(account) for _ in range(LOGINS)]
@@ -97,7 +100,6 @@ def survey_sessions(link: HttpLink, account: str, username: str, password: str) 
             made_up_kept=bool(name) and _fixation(link, name, username, password, exchanges),
             live_after_logout=_after_logout(link, clients[0], exchanges),
             ended_from_elsewhere=_from_elsewhere(link, clients[1], exchanges) if name else None,
-            exchanges=(),
         )
         return replace(facts, exchanges=tuple(exchanges))
     finally:

@@ -113,7 +113,7 @@ class IdentityLink:
         try:
             with (
                 socket.create_connection((address, endpoint.port), timeout=_SECONDS) as plain,
-                _tolerant().wrap_socket(plain) as secured,
+                _tolerant().wrap_socket(plain, server_hostname=endpoint.host) as secured,
             ):
                 return secured.version() or "TLS", load_der_chain(_chain(secured))
         except ssl.SSLError as error:

@@ -247,13 +247,14 @@ class _Receiver:
                 self._keep(frame.payload)
 
     def _read_udp(self, own: socket.socket) -> None:
-        wire = self._client.wire
+        # A camera with several addresses may send from another one, but from the port it named.
+        port = (self._session.transport.pair("server_port") or (0, 0))[0]
         while True:
             try:
                 data, source = own.recvfrom(65536)
             except OSError:  # nothing more, or an ICMP error that says nothing about media
                 return
-            if source[0] != wire.address:
+            if source[0] != self._client.wire.address and source[1] != port:
                 continue
             self._capture.udp(Flow(own.getsockname()[:2], source[:2]), data, outgoing=False)
             self._recording.wire.append(data)

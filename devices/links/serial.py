@@ -29,6 +29,7 @@ BUFFER_LIMIT = 8 * 1024 * 1024
 _READ_SECONDS = 0.1
 _REOPEN_SECONDS = 0.2
 _OPEN_LIMIT = 10.0
+_WRITE_SECONDS = 5.0
 _BURST = 4096
 _KEY_SECONDS = 0.04
 """Between two keys: a dozen of each kind within the second that boot loaders wait."""
@@ -235,8 +236,8 @@ class SerialLink:
                     self._note(port, "")
                     while not self._closing.is_set():
                         self._append(_burst(port))
-            except (serial.SerialException, OSError, ValueError) as error:
-                self._note(None, str(error))
+            except Exception as error:  # noqa: BLE001 - drivers raise whatever comes to hand
+                self._note(None, str(error) or type(error).__name__)
                 self._closing.wait(_REOPEN_SECONDS)
         self._note(None, "closed")
 
@@ -265,10 +266,15 @@ class SerialLink:
 
 
 def _open(url: str, baud: int) -> Any:
-    if url.startswith("rfc2217://") and "ign_set_control" not in url:
-        # Servers in front of a pty never acknowledge modem-line settings (ser2net, labgrid).
-        url += ("&" if "?" in url else "?") + "ign_set_control"
-    return serial.serial_for_url(url, baudrate=baud, timeout=_READ_SECONDS, write_timeout=5)
+    write_timeout: float | None = _WRITE_SECONDS
+    if url.startswith("rfc2217://"):
+        write_timeout = None  # pyserial's RFC 2217 port has its own and refuses another
+        if "ign_set_control" not in url:
+            # Servers in front of a pty never acknowledge modem-line settings (ser2net, labgrid).
+            url += ("&" if "?" in url else "?") + "ign_set_control"
+    return serial.serial_for_url(
+        url, baudrate=baud, timeout=_READ_SECONDS, write_timeout=write_timeout
+    )
 
 
 def _burst(port: Any) -> bytes:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import enum
 import io
+import logging
 import selectors
 import socket
 import time
@@ -26,6 +27,9 @@ from devices.errors import (
     TimedOut,
     Unreachable,
 )
+
+_LOG = logging.getLogger("devices.links.ssh.transport")
+_LOG.addHandler(logging.NullHandler())  # refusals are results here, not warnings for a terminal
 
 MAX_OUTPUT = 4_000_000
 _KEY_TYPES = (paramiko.Ed25519Key, paramiko.ECDSAKey, paramiko.RSAKey)
@@ -84,6 +88,7 @@ class Session:
         # Without this every small request waits for a delayed acknowledgement, 40 ms each.
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.transport = paramiko.Transport(sock)
+        self.transport.set_log_channel(_LOG.name)
         self.transport.banner_timeout = seconds
         self.transport.auth_timeout = seconds
         try:
@@ -117,6 +122,8 @@ class Session:
             offered = ", ".join(error.allowed_types) or "nothing"
             raise NotOffered(f"{self.where} offers {offered} to this user") from error
         except paramiko.AuthenticationException as error:
+            if not self.transport.is_active():  # hung up on, not answered
+                raise Unreachable(f"{self.where} ends the connection") from error
             raise LoginRefused(f"{self.where} refuses the login: {error}") from error
         except IncompatiblePeer as error:
             text = f"{self.where} offers no algorithm that this bench accepts: {error}"

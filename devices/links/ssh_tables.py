@@ -164,7 +164,7 @@ def parse_ps(text: str) -> list[ProcessRow]:
         if len(fields) <= command_at:
             # BusyBox leaves the VSZ of kernel threads empty: the command is then one field earlier.
             fields = line.split(None, command_at - 1)
-        if len(fields) > pid_at and fields[pid_at].isdigit():
+        if len(fields) > max(pid_at, user_at or 0) and re.fullmatch(r"[0-9]{1,10}", fields[pid_at]):
             user = fields[user_at] if user_at is not None else ""
             rows.append(ProcessRow(int(fields[pid_at]), user, fields[-1].strip()))
     if not rows:

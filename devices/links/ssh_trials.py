@@ -1,4 +1,8 @@
-"""Trying published user names and passwords over SSH: each once, bounded, stopping when stopped."""
+"""Trying published user names and passwords over SSH: each once, bounded, stopping when stopped.
+
+Each try has a connection of its own: many servers end a connection after the first wrong password,
+and one that ends it unanswered must not be taken for one that refused.
+"""
 
 from __future__ import annotations
 
@@ -38,7 +42,7 @@ class PasswordTrials(Observation):
 
 
 class Trials:
-    """One round of tries over as few connections as the server allows."""
+    """One round of tries."""
 
     def __init__(self, connect: Callable[[], Session], each_user: int, seconds: float) -> None:
         self._connect = connect
@@ -57,8 +61,12 @@ class Trials:
             try:
                 self._try_user(user, numbered)
             except LinkError as error:
-                self._leave_out(f"the server stopped answering: {error}", 1)
-        shortfall = "; ".join(f"{n} pairs not tried: {why}" for why, n in self._left_out.items())
+                self._leave_out(
+                    f"with {user!r} the server stopped answering: {error}", len(numbered)
+                )
+        shortfall = "; ".join(
+            f"{n} pairs not tried or not answered: {why}" for why, n in self._left_out.items()
+        )
         return PasswordTrials(
             endpoint=endpoint,
             users=users,
@@ -69,35 +77,30 @@ class Trials:
         )
 
     def _try_user(self, user: str, numbered: Sequence[tuple[int, PasswordPair]]) -> None:
-        session = self._connect()
-        try:
+        with self._connect() as session:
             methods, _ = session.methods(user)
-            if not _PASSWORD_METHODS & set(methods):
+        if not _PASSWORD_METHODS & set(methods):
+            return
+        self._offered.append(user)
+        for done, (number, pair) in enumerate(numbered):
+            if done >= self._each_user:
+                why = f"more than {self._each_user} tries would lock {user!r}"
+                self._leave_out(why, len(numbered) - done)
                 return
-            self._offered.append(user)
-            for done, (number, pair) in enumerate(numbered):
-                if done >= self._each_user:
-                    why = f"more than {self._each_user} tries would lock {user!r}"
-                    self._leave_out(why, len(numbered) - done)
-                    return
-                if time.monotonic() > self._end:
-                    self._leave_out("the time set for this is over", len(numbered) - done)
-                    return
-                if not session.transport.is_active():
-                    session = self._connect()
-                if self._accepts(session, pair):
-                    self._accepted.append(number)
-                    session.close()
-        finally:
-            session.close()
+            if time.monotonic() > self._end:
+                self._leave_out("the time set for this is over", len(numbered) - done)
+                return
+            if self._accepts(pair):
+                self._accepted.append(number)
 
-    def _accepts(self, session: Session, pair: PasswordPair) -> bool:
-        self._tried += 1
-        try:
-            session.log_in_by_password(pair.user, pair.password)
-        except (LoginRefused, NotOffered):
-            return False
-        return True
+    def _accepts(self, pair: PasswordPair) -> bool:
+        with self._connect() as session:
+            self._tried += 1
+            try:
+                session.log_in_by_password(pair.user, pair.password)
+            except (LoginRefused, NotOffered):
+                return False
+            return True
 
     def _leave_out(self, why: str, pairs: int) -> None:
         self._left_out[why] = self._left_out.get(why, 0) + pairs

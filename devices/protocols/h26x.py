@@ -25,6 +25,8 @@ _AP, _FU, _PACI = 48, 49, 50
 def split_annex_b(data: bytes) -> list[bytes]:
     """Return the NAL units of a byte stream with start codes (H.264 and H.265, annex B)."""
     starts = [match.end() for match in _START.finditer(data)]
+    if not starts:
+        return []
     ends = [start - 3 for start in starts[1:]] + [len(data)]
     units = (data[a:b].rstrip(b"\0") for a, b in zip(starts, ends, strict=True))
     return [unit for unit in units if unit]

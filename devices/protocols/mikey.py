@@ -25,8 +25,10 @@ _LAST, _KEMAC, _T, _SP, _RAND, _KEY_DATA = 0, 1, 5, 10, 11, 20
 _TEK, _TEK_WITH_SALT = 2, 3
 _CIPHERS = {0: "NULL", 1: "AES-CM", 2: "AES-F8", 6: "AES-GCM"}
 """SRTP encryption algorithms: RFC 3830, table 6.10.1.b; 6 from RFC 7714, 14.1."""
-_DEFAULTS = {0: 1, 1: 16, 2: 1, 3: 20, 4: 14, 5: 0, 6: 0, 7: 1, 8: 1, 10: 1, 11: 10, 20: 16}
+_DEFAULTS = {0: 1, 1: 16, 2: 1, 3: 20, 4: 14, 5: 0, 6: 0, 7: 1, 8: 1, 10: 1, 20: 16}
 """SRTP policy parameters by type, when the SP payload leaves them out (RFC 3830, 6.10.1)."""
+_GSTREAMER_TAGS = (4, 10)
+"""GStreamer 1.22 writes the length of the tag where that of the authentication key belongs."""
 
 
 @dataclass(frozen=True)
@@ -79,13 +81,14 @@ def srtp_suite(parameters: Mapping[int, int]) -> SrtpSuite:
     cipher = _CIPHERS[algorithm]
     if cipher == "AES-GCM":
         return SrtpSuite(cipher, parameters[1], 12, "AEAD", parameters[20])
-    authenticated = bool(parameters[2] and parameters[10] and parameters[11])
+    tag = parameters.get(11, parameters[3] if parameters[3] in _GSTREAMER_TAGS else 10)
+    authenticated = bool(parameters[2] and parameters[10] and tag)
     return SrtpSuite(
         cipher=cipher,
         key_bytes=parameters[1],
         salt_bytes=parameters[4],
         authentication="HMAC-SHA1" if authenticated else "NULL",
-        tag_bytes=parameters[11] if authenticated else 0,
+        tag_bytes=tag if authenticated else 0,
     )
 
 

@@ -83,6 +83,8 @@ class OnvifService:
             return _fault(fault, 400 if fault.code == "Sender" else 500)
 
     def _dispatch(self, request: web.Request, body: bytes) -> Element:
+        if not body and "Authorization" not in request.headers:
+            raise _NoCredentials  # an HTTP client that asks for the challenge before it sends
         try:
             message = soap.parse(body)
         except Garbled as error:

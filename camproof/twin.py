@@ -1,0 +1,59 @@
+"""One emulated camera under the suite, in this process: the unit of work of ``selftest``.
+
+Importing this module loads everything that an assessment needs, so that a process forked from one
+that did can begin at once.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import fixtures.plugin
+from camproof.campaign import Job, pytest_arguments
+from conformance import assessment, catalogue
+from conformance.verdict import Verdict
+from devices.emulated.launch import EmulatedCamera
+from devices.errors import DeviceError
+
+for _module in fixtures.plugin.pytest_plugins:
+    __import__(_module)
+catalogue.load()
+
+
+@dataclass
+class Outcome:
+    """What the suite said of one camera; ``error`` says why it said nothing."""
+
+    verdicts: dict[str, Verdict] = field(default_factory=dict)
+    reasons: dict[str, str] = field(default_factory=dict)
+    error: str = ""
+
+
+def assess(posture: Mapping[str, Any], select: str, folder: Path) -> Outcome:
+    """Start a camera with this posture and run the selected test cases into ``folder``."""
+    folder.mkdir(parents=True)
+    _print_into(folder / "pytest.log")
+    outcome = Outcome()
+    try:
+        with EmulatedCamera(posture) as ready:
+            pytest.main(pytest_arguments(Job(ready.device_file, folder, select=select)))
+        for result in assessment.read(folder).results:
+            outcome.verdicts[result.id] = result.verdict
+            if result.verdict != Verdict.PASS:
+                outcome.reasons[result.id] = result.reason
+    except (DeviceError, assessment.AssessmentError) as error:
+        outcome.error = str(error)
+    return outcome
+
+
+def _print_into(path: Path) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    for stream in (1, 2):
+        os.dup2(descriptor, stream)
+    os.close(descriptor)

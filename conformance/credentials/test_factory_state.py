@@ -1,0 +1,142 @@
+"""CRED-001: in its factory state a camera opens nothing but its first-use set-up."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from conformance.case import case
+from conformance.credentials.test_published_accounts import Tried, published_pairs
+from conformance.credentials.web_accounts import accepts, administrator
+from conformance.verdict import Inconclusive
+from devices.description import DeviceFile
+from devices.errors import LinkError, NotOffered
+from devices.links.http import HttpLink
+from devices.links.http_bypass import impossible_neighbour, same_page
+from devices.links.onvif_requests import plain
+from devices.secrets import Secrets
+
+_RESET_SECONDS = 60.0
+
+
+@case(
+    "CRED-001",
+    severity="critical",
+    needs=("http",),
+    catches=("cred-default-password",),
+    changes="factory",
+    applies_to=("http",),
+)
+def test_the_factory_state_opens_nothing(
+    *,
+    request: pytest.FixtureRequest,
+    http: HttpLink,
+    camera: Any,
+    device: DeviceFile,
+    secrets: Secrets,
+    evidence: Any,
+    knowledge: Any,
+) -> None:
+    """In its factory state the camera opens nothing but the first-use set-up.
+
+    Method: put the camera into its factory state, by the operation "factory_reset" of the device
+    file or by ONVIF SetSystemFactoryDefault, and wait until it is ready. Without login ask for
+    every declared closed resource of the web interface, for every declared stream, and for the
+    users over ONVIF; log in on the web with every published pair. Then provision it again.
+    Pass: nothing declared closed answers, no stream is described, and no published pair logs in.
+    """
+    _reset(http, request, secrets, evidence)
+    try:
+        camera.wait_gone(_RESET_SECONDS)
+        http.wait_until_it_answers(device.bench.boot_seconds)
+        faults = [
+            *_open_resources(http, evidence),
+            *_open_streams(device, request, evidence),
+            *_open_onvif(device, request, evidence),
+            *_accepted_pairs(http, knowledge("default_credentials"), evidence),
+        ]
+    finally:
+        camera.provision()
+        camera.wait_ready()
+        http.forget()
+    assert not faults, "In its factory state, " + " ".join(faults)
+
+
+def _reset(http: HttpLink, request: pytest.FixtureRequest, secrets: Secrets, evidence: Any) -> None:
+    if http.offers("factory_reset"):
+        admin = administrator(http, secrets)
+        answer = evidence.observe(http.perform(admin, "factory_reset"), "factory reset")
+        admin.close()
+        if answer.status not in http.operation("factory_reset").success:
+            raise Inconclusive(
+                f"{answer.request} answered {answer.status}: the camera could not be reset",
+                "not-offered",
+            )
+        return
+    try:
+        onvif = request.getfixturevalue("onvif")
+    except Inconclusive:
+        raise NotOffered(
+            "the device file describes no operation 'factory_reset' under links.http and no "
+            "[links.onvif]: the camera cannot be put into its factory state"
+        ) from None
+    evidence.observe(onvif.factory_default(onvif.default_account()), "ONVIF factory default")
+
+
+def _open_resources(http: HttpLink, evidence: Any) -> Iterator[str]:
+    client = http.anonymous()
+    for target in http.closed_targets():
+        answer = evidence.observe(client.request("GET", target), f"anonymous {target}")
+        beside = client.request("GET", impossible_neighbour(target))
+        if answer.succeeded and not (beside.succeeded and same_page(answer, beside)):
+            yield f"{answer.request} answers {answer.status} without login."
+    client.close()
+
+
+def _open_streams(
+    device: DeviceFile, request: pytest.FixtureRequest, evidence: Any
+) -> Iterator[str]:
+    if not device.declared.streams:
+        return
+    answers = evidence.observe(
+        request.getfixturevalue("rtsp").anonymous_answers([]), "streams without login"
+    )
+    for answer in answers.answers:
+        if answer.described:
+            yield f"{answer.method} {answer.url} describes the stream without login."
+
+
+def _open_onvif(device: DeviceFile, request: pytest.FixtureRequest, evidence: Any) -> Iterator[str]:
+    if device.links.onvif is None:
+        return
+    get_users = plain("device", "GetUsers")
+    with request.getfixturevalue("onvif").session() as session:
+        reply = session.call("device", get_users)
+        evidence.record("onvif-users.json", session.answer("device", get_users, reply))
+    if reply.body is not None:
+        yield f"{device.links.onvif.url} answers GetUsers without login."
+
+
+def _accepted_pairs(http: HttpLink, rows: list[dict[str, str]], evidence: Any) -> Iterator[str]:
+    """Try every published pair once; a lock on the way is as good as a refusal."""
+    try:
+        http.gate()
+    except NotOffered:
+        return  # everything is open, and reported as such
+    tried: list[Tried] = []
+    for pair in published_pairs(rows):
+        try:
+            attempt = accepts(http, pair.username, pair.password)
+        except LinkError as error:
+            raise Inconclusive(f"the published pairs: {error}", error.cause) from error
+        status = attempt.answer.status
+        tried.append(Tried(pair.username, pair.password, pair.vendor, status, attempt.accepted))
+    evidence.record("published-pairs.json", tried)
+    for pair in tried:
+        if pair.accepted:
+            yield (
+                f"{http.server.url} accepts the published {pair.username!r} with "
+                f"{pair.password!r} ({pair.vendor})."
+            )

@@ -1,0 +1,127 @@
+"""CRED-004: guessing over the web is stopped. CRED-008: the login does not tell who exists."""
+
+from __future__ import annotations
+
+import re
+import secrets as random
+import time
+from dataclasses import dataclass
+from typing import Any
+
+from conformance.case import case
+from conformance.credentials.web_accounts import accepts, expendable_account
+from conformance.verdict import Inconclusive
+from devices.description import DeviceFile
+from devices.links.http import HttpLink, LoginAttempt
+from devices.observation import Observation
+from devices.secrets import Secrets
+
+
+@dataclass(frozen=True, kw_only=True)
+class Guessing(Observation):
+    """Wrong passwords in a row, then the right one; ``seconds`` for the wrong ones together."""
+
+    username: str
+    wrong: tuple[LoginAttempt, ...]
+    right: LoginAttempt
+    seconds: float
+
+
+@case(
+    "CRED-004",
+    severity="high",
+    needs=("http",),
+    catches=("cred-no-lockout-http",),
+    changes="lockout",
+    applies_to=("http",),
+)
+def test_web_guessing_is_stopped(
+    http: HttpLink, device: DeviceFile, secrets: Secrets, evidence: Any, policy: Any
+) -> None:
+    """Guessing the password of the web interface is stopped.
+
+    Method: with an account set aside for it (purpose "lockout"), log in once with the right
+    password, then with as many wrong ones as the declared lock allows (at most the number of the
+    policy "passwords"), then with the right one; once more with one wrong password more, for
+    cameras that count differently.
+    Pass: the right password is refused after the wrong ones, or each guess takes as long as the
+    policy demands.
+    """
+    limits = policy("passwords")["guessing"]
+    name, account = expendable_account(secrets)
+    password = secrets.password(name)
+    if not accepts(http, account.username, password).accepted:
+        raise Inconclusive(
+            f"the account {name} could not log in before the test; is it still locked?",
+            "login-refused",
+        )
+    declared = device.declared.lockout
+    allowed = min(declared.attempts if declared else limits["max_attempts"], limits["max_attempts"])
+    for attempts in (allowed, allowed + 1):
+        found = evidence.observe(_guess(http, account.username, password, attempts))
+        if not found.right.accepted:
+            return
+        if found.seconds >= attempts * limits["seconds_per_guess"]:
+            return
+    raise AssertionError(
+        f"{found.right.answer.request}: after {attempts} wrong passwords in {found.seconds:.1f} s "
+        f"the right one is accepted at once, expected the account to be closed after {allowed}"
+        f"{', as declared' if declared else ''}."
+    )
+
+
+def _guess(http: HttpLink, username: str, password: str, attempts: int) -> Guessing:
+    began = time.monotonic()
+    wrong = [accepts(http, username, f"Wr0ng-{random.token_hex(6)}") for _ in range(attempts)]
+    seconds = time.monotonic() - began
+    right = accepts(http, username, password)
+    if any(attempt.accepted for attempt in wrong):
+        raise AssertionError(f"{wrong[0].answer.request} accepts a made-up password.")
+    return Guessing(username=username, wrong=tuple(wrong), right=right, seconds=round(seconds, 2))
+
+
+@case(
+    "CRED-008",
+    severity="medium",
+    needs=("http",),
+    catches=("cred-user-enumeration",),
+    changes="settings",
+    applies_to=("http",),
+)
+def test_login_does_not_tell_which_users_exist(
+    http: HttpLink, secrets: Secrets, evidence: Any
+) -> None:
+    """The web login does not tell which user names exist.
+
+    Method: log in twice with a user name that does not exist and twice, with wrong passwords, with
+    the account set aside for it (purpose "lockout"), in turn; then once with its right password,
+    so that it is not locked. Compare status, header names and text of the refusals, with the user
+    name, numbers and random values left out.
+    Pass: the refusals for the existing and for the made-up user are the same.
+    """
+    name, account = expendable_account(secrets)
+    made_up = f"{account.username[:3]}{random.token_hex(4)}"
+    seen: dict[str, set[tuple[object, ...]]] = {"existing": set(), "made-up": set()}
+    for number in (1, 2):
+        for kind, username in (("made-up", made_up), ("existing", account.username)):
+            attempt = accepts(http, username, f"Wr0ng-{random.token_hex(6)}")
+            evidence.observe(attempt, f"wrong password {number} of the {kind} user")
+            seen[kind].add(_refusal(attempt, username))
+    accepts(http, account.username, secrets.password(name))
+    if any(len(kinds) > 1 for kinds in seen.values()):
+        raise Inconclusive("the same wrong login is not answered the same way twice", "unstable")
+    existing, unknown = seen["existing"].pop(), seen["made-up"].pop()
+    assert existing == unknown, (
+        f"{attempt.answer.request}: a wrong password of an existing user is answered "
+        f"{existing[0]} {existing[2]!r}, a user who does not exist {unknown[0]} {unknown[2]!r}, "
+        "expected one answer."
+    )
+
+
+def _refusal(attempt: LoginAttempt, username: str) -> tuple[object, ...]:
+    """What of a refusal may not depend on whether the user exists."""
+    answer = attempt.answer
+    text = answer.content[:4096].decode("utf-8", "replace").replace(username, "<user>")
+    text = re.sub(r"[0-9A-Za-z+/_=-]{16,}|\d+", "#", text)
+    names = tuple(sorted({name.lower() for name, _ in answer.headers} - {"set-cookie", "date"}))
+    return answer.status, names, text[:300]

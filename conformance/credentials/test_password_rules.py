@@ -1,0 +1,197 @@
+"""CRED-003: the rule for passwords. CRED-013: what a change of password ends."""
+
+from __future__ import annotations
+
+import secrets as random
+import string
+from collections.abc import Iterator
+from typing import Any
+
+from conformance.case import case
+from conformance.credentials.web_accounts import (
+    TrialUser,
+    accepts,
+    administrator,
+    create,
+    expendable_account,
+    leave,
+    strong_password,
+    trial_user,
+)
+from conformance.verdict import Inconclusive
+from devices.description import DeviceFile
+from devices.links.http import HttpLink
+from devices.links.http_client import HttpClient
+from devices.secrets import Secrets
+
+_KIND = {
+    "small letters": string.ascii_lowercase,
+    "capital letters": string.ascii_uppercase,
+    "digits": string.digits,
+    "others": "-_.+=",
+}
+
+
+@case(
+    "CRED-003",
+    severity="high",
+    needs=("http",),
+    catches=("cred-short-password", "cred-simple-password", "cred-username-as-password"),
+    changes="settings",
+    applies_to=("http",),
+)
+def test_weak_passwords_are_refused(
+    http: HttpLink, device: DeviceFile, secrets: Secrets, evidence: Any, policy: Any
+) -> None:
+    """Weak passwords are refused.
+
+    Method: create a user with a strong random password, to know that this works, and delete it.
+    Then try the same with a password one character shorter than the rule, with passwords that lack
+    one of the kinds of character that the policy "passwords" asks for, and with the user name as
+    the password. Where the device file describes no creation of users, the account set aside with
+    purpose "lockout" changes its password instead, and gets its own back. Only a weak password
+    that then logs in counts.
+    Pass: every weak password is refused.
+    """
+    rule = policy("passwords")["rule"]
+    length = max(rule["min_length"], device.declared.passwords.min_length)
+    name = f"Us3r-{random.token_hex(max(4, length))}"[: max(length, 12)]
+    weak = list(_weak_passwords(name, length, rule["kinds"]))
+    for number, (_, password) in enumerate(weak):
+        secrets.remember(f"weak.{number}", password)
+    taken = _taken_at_creation if http.offers("create_user") else _taken_at_change
+    accepted = taken(http, secrets, evidence, name, weak)
+    assert not accepted, (
+        f"{http.server.url} accepts as a password: {', '.join(accepted)}; expected a refusal."
+    )
+
+
+def _weak_passwords(name: str, length: int, kinds: list[str]) -> Iterator[tuple[str, str]]:
+    yield f"{length - 1} characters of four kinds", strong_password(length - 1)
+    for kind in kinds:
+        others = "".join(text for other, text in _KIND.items() if other != kind)
+        password = ""
+        while not all(set(password) & set(_KIND[other]) for other in kinds if other != kind):
+            password = "".join(random.choice(others) for _ in range(length + 4))
+        yield f"{length + 4} characters without {kind}", password
+    yield "the user name", name
+
+
+def _taken_at_creation(
+    http: HttpLink, secrets: Secrets, evidence: Any, name: str, weak: list[tuple[str, str]]
+) -> list[str]:
+    if not http.offers("delete_user"):
+        raise Inconclusive("the device file describes no delete_user beside create_user", "no-link")
+    admin = administrator(http, secrets)
+    accepted: list[str] = []
+    try:
+        create(http, admin, name, strong_password())
+        http.perform(admin, "delete_user", username=name)
+        for what, password in weak:
+            answer = http.perform(admin, "create_user", username=name, password=password)
+            evidence.observe(answer, f"create a user with {what}")
+            if answer.status not in http.operation("create_user").success:
+                continue
+            if accepts(http, name, password).accepted:
+                accepted.append(what)
+            http.perform(admin, "delete_user", username=name)
+    finally:
+        leave(http, admin)
+    return accepted
+
+
+def _taken_at_change(
+    http: HttpLink, secrets: Secrets, evidence: Any, name: str, weak: list[tuple[str, str]]
+) -> list[str]:
+    account, given = expendable_account(secrets)
+    own = secrets.password(account)
+    accepted: list[str] = []
+    strong = strong_password()
+    secrets.remember("trial.strong", strong)
+    _change(http, given.username, (own, strong), evidence, "a strong password")
+    if not accepts(http, given.username, strong).accepted:
+        raise Inconclusive("a change to a strong password has no effect", "not-offered")
+    current = strong
+    try:
+        for what, password in weak:
+            candidate = given.username if password == name else password
+            _change(http, given.username, (current, candidate), evidence, what)
+            if not accepts(http, given.username, candidate).accepted:
+                continue
+            accepted.append(what)
+            current = candidate
+    finally:
+        _change(http, given.username, (current, own), evidence, "its own password again")
+    return accepted
+
+
+def _change(
+    http: HttpLink, username: str, passwords: tuple[str, str], evidence: Any, what: str
+) -> None:
+    """Log in with the first of ``passwords``, change it to the second, and log out."""
+    old, new = passwords
+    attempt, client = http.log_in(username, old)
+    if not attempt.accepted:
+        raise Inconclusive(f"{username} cannot log in to change its password", "login-refused")
+    answer = http.perform(
+        client, "change_password", username=username, password=old, new_password=new
+    )
+    evidence.observe(answer, f"change to {what}")
+    leave(http, client)
+
+
+@case(
+    "CRED-013",
+    severity="high",
+    needs=("http",),
+    catches=("cred-old-password-survives", "cred-session-survives-change"),
+    changes="settings",
+    applies_to=("http",),
+)
+def test_a_changed_password_ends_the_old_one(
+    http: HttpLink, secrets: Secrets, evidence: Any
+) -> None:
+    """A change of password ends the old password and the sessions that it opened.
+
+    Method: with a user made for the test (or the account set aside with purpose "lockout"), log in
+    twice, change the password in the second session, then log in with the new password and with
+    the old one, and use the first session again.
+    Pass: the new password logs in, the old one does not, and the first session is closed.
+    """
+    http.operation("change_password")
+    with trial_user(http, secrets) as user:
+        first = _session(http, user)
+        new = strong_password()
+        secrets.remember("trial.new-password", new)
+        _change(http, user.username, (user.password, new), evidence, "a new password")
+        try:
+            faults = list(_what_survives(http, user, new, first, evidence))
+        finally:
+            first.close()
+            if not user.made:
+                _change(http, user.username, (new, user.password), evidence, "its own again")
+    assert not faults, " ".join(faults)
+
+
+def _session(http: HttpLink, user: TrialUser) -> HttpClient:
+    attempt, client = http.log_in(user.username, user.password)
+    if not attempt.accepted:
+        raise Inconclusive(f"the trial user {user.username} cannot log in", "login-refused")
+    return client
+
+
+def _what_survives(
+    http: HttpLink, user: TrialUser, new: str, first: HttpClient, evidence: Any
+) -> Iterator[str]:
+    gate, server = http.gate(), http.server.url
+    if not evidence.observe(accepts(http, user.username, new), "login new password").accepted:
+        yield f"{server} refuses the new password after it was changed."
+    if evidence.observe(accepts(http, user.username, user.password), "login old one").accepted:
+        yield f"{server} still accepts the old password after it was changed."
+    again = evidence.observe(first.request("GET", gate.target), "first session")
+    by_session = http.description.authentication == "session"
+    if by_session and gate.opened_by(again):
+        yield (
+            f"{again.request} answers {again.status} to a session that began before the password "
+            "was changed, expected it to be closed."
+        )

@@ -1,0 +1,211 @@
+"""Cameras that nobody tuned the link to: odd, slow, broken and hostile ones."""
+
+from __future__ import annotations
+
+import base64
+import socket
+from pathlib import Path
+
+import pytest
+from rtsp_stand import (
+    Handler,
+    access_to,
+    device_file,
+    header,
+    read_request,
+    scripted_server,
+)
+
+from devices.errors import Garbled, LinkError, LoginRefused, OutsideAuthorisation, Unreachable
+from devices.links.capture import Capture, Flow
+from devices.links.rtsp_client import Endpoint, RtspClient, endpoint_of
+from devices.links.rtsp_probes import anonymous_answers
+from devices.links.rtsp_streams import play_streams
+from devices.protocols.digest import DigestClient
+from devices.protocols.h26x import packetise
+from devices.protocols.rtp import RtpPacket
+from devices.protocols.rtsp import Interleaved
+
+STREAM = {"name": "main", "path": "/s", "codec": "h264", "width": 64, "height": 64}
+
+
+def _client(port: int, *, encrypted: bool = False) -> RtspClient:
+    endpoint = Endpoint("127.0.0.1", port, encrypted)
+    return RtspClient(endpoint, "127.0.0.1", login=DigestClient("u", "p"), timeout=0.5)
+
+
+def _hangs_up(connection: socket.socket) -> None:
+    connection.recv(1)
+    connection.close()
+
+
+def _says(answer: bytes) -> Handler:
+    def handler(connection: socket.socket) -> None:
+        connection.recv(4096)
+        connection.sendall(answer)
+        connection.recv(4096)
+
+    return handler
+
+
+def _never_ends(connection: socket.socket) -> None:
+    while True:
+        connection.sendall(b"RTSP/1.0 200 OK\r\n" + b"X" * 60_000)
+
+
+def _drips(connection: socket.socket) -> None:
+    connection.recv(4096)
+    while connection.send(b"\r\n"):
+        connection.settimeout(0.05)
+        try:
+            connection.recv(1)
+        except TimeoutError:
+            continue
+
+
+@pytest.mark.parametrize(
+    "handler",
+    [
+        _hangs_up,
+        _says(b""),
+        _says(b"HTTP/1.1 200 OK\r\n\r\n"),
+        _says(b"RTSP/1.0 200 OK\r\nContent-Length: 4000000000\r\n\r\n"),
+        _says(b"RTSP/1.0 200 OK\r\nCSeq: 1\r\nContent-Length: 50\r\n\r\nshort"),
+        _says(b"RTSP/1.0 200 OK\r\nCSeq: 77\r\n\r\n"),
+        _says(b"RTSP/1.0 401 Unauthorized\r\nWWW-Authenticate: \x01\x02\r\n\r\n"),
+        _says(b"RTSP/1.0 401 Unauthorized\r\n\r\n"),
+        _never_ends,
+        _drips,
+    ],
+)
+@pytest.mark.parametrize("encrypted", [False, True])
+def test_broken_servers_raise_link_errors(handler: Handler, *, encrypted: bool) -> None:
+    with (
+        scripted_server(handler) as port,
+        pytest.raises(LinkError),
+        _client(port, encrypted=encrypted) as client,
+    ):
+        client.request("DESCRIBE", "rtsp://127.0.0.1/s")
+
+
+def test_closed_port_is_unreachable() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    with pytest.raises(Unreachable):
+        _client(port)
+
+
+def test_foreign_address_is_not_contacted(tmp_path: Path) -> None:
+    access = access_to(device_file("rtsp://192.0.2.1:554", tmp_path))
+    with pytest.raises(OutsideAuthorisation):
+        access.connect(endpoint_of("rtsp://192.0.2.1:554/live"))
+
+
+@pytest.mark.parametrize("url", ["http://h/", "rtsp://", "rtsp://h:99999/", "rtsp://[bad/"])
+def test_what_is_no_rtsp_url_is_garbled(url: str) -> None:
+    with pytest.raises(Garbled):
+        endpoint_of(url)
+
+
+def test_basic_credentials_are_blotted_out_of_the_capture() -> None:
+    capture = Capture()
+    flow = Flow(("127.0.0.1", 1), ("127.0.0.1", 2))
+    token = base64.b64encode(b"viewer:secret")
+    capture.tcp(flow, b"DESCRIBE x\r\nAuthorization: Basic " + token + b"\r\n\r\n", outgoing=True)
+    assert token not in capture.to_pcap()
+    assert b"Authorization: Basic xxxx" in capture.to_pcap()
+
+
+class _OldCamera:
+    """A camera with sound, absolute control URLs, Basic and Digest MD5, that hangs up after 401.
+
+    Its time-out is 2 s; it puts answers without CSeq between its media.
+    """
+
+    def __init__(self) -> None:
+        self.methods: list[str] = []
+        self.unit = b"\x65" + bytes(range(200)) * 10
+
+    def __call__(self, connection: socket.socket) -> None:
+        while request := read_request(connection):
+            method, url = request.split()[:2]
+            self.methods.append(method)
+            answer = f"RTSP/1.0 200 OK\r\nCSeq: {header(request, 'CSeq')}\r\n"
+            if method != "OPTIONS" and not header(request, "Authorization"):
+                connection.sendall(
+                    b"RTSP/1.0 401 Unauthorized\r\nCSeq: "
+                    + header(request, "CSeq").encode()
+                    + b'\r\nWWW-Authenticate: Basic realm="a, b"\r\n'
+                    b'WWW-Authenticate: Digest realm="a, b", nonce="1"\r\n\r\n'
+                )
+                connection.close()
+                return
+            assert header(request, "Authorization").startswith("Digest ")
+            if method == "DESCRIBE":
+                body = self._description(url)
+                answer += f"Content-Base: rtsp://10.9.8.7/s/\r\nContent-Length: {len(body)}\r\n"
+                connection.sendall(answer.encode() + b"\r\n" + body)
+            elif method == "SETUP":
+                self._set_up(connection, request, answer)
+            elif method == "PLAY":
+                connection.sendall(answer.encode() + b"\r\n")
+                self._send_media(connection)
+            else:
+                connection.sendall(answer.encode() + b"\r\n")
+
+    def _description(self, url: str) -> bytes:
+        host = url.split("/")[2]
+        return (
+            "v=0\r\nm=audio 0 RTP/AVP 0\r\na=control:trackID=1\r\nm=video 0 RTP/AVP 97\r\n"
+            f"a=rtpmap:97 H264/90000\r\na=control:rtsp://{host}/s/trackID=2\r\n"
+        ).encode()
+
+    def _set_up(self, connection: socket.socket, request: str, answer: str) -> None:
+        if "TCP" not in header(request, "Transport") or "trackID=2" not in request:
+            answer = answer.replace("200 OK", "461 Unsupported Transport")
+        answer += "Transport: RTP/AVP/TCP;unicast;interleaved=8-9\r\nSession: 1;timeout=2\r\n"
+        connection.sendall(answer.encode() + b"\r\n")
+
+    def _send_media(self, connection: socket.socket) -> None:
+        for number, payload in enumerate(packetise("h264", self.unit, 300) * 20):
+            packet = RtpPacket(97, number, 0, 5, payload).to_bytes()
+            connection.sendall(Interleaved(8, packet).to_bytes())
+            connection.sendall(Interleaved(0, b"sound").to_bytes())
+
+
+def test_old_camera_is_measured(tmp_path: Path) -> None:
+    camera = _OldCamera()
+    with scripted_server(camera) as port:
+        device = device_file(
+            f"rtsp://127.0.0.1:{port}", tmp_path, streams=[STREAM], transports=["interleaved"]
+        )
+        observation = play_streams(access_to(device), seconds=1.5)
+    played = {s.transport: s for s in observation.streams}
+    assert played["udp"].status == 461
+    stream = played["interleaved"]
+    assert (stream.outcome, stream.nal_units, stream.malformed) == ("played", 20, 0)
+    assert stream.wire is not None
+    assert (stream.wire.carrier, stream.wire.video_share) == ("tcp", 1.0)
+    assert stream.wire.nal_units == 20
+    assert "GET_PARAMETER" in camera.methods  # half of its time-out had passed
+
+
+def test_endless_refusals_are_a_shortfall_not_a_pass(tmp_path: Path) -> None:
+    with scripted_server(_hangs_up) as port:
+        access = access_to(device_file(f"rtsp://127.0.0.1:{port}", tmp_path, streams=[STREAM]))
+        answers = anonymous_answers(access, ["/a", "/b"])
+        streams = play_streams(access, seconds=0.1)
+    assert "3 of 3 paths gave no answer" in answers.shortfall
+    assert {s.outcome for s in streams.streams} == {"failed"}
+    assert not streams.complete
+
+
+def test_refused_login_says_so() -> None:
+    answer = b'RTSP/1.0 401 No\r\nWWW-Authenticate: Digest realm="r", nonce="n"\r\n\r\n'
+
+    def refuses(connection: socket.socket) -> None:
+        while read_request(connection):
+            connection.sendall(answer)
+
+    with scripted_server(refuses) as port, _client(port) as client, pytest.raises(LoginRefused):
+        client.request("DESCRIBE", "rtsp://127.0.0.1/s")

@@ -1,0 +1,231 @@
+"""SSH before encryption: parsers that meet hostile bytes, and probing on real sockets."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import socket
+import struct
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import asyncssh
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from conformance import knowledge
+from devices.errors import Garbled, LinkError, NotOffered, TimedOut, Unreachable
+from devices.links import ssh_probe
+from devices.protocols import ssh
+from devices.protocols.ssh import KexInit, TransportReader
+
+names = st.lists(
+    st.text("abcdefghijklmnopqrstuvwxyz0123456789-@.", min_size=1, max_size=20), max_size=6
+).map(tuple)
+kexinits = st.builds(KexInit, *[names] * 8, first_kex_packet_follows=st.booleans())
+
+
+@given(kexinits)
+def test_a_kexinit_survives_being_sent(kexinit: KexInit) -> None:
+    assert ssh.parse_kexinit(kexinit.encode()) == kexinit
+
+
+@given(st.binary(max_size=400))
+def test_no_payload_breaks_the_parsers(data: bytes) -> None:
+    for parse in (
+        ssh.parse_kexinit,
+        ssh.parse_host_key,
+        ssh.parse_kex_reply,
+        ssh.parse_disconnect,
+        ssh.parse_identification,
+        lambda d: ssh.parse_kexinit(b"\x14" + d),
+        lambda d: ssh.parse_kex_reply(b"\x1f" + d),
+        lambda d: ssh.parse_host_key(ssh.string(b"ssh-rsa") + d),
+    ):
+        try:
+            parse(data)
+        except Garbled:
+            continue
+
+
+@given(kexinits, st.lists(st.integers(1, 40), max_size=60), st.binary(max_size=30))
+def test_packets_are_read_however_they_are_cut(
+    kexinit: KexInit, cuts: list[int], banner: bytes
+) -> None:
+    lead = banner.replace(b"\n", b"").replace(b"SSH-", b"") + b"\r\n"
+    stream = lead + b"SSH-2.0-x y\r\n" + ssh.packet(kexinit.encode()) + ssh.packet(b"\x02")
+    reader, payloads, position = TransportReader(), [], 0
+    for cut in [*cuts, len(stream)]:
+        reader.feed(stream[position : position + cut])
+        position += cut
+        if reader.next_identification():
+            while (payload := reader.next_packet()) is not None:
+                payloads.append(payload)
+    assert reader.identification is not None
+    assert reader.identification.line == "SSH-2.0-x y"
+    assert ssh.parse_kexinit(payloads[0]) == kexinit
+    assert payloads[1] == b"\x02"
+
+
+@given(st.binary(max_size=200))
+def test_no_stream_breaks_the_reader(data: bytes) -> None:
+    reader = TransportReader()
+    reader.feed(data)
+    try:
+        while reader.next_identification() and reader.next_packet() is not None:
+            pass
+    except Garbled:
+        return
+
+
+@given(st.integers(0, 2**2100))
+def test_mpints_are_never_negative(number: int) -> None:
+    body = ssh.mpint(number)[4:]
+    assert int.from_bytes(body, "big", signed=True) == number
+
+
+@pytest.mark.parametrize(
+    ("kind", "parameters", "bits"),
+    [
+        ("ssh-ed25519", {}, 256),
+        ("ecdsa-sha2-nistp384", {}, 384),
+        ("ssh-rsa", {"key_size": 2048}, 2048),
+    ],
+)
+def test_host_keys_are_described_as_openssh_does(
+    kind: str, parameters: dict[str, int], bits: int
+) -> None:
+    key = asyncssh.generate_private_key(kind, **parameters)
+    described = ssh.parse_host_key(key.public_data)
+    assert (described.algorithm, described.bits) == (kind, bits)
+    assert described.fingerprint == key.get_fingerprint()
+    assert "MD5:" + described.fingerprint_md5 == key.get_fingerprint("md5")
+
+
+def test_the_groups_are_those_of_the_rfcs() -> None:
+    """Their last 64-bit words stand in RFC 2409, 6.2, and RFC 3526, 3 and 5."""
+    ends = {1: 0x49286651ECE65381, 14: 0x15728E5A8AACAA68, 16: 0x4DF435C934063199}
+    for group, end in ends.items():
+        bits, constant = ssh_probe._GROUPS[group]
+        pi = ssh_probe._pi_bits(bits - 130)
+        prime = 2**bits - 2 ** (bits - 64) - 1 + 2**64 * (pi + constant)
+        assert prime >> (bits - 64) == 2**64 - 1
+        assert (prime >> 64) & (2**64 - 1) == end
+        assert pow(2, prime - 1, prime) == 1
+
+
+@contextmanager
+def saying(words: bytes, *, hold: bool = True) -> Iterator[int]:
+    """A server that says ``words`` to everybody, then waits or hangs up; gives its port."""
+    server = socket.create_server(("127.0.0.1", 0))
+
+    def serve() -> None:
+        while True:
+            try:
+                client, _ = server.accept()
+            except OSError:
+                return
+            with client:
+                client.sendall(words)
+                client.settimeout(5)
+                while hold and client.recv(4096):
+                    pass
+
+    thread = threading.Thread(target=serve, daemon=True)
+    thread.start()
+    try:
+        yield server.getsockname()[1]
+    finally:
+        server.shutdown(socket.SHUT_RDWR)
+        server.close()
+
+
+@pytest.mark.parametrize(
+    ("words", "hold", "error"),
+    [
+        (b"", True, TimedOut),
+        (b"SSH-2.0-x\r\n", True, TimedOut),
+        (b"", False, LinkError),
+        (b"SSH-2.0-x\r\n", False, LinkError),
+        (b"HTTP/1.1 400 Bad Request\r\n\r\n" * 1100, True, Garbled),
+        (b"x" * 20_000, True, Garbled),
+        (b"SSH-1.5-old\r\n", True, NotOffered),
+        (b"SSH-\r\n", True, Garbled),
+        (b"SSH-2.0-x\r\n" + b"\xff" * 100, True, Garbled),
+        (b"SSH-2.0-x\r\n" + ssh.packet(b"\x14short"), True, Garbled),
+        (b"SSH-2.0-x\r\n" + ssh.packet(b"\x02") * 30, True, Garbled),
+        (
+            b"SSH-2.0-x\r\n" + ssh.packet(b"\x01" + struct.pack(">I", 2) + ssh.string(b"busy")),
+            True,
+            NotOffered,
+        ),
+    ],
+)
+def test_a_server_that_misbehaves_is_a_typed_error(
+    words: bytes,
+    hold: bool,  # noqa: FBT001 - a parameter of the test
+    error: type[LinkError],
+) -> None:
+    with saying(words, hold=hold) as port, pytest.raises(error):
+        ssh_probe.greet("127.0.0.1", port, 0.5)
+
+
+def test_nobody_there_is_unreachable() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    with pytest.raises(Unreachable):
+        ssh_probe.greet("127.0.0.1", port, 1)
+
+
+@pytest.mark.filterwarnings("ignore:Diffie-Hellman over finite fields")  # the server's, not ours
+@pytest.mark.parametrize("exchange", list(ssh_probe._INITIAL_VALUES))
+def test_a_host_key_is_had_by_each_key_exchange(exchange: str) -> None:
+    """Against a server of another make, weak exchanges included."""
+    known = {name.decode() for name in asyncssh.kex.get_kex_algs()}
+    if exchange not in known:
+        pytest.skip(f"this asyncssh has no {exchange}")
+    keys = [asyncssh.generate_private_key("ssh-ed25519"), asyncssh.generate_private_key("ssh-rsa")]
+    with asyncssh_server(keys, exchange) as port:
+        offered = ssh_probe.greet("127.0.0.1", port, 5).kexinit
+        found, shortfall = ssh_probe.host_keys("127.0.0.1", port, offered, 5)
+    assert not shortfall
+    assert {key.fingerprint for key in found} == {key.get_fingerprint() for key in keys}
+
+
+@contextmanager
+def asyncssh_server(keys: list[asyncssh.SSHKey], exchange: str) -> Iterator[int]:
+    ready: list[int] = []
+    started, end = threading.Event(), threading.Event()
+
+    async def serve() -> None:
+        async with await asyncssh.create_server(
+            asyncssh.SSHServer, "127.0.0.1", 0, server_host_keys=keys, kex_algs=[exchange]
+        ) as server:
+            ready.append(server.get_port())
+            started.set()
+            await asyncio.to_thread(end.wait)
+
+    thread = threading.Thread(target=asyncio.run, args=(serve(),))
+    thread.start()
+    try:
+        assert started.wait(20)
+        yield ready[0]
+    finally:
+        end.set()
+        thread.join()
+
+
+def test_a_server_without_a_common_exchange_is_a_shortfall() -> None:
+    offer = KexInit(("sntrup761x25519-sha512",), ("ssh-ed25519",), *[("none",)] * 6)
+    keys, shortfall = ssh_probe.host_keys("127.0.0.1", 1, offer, 1)
+    assert keys == []
+    assert "sntrup761x25519-sha512" in shortfall
+
+
+def test_the_fingerprints_of_published_keys_are_well_formed() -> None:
+    for row in knowledge.load("ssh_keys"):
+        digest = row["fingerprint"].removeprefix("SHA256:")
+        assert len(base64.b64decode(digest + "=")) == 32, row
+        assert row["use"] in ("host", "authorized")
