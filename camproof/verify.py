@@ -30,8 +30,8 @@ def check(console: Console, path: Path, trusted_key: str | None) -> Exit:
         console.print(
             "DEMONSTRATION - an emulated camera, not a laboratory report", style="magenta"
         )
-    console.print(f"  device    {found.device}", markup=False, highlight=False)
-    console.print(f"  decision  {found.decision}", markup=False, highlight=False)
+    console.print(f"  device    {found.device}", markup=False, highlight=False, soft_wrap=True)
+    console.print(f"  decision  {found.decision}", markup=False, highlight=False, soft_wrap=True)
     console.print(
         f"  sealed by {found.signer} (key trusted: {found.trusted})", markup=False, highlight=False
     )

@@ -18,7 +18,7 @@ MAY_IMPORT = {
     "camproof": set(ROOMS),
 }
 EMULATOR_DOORS = {
-    "camproof.assess", "camproof.emulate", "camproof.selftest",
+    "camproof.assess", "camproof.emulate", "camproof.twin",
 }  # fmt: skip
 
 

@@ -88,7 +88,7 @@ def test_a_connection_to_oneself_is_not_an_open_port(monkeypatch: pytest.MonkeyP
             self.bind(where)
             return super().connect_ex(where)
 
-    monkeypatch.setattr(ports_tcp.socket, "socket", OnTargetPort)
+    monkeypatch.setattr(socket, "socket", OnTargetPort)
     assert ports_tcp.sweep("127.0.0.1", [port], QUICK)[port] is PortState.CLOSED
 
 
@@ -124,7 +124,7 @@ def test_lack_of_descriptors_slows_the_sweep_and_loses_nothing(
         def connect_ex(self, where: tuple[str, int]) -> int:  # type: ignore[override]
             return next(refused, 0) or super().connect_ex(where)
 
-    monkeypatch.setattr(ports_tcp.socket, "socket", Scarce)
+    monkeypatch.setattr(socket, "socket", Scarce)
     states = ports_tcp.sweep(address, range(20000, 20050), QUICK)
     assert len(states) == 50
 

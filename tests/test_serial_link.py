@@ -243,20 +243,23 @@ class Port:
 
 def serve_rfc2217(server: socket.socket, port: Port) -> None:
     connection, _ = server.accept()
+    # By attribute: the stubs want real ports where any object of their shape will do.
+    make: Any = serial.rfc2217.PortManager
     with connection:
 
         class Writer:
             def write(self, data: bytes) -> None:
                 connection.sendall(data)
 
-        manager: Any = serial.rfc2217.PortManager(port, Writer(), logging.getLogger("rfc2217"))
+        manager = make(port, Writer(), logging.getLogger("rfc2217"))
         while data := connection.recv(4096):
             typed = b"".join(manager.filter(data))
             if typed:
                 connection.sendall(b"".join(manager.escape(b"echo " + typed)))
 
 
-@pytest.mark.filterwarnings("ignore:set(Daemon|Name).. is deprecated:DeprecationWarning")  # pyserial 3.5
+# pyserial 3.5 names its thread as one did before Python 3.10.
+@pytest.mark.filterwarnings("ignore:set(Daemon|Name).. is deprecated:DeprecationWarning")
 def test_a_terminal_server_by_rfc_2217_works() -> None:
     port = Port()
     with socket.create_server(("127.0.0.1", 0)) as server:

@@ -87,17 +87,11 @@ def test_mpints_are_never_negative(number: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("kind", "parameters", "bits"),
-    [
-        ("ssh-ed25519", {}, 256),
-        ("ecdsa-sha2-nistp384", {}, 384),
-        ("ssh-rsa", {"key_size": 2048}, 2048),
-    ],
+    ("kind", "bits"),
+    [("ssh-ed25519", 256), ("ecdsa-sha2-nistp384", 384), ("ssh-rsa", 2048)],
 )
-def test_host_keys_are_described_as_openssh_does(
-    kind: str, parameters: dict[str, int], bits: int
-) -> None:
-    key = asyncssh.generate_private_key(kind, **parameters)
+def test_host_keys_are_described_as_asyncssh_does(kind: str, bits: int) -> None:
+    key = asyncssh.generate_private_key(kind)
     described = ssh.parse_host_key(key.public_data)
     assert (described.algorithm, described.bits) == (kind, bits)
     assert described.fingerprint == key.get_fingerprint()
@@ -218,7 +212,10 @@ def asyncssh_server(keys: list[asyncssh.SSHKey], exchange: str) -> Iterator[int]
 
 
 def test_a_server_without_a_common_exchange_is_a_shortfall() -> None:
-    offer = KexInit(("sntrup761x25519-sha512",), ("ssh-ed25519",), *[("none",)] * 6)
+    none = ("none",)
+    offer = KexInit(
+        ("sntrup761x25519-sha512",), ("ssh-ed25519",), none, none, none, none, none, none
+    )
     keys, shortfall = ssh_probe.host_keys("127.0.0.1", 1, offer, 1)
     assert keys == []
     assert "sntrup761x25519-sha512" in shortfall

@@ -23,7 +23,7 @@ _NOT_THERE = {404, 405}
     "CRED-009",
     severity="high",
     needs=("http",),
-    catches=("cred-api-roles",),
+    catches=("cred-api-roles", "stream-snapshot-anonymous"),
     changes="settings",
     applies_to=("http",),
 )

@@ -74,7 +74,7 @@ class Camera:
         self.unit = Unit.read(self.flash / "otp" / "unit.json")
         self.settings = Settings(data / "settings.json")
         self.accounts = AccountStore(data / "accounts.json", self.posture)
-        self.lockout = Lockout(path=data / "lockout.json")
+        self.lockout = Lockout(path=data / "lockout.json", posture=self.posture)
         self.audit = AuditLog(data / "audit.jsonl")
         self._ending = asyncio.Event()
         self._erase = False

@@ -45,7 +45,7 @@ class _Way:
     pair: UdpPair | None = None
 
 
-class _Refused(Exception):  # noqa: N818 - an answer, not an error
+class _Refused(Exception):
     """Carries the status of a request that is refused."""
 
     def __init__(self, status: int) -> None:

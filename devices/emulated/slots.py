@@ -26,7 +26,7 @@ TRIAL_BOOTS = 3
 _NAMES = ("a", "b")
 
 
-class NoBootableSlot(Exception):  # noqa: N818 - a state of the camera
+class NoBootableSlot(Exception):
     """Neither slot may be started; the message gives the reason per slot."""
 
 

@@ -29,7 +29,7 @@ _FLASH_SECONDS = 0.6
 """How long the writing takes at least: flash is slow, and a power cut must be able to hit it."""
 
 
-class UpdateRefused(Exception):  # noqa: N818 - an answer, not an error of the camera
+class UpdateRefused(Exception):
     """The bundle was not installed; the message gives the reason."""
 
 

@@ -66,7 +66,10 @@ class Scene:
         return image
 
     def _write(self, image: Picture, text: str, baseline: int) -> None:
-        scale = self._size[1] / 450
-        at = (self._size[0] // 40, baseline)
-        cv2.putText(image, text, at, cv2.FONT_HERSHEY_SIMPLEX, scale, (0, 0, 0), 3)
-        cv2.putText(image, text, at, cv2.FONT_HERSHEY_SIMPLEX, scale, (255, 255, 255), 1)
+        font, scale = cv2.FONT_HERSHEY_SIMPLEX, self._size[1] / 450
+        left, margin = self._size[0] // 40, max(2, self._size[1] // 90)
+        (width, height), _ = cv2.getTextSize(text, font, scale, 1)
+        # On a plate of its own: an outline of another thickness has other glyph widths.
+        corner = (left + width + margin, baseline + margin)
+        cv2.rectangle(image, (left - margin, baseline - height - margin), corner, (0, 0, 0), -1)
+        cv2.putText(image, text, (left, baseline), font, scale, (255, 255, 255), 1, cv2.LINE_AA)

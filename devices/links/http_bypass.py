@@ -31,8 +31,7 @@ class Bypass:
     """One published bypass, read only.
 
     kind ``request``: ``target`` as published; the counter-proof is ``without`` (the same request
-    without the trick) or, where the path itself is the secret, a path beside it that cannot
-    exist; ``marker`` is a regular expression for what a success shows. kind ``trick``: ``target``
+    without the trick) or, where the path itself is the secret, a path that cannot exist; ``marker`` is a regular expression for what a success shows. kind ``trick``: ``target``
     is a template over a closed resource of the camera under test, with ``{path}`` (without the
     first slash) and ``{query}`` (``?...`` or empty).
     """
@@ -167,7 +166,9 @@ def _closed(link: HttpLink, client: HttpClient, genuine: HttpClient | None) -> l
 
 
 def _published(client: HttpClient, bypass: Bypass) -> BypassResult:
-    counter_target = bypass.without or impossible_neighbour(bypass.target)
+    # Not beside it: a handler for the whole folder would answer there as well.
+    elsewhere = "/" + bypass.target.partition("?")[0].rpartition("/")[2]
+    counter_target = bypass.without or impossible_neighbour(elsewhere)
     return _compared(
         client,
         bypass,

@@ -89,14 +89,19 @@ class Session:
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.transport = paramiko.Transport(sock)
         self.transport.set_log_channel(_LOG.name)
-        self.transport.banner_timeout = seconds
+        self.transport.banner_timeout = seconds + 5  # the limit of the whole handshake comes first
         self.transport.auth_timeout = seconds
         try:
-            with self.translated():
-                self.transport.start_client(timeout=seconds)
+            self._handshake()
         except BaseException:
             self.close()
             raise
+
+    def _handshake(self) -> None:
+        with self.translated():
+            self.transport.start_client(timeout=self._seconds)
+        if not self.transport.initial_kex_done:  # paramiko returns silently when time is over
+            raise TimedOut(f"{self.where}: no SSH handshake within {self._seconds:.0f} s")
 
     def __enter__(self) -> Self:
         return self

@@ -34,7 +34,6 @@ from devices.links.tls_scan import Found, explain, scan
 from devices.observation import Artefact, Observation
 from devices.permit import Permit
 from devices.protocols.cipher_suites import CipherSuite
-from devices.protocols.tls import TlsVersion
 from devices.secrets import Secrets
 
 _PEM = "application/x-pem-file"
@@ -260,6 +259,3 @@ def _whole_chain(secured: ssl.SSLSocket) -> tuple[bytes, ...]:
         return (leaf,)
     der = 2  # _ssl.ENCODING_DER
     return tuple(c if isinstance(c, bytes) else c.public_bytes(der) for c in fetch())
-
-
-__all__ = ["ServerChain", "TlsEndpoint", "TlsLink", "TlsScan", "TlsServer", "TlsVersion"]

@@ -76,7 +76,7 @@ class Fault:
 
 def element(name: str, *content: Element | str, **attributes: str) -> Element:
     """Make ``<prefix:name>``; strings become its text, elements its children."""
-    made = Element(qualified(name), {key.rstrip("_"): value for key, value in attributes.items()})
+    made = Element(qualified(name), attributes)
     for part in content:
         if isinstance(part, str):
             made.text = part

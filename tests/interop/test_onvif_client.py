@@ -25,7 +25,7 @@ pytestmark = [
     pytest.mark.interop,
     pytest.mark.filterwarnings("default"),  # of libraries that are not ours to mend
 ]
-Connect = Callable[[str], Any]
+Connect = Callable[..., Any]
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from devices.emulated.onvif.upgrade import Uploads
 
 
-class OnvifFault(Exception):  # noqa: N818 - SOAP's own word
+class OnvifFault(Exception):
     """Ends a request with a SOAP fault; ``subcodes`` are ONVIF's, from the outer one inward."""
 
     def __init__(self, code: str, *subcodes: str, reason: str) -> None:

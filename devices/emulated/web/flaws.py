@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from devices.emulated.camera import Camera
 
 _AUTH_PARAMETER = "YWRtaW46MTEK"  # "admin:11", as in CVE-2017-7921
+_ACCOUNT_FILES = ("/current_config/passwd", "/current_config/Account1")
 _LEGACY_INFORMATION = ("/System/deviceInfo", "/onvif-http/snapshot")
 
 
@@ -38,7 +39,7 @@ class Flaws:
         path = request.path
         if path in self._camera.posture.web_debug_pages:
             return web.Response(text=self._debug_text(), content_type="text/html")
-        if path.startswith("/current_config/") and "config-download" in self._active:
+        if path in _ACCOUNT_FILES and "config-download" in self._active:
             return self._account_file()
         if path in _LEGACY_INFORMATION and "auth-parameter" in self._active:
             return self._information(granted=self._claims_to_be_admin(request))

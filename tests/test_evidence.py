@@ -1,0 +1,118 @@
+"""Evidence is redacted, hashed as it is written, and never overwritten."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from devices.description import Account, DeviceFile, Secret
+from devices.observation import Artefact, Observation, to_plain
+from devices.secrets import Secrets
+from fixtures.evidence import EvidenceRecorder, EvidenceStore
+
+PASSWORD = "s3cret/with+signs"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer(Observation):
+    body: bytes
+    header: dict[str, str]
+
+
+@pytest.fixture
+def secrets(tmp_path: Path) -> Secrets:
+    (tmp_path / "password").write_text(PASSWORD + "\n")
+    account = Account(username="root", password=Secret(file=tmp_path / "password"))
+    device = DeviceFile.model_construct(accounts={"admin": account})
+    found = Secrets(device)
+    assert found.password("admin") == PASSWORD
+    return found
+
+
+@pytest.fixture
+def store(tmp_path: Path, secrets: Secrets) -> EvidenceStore:
+    return EvidenceStore(tmp_path / "run", secrets)
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        PASSWORD,
+        "s3cret%2Fwith%2Bsigns",
+        base64.b64encode(PASSWORD.encode()).decode(),
+        "Basic " + base64.b64encode(f"root:{PASSWORD}".encode()).decode(),
+    ],
+)
+def test_every_form_of_a_secret_is_redacted(store: EvidenceStore, form: str) -> None:
+    observation = Answer(
+        body=f"<p>{form}</p>".encode(),
+        header={"x": form},
+        artefacts=(Artefact("wire.pcap", "application/vnd.tcpdump.pcap", form.encode()),),
+    )
+    for item in store.write_observation("CRED-001", "answer", observation):
+        data = store.full_path(item).read_bytes()
+        assert form.removeprefix("Basic ").encode() not in data
+        assert item.sha256 == hashlib.sha256(data).hexdigest()
+    plain = json.loads((store.full_path(item).parent / "answer.json").read_text())
+    assert b"redacted" in base64.b64decode(plain["body"]["base64"])
+
+
+def test_a_made_up_password_is_redacted_from_then_on(
+    store: EvidenceStore, secrets: Secrets
+) -> None:
+    secrets.remember("made up", "Zx-made-up-9")
+    item = store.write("G", "log", b"set Zx-made-up-9", "text/plain")
+    assert store.full_path(item).read_bytes() == b"set [redacted:made up]"
+
+
+def test_evidence_of_one_name_is_kept_beside_the_other(store: EvidenceStore) -> None:
+    recorder = EvidenceRecorder(store, "STREAM-001")
+    paths = {recorder.record("frame", bytes([n]), "image/png").path for n in range(3)}
+    assert len(paths) == 3
+    assert all(path.endswith(".png") for path in paths)
+
+
+def test_a_resumed_run_does_not_overwrite(
+    store: EvidenceStore, secrets: Secrets, tmp_path: Path
+) -> None:
+    first = store.write("A-001", "log", b"first", "text/plain")
+    second = EvidenceStore(tmp_path / "run", secrets).write("A-001", "log", b"2", "text/plain")
+    assert first.path != second.path
+    assert store.full_path(first).read_bytes() == b"first"
+
+
+@given(name=st.text(max_size=60))
+def test_any_name_stays_inside_the_folder(
+    tmp_path_factory: pytest.TempPathFactory, name: str
+) -> None:
+    folder = tmp_path_factory.mktemp("evidence")
+    device = DeviceFile.model_construct(accounts={})
+    item = EvidenceStore(folder, Secrets(device)).write("G", name, b"x", "text/plain")
+    full = (folder / item.path).resolve()
+    assert full.is_relative_to(folder.resolve() / "evidence" / "G")
+    assert full.read_bytes() == b"x"
+
+
+def test_a_shortfall_is_remembered(store: EvidenceStore) -> None:
+    recorder = EvidenceRecorder(store, "A-001")
+    recorder.observe(Answer(body=b"", header={}, shortfall="half of it"))
+    assert recorder.shortfalls == ["answer: half of it"]
+
+
+json_like = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text() | st.binary(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner) | st.tuples(inner),
+    max_leaves=12,
+)
+
+
+@given(json_like)
+def test_to_plain_gives_json(value: object) -> None:
+    json.dumps(to_plain(value))

@@ -1,0 +1,150 @@
+"""What the ONVIF test cases make of observations: FAIL, PASS, and when they cannot judge."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from onvif_stand import Stand, onvif_stand
+
+from conformance import policy
+from conformance.credentials import test_onvif as cases
+from conformance.streams.test_stream_uri import test_stream_addresses as judge_addresses
+from conformance.verdict import Inconclusive
+from devices.emulated.posture import Posture
+from devices.links.onvif_observations import (
+    MediaUri,
+    MediaUris,
+    OnvifAccess,
+    OnvifReplay,
+    OperationAnswer,
+    Outcome,
+)
+from devices.protocols.onvif_operations import AccessClass
+from devices.secrets import Secrets
+
+EVIDENCE: Any = SimpleNamespace(observe=lambda observation, *_: observation)
+ADDRESS = "127.83.7.9"
+
+
+def secrets_of(stand: Stand) -> Secrets:
+    found = Secrets(stand.device)
+    found.check()
+    return found
+
+
+def judge_roles(stand: Stand) -> None:
+    admin = stand.link.access("admin")
+    cases.test_onvif_roles(stand.link, admin, secrets_of(stand), EVIDENCE, policy.load)
+
+
+def judge_guessing(stand: Stand) -> None:
+    cases.test_onvif_guessing(stand.link, stand.device, EVIDENCE, policy.load)
+
+
+def judge_replay(stand: Stand) -> None:
+    cases.test_onvif_replay(stand.link.replay(stand.link.expendable_account()))
+
+
+def judge_anonymous(stand: Stand) -> None:
+    link = stand.link
+    cases.test_onvif_without_login(link.access(), link.access("admin"), policy.load)
+
+
+def judge_uris(stand: Stand) -> None:
+    link = stand.link
+    judge_addresses(link.stream_uris(), link.snapshot_uris(), secrets_of(stand), policy.load)
+
+
+JUDGES = (judge_roles, judge_replay, judge_anonymous, judge_uris, judge_guessing)
+
+
+def test_the_compliant_camera_passes_all(tmp_path: Path) -> None:
+    with onvif_stand(tmp_path, ADDRESS) as stand:
+        for judge in JUDGES:
+            judge(stand)
+
+
+@pytest.mark.parametrize(
+    ("posture", "judge"),
+    [
+        (Posture(onvif_roles_enforced=False), judge_roles),
+        (Posture(lockout_onvif=False), judge_guessing),
+        (Posture(onvif_replay_window=False), judge_replay),
+        (Posture(onvif_password_text=True), judge_replay),
+        (Posture(onvif_anonymous=True), judge_anonymous),
+        (Posture(stream_uri="rtsp"), judge_uris),
+        (Posture(stream_uri="credentials"), judge_uris),
+    ],
+)
+def test_each_fault_fails_its_own_case_alone(
+    tmp_path: Path, posture: Posture, judge: Callable[[Stand], None]
+) -> None:
+    with onvif_stand(tmp_path, ADDRESS, posture) as stand:
+        for other in JUDGES:
+            if other is judge:
+                with pytest.raises(AssertionError):
+                    other(stand)
+            else:
+                other(stand)
+        assert not [user for user in stand.camera.accounts.users() if user.name.startswith("x")]
+
+
+def uris(*addresses: str) -> MediaUris:
+    return MediaUris(uris=tuple(MediaUri("media", "p1", "RTSP", address) for address in addresses))
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "rtsp://192.0.2.7/live",
+        "rtsps://192.0.2.7/user=admin_password=tlJwpbo6_channel=1.sdp",
+        "rtsps://192.0.2.7/live?channel=1&pwd=12345",
+        "rtsps://admin:12345@192.0.2.7/live",
+        "rtsps://[bad",
+        "",
+    ],
+)
+def test_bad_addresses_fail(address: str, tmp_path: Path) -> None:
+    secrets: Any = SimpleNamespace(redact=lambda data: data)
+    with pytest.raises(AssertionError):
+        judge_addresses(uris(address), uris(), secrets, policy.load)
+
+
+def test_addresses_of_other_makers_pass() -> None:
+    secrets: Any = SimpleNamespace(redact=lambda data: data)
+    good = "rtsps://192.0.2.7:322/Streaming/Channels/101?transportmode=unicast&profile=Profile_1"
+    judge_addresses(uris(good), uris(), secrets, policy.load)
+    with pytest.raises(Inconclusive):
+        judge_addresses(uris(), uris(), secrets, policy.load)
+
+
+def access(outcome: Outcome, operation: str = "GetUsers") -> OnvifAccess:
+    answer = OperationAnswer(
+        "device", operation, AccessClass.READ_SYSTEM_SECRET, "anonymous", outcome, 200
+    )
+    return OnvifAccess(caller="anonymous", role="anonymous", answers=(answer,))
+
+
+@pytest.mark.parametrize(
+    ("nobody", "admin"),
+    [
+        (Outcome.NOT_SUPPORTED, Outcome.NOT_SUPPORTED),
+        (Outcome.NOT_AUTHORISED, Outcome.NOT_AUTHORISED),
+        (Outcome.OTHER, Outcome.DATA),
+    ],
+)
+def test_silence_is_no_refusal(nobody: Outcome, admin: Outcome) -> None:
+    with pytest.raises(Inconclusive):
+        cases.test_onvif_without_login(access(nobody), access(admin), policy.load)
+
+
+def test_without_a_fresh_login_there_is_nothing_to_replay() -> None:
+    refused = Outcome.NOT_AUTHORISED
+    with pytest.raises(Inconclusive):
+        cases.test_onvif_replay(
+            OnvifReplay(scheme="UsernameToken", fresh=refused, repeated=refused)
+        )
