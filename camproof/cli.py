@@ -185,8 +185,11 @@ def _report(console: Console, arguments: argparse.Namespace) -> int:
 def _add_verify(commands: Commands) -> None:
     parser = _command(commands, "verify", "Check a dossier, offline.", _verify)
     parser.add_argument("dossier", type=Path)
-    parser.add_argument("--trusted-key", metavar="KEY",
-                        help="the laboratory's public key (PEM file) or its fingerprint")
+    parser.add_argument(
+        "--trusted-key",
+        metavar="KEY",
+        help="the laboratory's public key (PEM file) or its fingerprint",
+    )
 
 
 def _verify(console: Console, arguments: argparse.Namespace) -> int:

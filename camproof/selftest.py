@@ -26,6 +26,7 @@ from conformance.fault import Fault
 from conformance.selection import Selection, SelectionError, fault_labels
 from conformance.verdict import Verdict
 
+
 @dataclass
 class Twin:
     """One emulated camera and what the suite said of it. ``expected`` test cases shall FAIL."""

@@ -26,7 +26,7 @@ from conformance.regulation import Regulation
 __all__ = ["Catalogue", "CatalogueError", "Coverage", "UnknownName", "load"]
 
 
-class UnknownName(LookupError):  # noqa: N818 - a wrong word of the user's, not of the program
+class UnknownName(LookupError):
     """A test case or profile that does not exist; the message lists what does."""
 
 

@@ -325,6 +325,7 @@ class Power(Part):
     url: str | None = Field(None, description="REST relay, as labgrid's NetworkPowerDriver 'rest'")
     off: list[str] | None = None
     on: list[str] | None = None
+    off_seconds: float = Field(1.0, ge=0, description="how long off, so that it really starts anew")
 
     @model_validator(mode="after")
     def _one_way(self) -> Power:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,10 +24,10 @@ class Count(Observation):
 
 
 @pytest.fixture
-def recipes(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, Recipe]]:
+def recipes(monkeypatch: pytest.MonkeyPatch) -> dict[str, Recipe]:
     own: dict[str, Recipe] = {}
     monkeypatch.setattr(observed, "RECIPES", own)
-    yield own
+    return own
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ from devices.links.rtsp_logins import PublishedPair
     severity="critical",
     needs=("rtsp",),
     catches=("backdoor-rtsp-master-password",),
+    changes="lockout",
     applies_to=("streams",),
 )
 def test_no_published_password_opens_rtsp(rtsp: RtspLink, evidence: Any, knowledge: Any) -> None:

@@ -85,7 +85,7 @@ async def _prepare(
     production = Production(arguments.state.absolute(), address, posture)
     production.make_unit()
     await bench.ready()
-    await bench.switch(True)
+    await bench.switch(on=True)
     production.make_papers()
     public_key = production.laboratory_key()
     trust = (production.papers / "device-trust.pem").read_text()
@@ -99,7 +99,10 @@ async def _prepare(
         power_url=bench.power.url,
         host_ports=host_ports,
     )
-    path: Path = arguments.write_device_file or arguments.state / "device.toml"
+    return _written(arguments.write_device_file or arguments.state / "device.toml", text)
+
+
+def _written(path: Path, text: str) -> Path:
     path = path.absolute()
     path.write_text(text, encoding="utf-8")
     return path

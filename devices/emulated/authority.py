@@ -51,7 +51,7 @@ class Authority:
         certificate = self.issue(
             name(organisation, common_name),
             key,
-            (*_authority_extensions(key.public_key(), path_length=0), self._key_identifier()),
+            (*_authority_extensions(key.public_key(), path_length=0), self.key_identifier()),
             days=-1,
         )
         return Authority(certificate, key, (self.certificate, *self.issuers))
@@ -91,7 +91,7 @@ class Authority:
 
     def end_entity_extensions(self) -> tuple[Extension, ...]:
         """The extensions that every certificate issued here carries."""
-        return (signature_only(), self._key_identifier())
+        return (signature_only(), self.key_identifier())
 
     def chain(self, certificate: x509.Certificate) -> bytes:
         """PEM of ``certificate`` and its issuers without the root, the order TLS sends."""
@@ -115,7 +115,8 @@ class Authority:
             raise TypeError(f"{directory / stem}-key.pem is not an ECDSA key")
         return cls(chain[0], key, tuple(chain[1:]))
 
-    def _key_identifier(self) -> Extension:
+    def key_identifier(self) -> Extension:
+        """The extension that names this authority's key in what it issues."""
         public_key = self.key.public_key()
         return x509.AuthorityKeyIdentifier.from_issuer_public_key(public_key), False
 
@@ -163,6 +164,11 @@ def name(organisation: str, common_name: str, *, serial: str = "") -> x509.Name:
 def signature_only() -> Extension:
     """Key usage digitalSignature alone (critical)."""
     return _key_usage(digital_signature=True), True
+
+
+def signature_and_key_transport() -> Extension:
+    """Key usage for TLS with RSA key exchange: digitalSignature and keyEncipherment (critical)."""
+    return _key_usage(digital_signature=True, key_encipherment=True), True
 
 
 def pem(certificate: x509.Certificate) -> bytes:

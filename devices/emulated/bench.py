@@ -16,11 +16,11 @@ import sys
 from dataclasses import asdict
 from pathlib import Path
 
+from devices.emulated.exit_status import REBOOT
 from devices.emulated.posture import Posture
 from devices.emulated.power_relay import PowerRelay
 from devices.emulated.serial_server import SerialServer
 
-REBOOT = 42
 HOST = "127.0.0.1"
 """Where the bench's own equipment listens: not on the camera's address."""
 

@@ -11,10 +11,8 @@ import sys
 import time
 from typing import Any
 
+from devices.emulated.exit_status import REBOOT
 from devices.emulated.uart import Uart
-
-REBOOT = 42
-"""Exit status by which the camera's process asks the bench to start it again."""
 
 _LINE_LIMIT = 256
 

@@ -22,6 +22,7 @@ from devices.emulated import boot
 from devices.emulated.accounts import AccountStore
 from devices.emulated.audit import AuditLog
 from devices.emulated.console import Console
+from devices.emulated.exit_status import REBOOT
 from devices.emulated.listeners import Listeners
 from devices.emulated.lockout import Lockout
 from devices.emulated.posture import Posture
@@ -33,9 +34,6 @@ from devices.emulated.tls_server import server_context
 from devices.emulated.uart import Uart
 from devices.emulated.unit import DeviceInformation, Unit, reported
 from devices.emulated.web import WebService
-
-REBOOT = 42
-"""Exit status that asks the bench to start the camera again."""
 
 _FAREWELL = 0.2  # s between the answer to a request and the restart that it asked for
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import hashlib
 import sys
 from datetime import date, timedelta
-from pathlib import Path
 from typing import Any
 
 import tomli_w
@@ -107,9 +106,9 @@ def _bench(
         str(production.state),
     ]
     return {
-        "power": {"url": power_url},
+        "power": {"url": power_url, "off_seconds": 0.0},
         "provision": {"command": provision, "seconds": 30.0},
-        "boot_seconds": 30.0,
+        "boot_seconds": 15.0,
         "parallel": 6,
         "host_tcp_ports": host_ports[0],
         "host_udp_ports": host_ports[1],
@@ -153,7 +152,7 @@ def _update(production: Production) -> dict[str, Any]:
         "older": str(production.bundle(OLDER)),
         "other_model": str(production.bundle(OTHER_MODEL)),
         "anti_rollback": True,
-        "restart_seconds": 30.0,
+        "restart_seconds": 15.0,
     }
 
 

@@ -31,6 +31,7 @@ from devices.emulated.authority import (
     pem,
     private_pem,
     sign,
+    signature_and_key_transport,
     signature_only,
     write_private,
 )
@@ -105,7 +106,7 @@ class Manufacturer:
             authority = Authority.root(FOREIGN_MANUFACTURER, "Device Root CA").subordinate(
                 FOREIGN_MANUFACTURER, "Device CA"
             )
-        return _identity(authority, subject, names, posture.certificate_flaw)
+        return _identity(authority, subject, names, posture)
 
     def issue_update_signer(self, key_type: SignerKey = "ec-p256") -> Credentials:
         """Issue another signer of firmware that the update authority vouches for."""
@@ -168,12 +169,17 @@ def _found(directory: Path) -> None:
     (directory / "update-trust.pem").write_bytes(both)
 
 
-def _identity(authority: Authority, subject: x509.Name, names: Extension, flaw: str) -> Credentials:
-    key = _make_key("rsa-1024" if flaw == "rsa-1024" else "ec-p256")
+def _identity(
+    authority: Authority, subject: x509.Name, names: Extension, posture: Posture
+) -> Credentials:
+    flaw = posture.certificate_flaw
+    key, usage = _make_key("rsa-1024" if flaw == "rsa-1024" else "ec-p256"), signature_only()
+    if posture.tls_ciphers == "rsa-key-exchange":
+        key, usage = _make_key("rsa-2048"), signature_and_key_transport()
     certificate = authority.issue(
         subject,
         key,
-        (*authority.end_entity_extensions(), names),
+        (usage, authority.key_identifier(), names),
         days=0 if flaw == "expired" else -1,
     )
     if flaw == "sha1":

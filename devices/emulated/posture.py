@@ -60,9 +60,7 @@ class Posture:
     csrf_unprotected: bool = False
 
     # backdoors
-    listeners: tuple[
-        str, ...
-    ] = ()  # telnet:2323 ftp:2121 console:9527 opener:9530 udp-echo:37810 udp-silent:7788 telnet:47023
+    listeners: tuple[str, ...] = ()
     os_extra_account: str = ""  # "vstarcam:0" uid 0 twin of root
     os_empty_password: bool = False
     authorized_key_of_vendor: bool = False

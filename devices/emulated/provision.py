@@ -16,6 +16,7 @@ import string
 import sys
 import time
 import tomllib
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -38,21 +39,25 @@ def provision(address: str, ca_pem: str, secrets_dir: Path, ssh_public_key: str)
     accounts = _declaration()["accounts"]
     passwords = {name: _password(secrets_dir / f"{name}.txt") for name in accounts}
     try:
-        client = _Client(address, ca_pem)
-        if client.call("GET", "/api/status")["state"] != "factory":
-            return
-        first = {"username": "admin", "password": passwords["admin"]}
-        client.call("POST", "/api/setup", first)
-        client.token = client.call("POST", "/api/session", first)["csrf"]
-        for name, account in accounts.items():
-            if name != "admin":
-                row = {"username": name, "password": passwords[name], "role": account["role"]}
-                client.call("POST", "/api/users", row)
-        ssh = {"enabled": True, "authorized_keys": [ssh_public_key.strip()]}
-        client.call("PUT", "/api/settings", {"ssh": ssh})
-        client.call("DELETE", "/api/session")
+        with closing(_connect(address, ca_pem)) as connection:
+            _set_up(_Client(connection), passwords, ssh_public_key)
     except (OSError, http.client.HTTPException, ValueError, KeyError) as error:
         raise BenchError(f"provisioning {address}: {type(error).__name__}: {error}") from error
+
+
+def _set_up(client: _Client, passwords: dict[str, str], ssh_public_key: str) -> None:
+    if client.call("GET", "/api/status")["state"] != "factory":
+        return
+    first = {"username": "admin", "password": passwords["admin"]}
+    client.call("POST", "/api/setup", first)
+    client.token = client.call("POST", "/api/session", first)["csrf"]
+    for name, account in _declaration()["accounts"].items():
+        if name != "admin":
+            row = {"username": name, "password": passwords[name], "role": account["role"]}
+            client.call("POST", "/api/users", row)
+    ssh = {"enabled": True, "authorized_keys": [ssh_public_key.strip()]}
+    client.call("PUT", "/api/settings", {"ssh": ssh})
+    client.call("DELETE", "/api/session")
 
 
 def web_declaration(address: str, state_dir: Path) -> dict[str, Any]:
@@ -123,8 +128,8 @@ def _random_password() -> str:
 class _Client:
     """JSON calls on one connection that keeps the session cookie."""
 
-    def __init__(self, address: str, ca_pem: str) -> None:
-        self._connection = _connect(address, ca_pem)
+    def __init__(self, connection: http.client.HTTPSConnection) -> None:
+        self._connection = connection
         self._cookie = ""
         self.token = ""
 

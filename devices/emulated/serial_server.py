@@ -31,7 +31,7 @@ class SerialServer:
     async def start(self) -> None:
         """Open the pty and the TCP port; ``port`` and ``pty`` say where they are."""
         loop = asyncio.get_running_loop()
-        self._uart.setblocking(False)
+        self._uart.setblocking(False)  # noqa: FBT003 - its only argument
         self._master, self._slave = pty.openpty()
         tty.setraw(self._slave, termios.TCSANOW)
         os.set_blocking(self._master, False)

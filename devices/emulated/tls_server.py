@@ -9,22 +9,9 @@ from __future__ import annotations
 
 import ssl
 import warnings
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Protocol
 
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import rsa
-from cryptography.hazmat.primitives.serialization import (
-    Encoding,
-    NoEncryption,
-    PrivateFormat,
-    load_pem_private_key,
-)
-from cryptography.x509.oid import NameOID
-
-from devices.emulated.flash import write_whole
 from devices.emulated.posture import Posture
 
 STRONG = (
@@ -74,9 +61,6 @@ def server_context(camera: TlsHost) -> ssl.SSLContext:
         context.minimum_version = _VERSIONS[posture.tls_minimum]
     otp = camera.flash / "otp"
     context.load_cert_chain(otp / "device-cert.pem", otp / "device-key.pem")
-    if posture.tls_ciphers == "rsa-key-exchange" and not _is_rsa(otp / "device-key.pem"):
-        # OpenSSL holds one certificate for each kind of key; static RSA needs one with RSA.
-        context.load_cert_chain(_rsa_certificate(camera.flash / "data" / "tls"))
     return context
 
 
@@ -89,29 +73,3 @@ def _cipher_list(posture: Posture) -> str:
     if posture.tls_minimum != "TLSv1.2" or posture.certificate_flaw in {"rsa-1024", "sha1"}:
         suites.append("@SECLEVEL=0")  # OpenSSL 3 otherwise refuses what these faults need
     return ":".join(suites)
-
-
-def _is_rsa(key_file: Path) -> bool:
-    return isinstance(load_pem_private_key(key_file.read_bytes(), None), rsa.RSAPrivateKey)
-
-
-def _rsa_certificate(directory: Path) -> Path:
-    """PEM file of a self-signed RSA certificate and its key, made at first use."""
-    path = directory / "rsa.pem"
-    if not path.exists():
-        key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-        name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "camera")])
-        now = datetime.now(UTC)
-        certificate = (
-            x509.CertificateBuilder()
-            .subject_name(name)
-            .issuer_name(name)
-            .public_key(key.public_key())
-            .serial_number(x509.random_serial_number())
-            .not_valid_before(now - timedelta(days=1))
-            .not_valid_after(now + timedelta(days=3650))
-            .sign(key, hashes.SHA256())
-        )
-        private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-        write_whole(path, private + certificate.public_bytes(Encoding.PEM))
-    return path

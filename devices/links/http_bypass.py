@@ -31,9 +31,10 @@ class Bypass:
     """One published bypass, read only.
 
     kind ``request``: ``target`` as published; the counter-proof is ``without`` (the same request
-    without the trick) or, where the path itself is the secret, a path that cannot exist; ``marker`` is a regular expression for what a success shows. kind ``trick``: ``target``
-    is a template over a closed resource of the camera under test, with ``{path}`` (without the
-    first slash) and ``{query}`` (``?...`` or empty).
+    without the trick) or, where the path itself is the secret, a path that cannot exist;
+    ``marker`` is a regular expression for what a success shows. kind ``trick``: ``target`` is a
+    template over a closed resource of the camera under test, with ``{path}`` (without the first
+    slash) and ``{query}`` (``?...`` or empty).
     """
 
     id: str

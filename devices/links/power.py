@@ -18,7 +18,6 @@ from devices.permit import Permit
 from devices.secrets import Secrets
 
 _LIMIT = 30.0  # s for the relay or the command to do it
-_OFF_SECONDS = 1.0  # so that capacitors discharge and the camera really starts anew
 
 
 class PowerControl:
@@ -30,7 +29,6 @@ class PowerControl:
             raise BenchError("the device file gives no [bench.power]")
         self._power = device.bench.power
         self._permit = permit
-        self._off_seconds = 0.0 if device.device.emulated else _OFF_SECONDS
 
     def off(self) -> None:
         """Cut the power."""
@@ -43,7 +41,7 @@ class PowerControl:
     def cycle(self) -> None:
         """Cut the power, wait until the camera is surely dead, and give power again."""
         self.off()
-        time.sleep(self._off_seconds)
+        time.sleep(self._power.off_seconds)
         self.on()
 
     def _switch(self, state: str, command: list[str] | None) -> None:

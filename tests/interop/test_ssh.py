@@ -294,7 +294,7 @@ def test_the_link_logs_in_to_dropbear(tmp_path: Path) -> None:
     )
     home = Path("~").expanduser()
     script = (
-        'mount -t tmpfs none "$1" && mkdir -m 700 "$1/.ssh" && '
+        'mount -t tmpfs -o mode=700 none "$1" && mkdir -m 700 "$1/.ssh" && '
         'cp "$2" "$1/.ssh/authorized_keys" && chmod 600 "$1/.ssh/authorized_keys" && shift 2 && '
         'exec "$@"'
     )

@@ -25,7 +25,7 @@ SECURITY_HEADERS = {
 }
 
 
-class Refusal(Exception):  # noqa: N818 - an answer, not an error of the firmware
+class Refusal(Exception):
     """A request that is answered with ``status`` and a sentence for the user."""
 
     def __init__(self, status: int, message: str, headers: Iterable[tuple[str, str]] = ()) -> None:
