@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
+
+from devices.description import DeviceFile
 
 DEVICE = """\
 schema_version = 1
@@ -47,3 +50,25 @@ def test_cases(folder: Path, *bodies: str) -> Path:
         text += CASE.format(number=number, body=body)
     (own / "test_lab.py").write_text(text)
     return own
+
+
+def device(**tables: Any) -> DeviceFile:
+    """A valid device description with these tables besides."""
+    return DeviceFile.model_validate(
+        {
+            "device": {
+                "manufacturer": "Acme",
+                "model": "C1",
+                "hardware": "A",
+                "serial": "0001",
+                "firmware": {"version": "1.0"},
+            },
+            "authorisation": {
+                "granted_by": "the test",
+                "reference": "tests",
+                "expires": "2099-12-31",
+                "addresses": ["127.0.0.1"],
+            },
+            **tables,
+        }
+    )

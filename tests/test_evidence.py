@@ -8,11 +8,11 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
+import laboratory
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from devices.description import Account, DeviceFile, Secret
 from devices.observation import Artefact, Observation, to_plain
 from devices.secrets import Secrets
 from fixtures.evidence import EvidenceRecorder, EvidenceStore
@@ -29,9 +29,8 @@ class Answer(Observation):
 @pytest.fixture
 def secrets(tmp_path: Path) -> Secrets:
     (tmp_path / "password").write_text(PASSWORD + "\n")
-    account = Account(username="root", password=Secret(file=tmp_path / "password"))
-    device = DeviceFile.model_construct(accounts={"admin": account})
-    found = Secrets(device)
+    account = {"username": "root", "password": {"file": str(tmp_path / "password")}}
+    found = Secrets(laboratory.device(accounts={"admin": account}))
     assert found.password("admin") == PASSWORD
     return found
 
@@ -93,8 +92,7 @@ def test_any_name_stays_inside_the_folder(
     tmp_path_factory: pytest.TempPathFactory, name: str
 ) -> None:
     folder = tmp_path_factory.mktemp("evidence")
-    device = DeviceFile.model_construct(accounts={})
-    item = EvidenceStore(folder, Secrets(device)).write("G", name, b"x", "text/plain")
+    item = EvidenceStore(folder, Secrets(laboratory.device())).write("G", name, b"x", "text/plain")
     full = (folder / item.path).resolve()
     assert full.is_relative_to(folder.resolve() / "evidence" / "G")
     assert full.read_bytes() == b"x"

@@ -11,9 +11,22 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from web_stand import (
+    PASSWORD,
+    SINGLE_PAGE,
+    Handler,
+    SinglePage,
+    digest_camera,
+    foreign_server,
+    laboratory,
+    raw_server,
+    web_camera,
+)
 
 from devices.description import Operation
+from devices.emulated.manufacturer import make_manufacturer
 from devices.errors import DeviceError, Garbled, LoginRefused, NotOffered, TimedOut, Unreachable
+from devices.links.http import HttpLink
 from devices.links.http_bypass import impossible_neighbour
 from devices.links.http_client import filled
 from devices.links.http_exchange import make_exchange
@@ -23,16 +36,6 @@ from devices.links.http_survey import KnownPath, survey_pages
 from devices.links.http_transport import MAX_BODY, Transport
 from devices.observation import to_plain
 from devices.permit import Permit
-from tests.web_stand import (
-    PASSWORD,
-    SINGLE_PAGE,
-    Handler,
-    SinglePage,
-    digest_camera,
-    foreign_server,
-    laboratory,
-    raw_server,
-)
 
 PERMIT = Permit(["127.0.0.0/8"], [], date(2099, 1, 1))
 
@@ -47,7 +50,7 @@ def ask(url: str, target: str = "/", *, seconds: float = 5) -> Any:
 
 class Echo(Handler):
     def do_GET(self) -> None:  # noqa: N802 - the name that http.server calls
-        self.answer(200, self.raw_requestline, Content_Type="text/plain")
+        self.answer(200, self.requestline.encode(), Content_Type="text/plain")
 
 
 @pytest.mark.parametrize(
@@ -55,7 +58,7 @@ class Echo(Handler):
 )
 def test_targets_go_out_as_they_are(target: str) -> None:
     with foreign_server(Echo) as url:
-        assert ask(url, target).content == f"GET {target} HTTP/1.1\r\n".encode()
+        assert ask(url, target).content == f"GET {target} HTTP/1.1".encode()
 
 
 def test_digest_login_is_believed_when_it_opens_the_gate(tmp_path: Path) -> None:
@@ -129,7 +132,10 @@ def test_any_answer_is_an_exchange_or_a_link_error(answer: bytes) -> None:
 
 
 def test_a_silent_server_times_out() -> None:
-    with raw_server(lambda connection: connection.recv(1) and None) as url, pytest.raises(TimedOut):
+    def wait(connection: socket.socket) -> None:
+        connection.recv(1)
+
+    with raw_server(wait) as url, pytest.raises(TimedOut):
         ask(url, seconds=0.3)
 
 
@@ -217,7 +223,7 @@ def test_identifiers_of_any_form_are_compared(identifiers: list[str]) -> None:
 
 def test_placeholders_are_filled_once_and_escaped_in_paths() -> None:
     operation = Operation(
-        method="PUT", path="/u/{username}", json={"p": ["{password}", {"n": "{username}"}]}
+        method="PUT", path="/u/{username}", json_body={"p": ["{password}", {"n": "{username}"}]}
     )
     call = filled(operation, {"username": "a/{password}", "password": "x"})
     assert call.target == "/u/a%2F%7Bpassword%7D"
@@ -236,4 +242,29 @@ def test_a_single_page_application_has_no_debug_pages(tmp_path: Path) -> None:
         lab = laboratory(url, tmp_path, http=SINGLE_PAGE)
         survey = survey_pages(lab.http, [KnownPath("/shell", ""), KnownPath("/debug.html", "")])
         assert [look.there for look in survey.looks] == [False, False]
+        lab.http.close()
+
+
+def test_a_certificate_is_checked_against_the_trust_given(tmp_path: Path) -> None:
+    with web_camera(tmp_path) as (_, lab):
+        front = lab.http.anonymous().request("GET", "/")
+        assert front.protection == "authenticated TLS"
+        stranger = make_manufacturer(tmp_path / "stranger").device_trust
+        assert lab.device.links.http is not None
+        other = lab.device.links.http.model_copy(update={"trust": stranger})
+        links = lab.device.links.model_copy(update={"http": other})
+        doubtful = HttpLink(lab.device.model_copy(update={"links": links}), PERMIT, lab.secrets)
+        answer = doubtful.anonymous().request("GET", "/")
+        assert answer.status == 200
+        assert answer.protection.startswith("TLS, not authenticated")
+        doubtful.close()
+
+
+def test_a_server_that_comes_back_is_waited_for(tmp_path: Path) -> None:
+    lab = laboratory("http://127.0.0.1:1", tmp_path)
+    with pytest.raises(TimedOut, match="no answer within"):
+        lab.http.wait_until_it_answers(0.1)
+    with foreign_server(Echo) as url:
+        lab = laboratory(url, tmp_path)
+        lab.http.wait_until_it_answers(5)
         lab.http.close()

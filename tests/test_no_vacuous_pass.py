@@ -59,6 +59,4 @@ def test_a_camera_that_is_off_gives_no_verdict(device_file: Path, tmp_path: Path
     gone.write_text(text)
     looking = "not (updates or factory or power or documents)"
     results = run(gone, tmp_path / "run", looking)
-    passed = [f"{r.id}: {r.reason}" for r in results if r.verdict != "INCONCLUSIVE"]
-    allowed = {"BACKDOOR-001"}
-    assert not [line for line in passed if line.partition(":")[0] not in allowed]
+    assert not [f"{r.id} {r.verdict}: {r.reason}" for r in results if r.verdict != "INCONCLUSIVE"]

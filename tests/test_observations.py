@@ -6,10 +6,10 @@ import threading
 from dataclasses import dataclass
 from pathlib import Path
 
+import laboratory
 import pytest
 
 from conformance.verdict import Inconclusive
-from devices.description import DeviceFile
 from devices.errors import Unreachable
 from devices.observation import Observation
 from devices.secrets import Secrets
@@ -32,7 +32,7 @@ def recipes(monkeypatch: pytest.MonkeyPatch) -> dict[str, Recipe]:
 
 @pytest.fixture
 def store(tmp_path: Path) -> EvidenceStore:
-    return EvidenceStore(tmp_path, Secrets(DeviceFile.model_construct(accounts={})))
+    return EvidenceStore(tmp_path, Secrets(laboratory.device()))
 
 
 def add(recipes: dict[str, Recipe], name: str, function: object, seconds: float = 30) -> None:

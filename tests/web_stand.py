@@ -18,6 +18,8 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Any, ClassVar
 
+from onvif_stand import StandInCamera, give_identity
+
 from devices.description import DeviceFile
 from devices.emulated.addresses import PORTS, reserved_address
 from devices.emulated.posture import Posture
@@ -28,7 +30,6 @@ from devices.links.http import HttpLink
 from devices.observation import Observation
 from devices.permit import Permit
 from devices.secrets import Secrets
-from tests.onvif_stand import StandInCamera, give_identity
 
 PASSWORD = "Quiet-Harbour-7"
 DEVICE: dict[str, Any] = {
@@ -215,6 +216,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
     """Keeps quiet and keeps connections."""
 
     protocol_version = "HTTP/1.1"
+    wbufsize = 65536  # head and body leave in one packet
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002, ARG002
         return

@@ -113,12 +113,13 @@ def test_no_prohibited_service_answers(
     catches=("backdoor-udp-service",),
 )
 def test_no_undeclared_udp_service_answers(
-    udp_answers: UdpAnswers, device: DeviceFile, knowledge: Any
+    udp_answers: UdpAnswers, port_sweep: PortSweep, device: DeviceFile, knowledge: Any
 ) -> None:
     """No undeclared UDP service answers its protocol's request.
 
     Method: send to each UDP port of the list (conformance/knowledge/udp_probes.toml) a request of
-    the protocol that is known to be served there on cameras, twice if nothing comes back.
+    the protocol that is known to be served there on cameras, twice if nothing comes back. An open
+    TCP port shows that the camera is up: silence of a camera that is off says nothing.
     Pass: every answer comes from a declared UDP service, and none from a prohibited one. A silent
     port says nothing here; sockets that wait in silence are the matter of BACKDOOR-004.
     """
@@ -138,6 +139,8 @@ def test_no_undeclared_udp_service_answers(
         elif not _declares(declared, answer):
             wrong.append(f"{what} and is not declared")
     assert not wrong, f"on {udp_answers.address}: " + "; ".join(wrong)
+    if not port_sweep.open:
+        raise Inconclusive(f"{port_sweep.address} has no open TCP port: the camera may be off")
     if not udp_answers.answers:
         raise Inconclusive("no UDP port was asked: all of them belong to the bench machine")
 

@@ -47,6 +47,12 @@ def test_the_factory_state_opens_nothing(
     users over ONVIF; log in on the web with every published pair. Then provision it again.
     Pass: nothing declared closed answers, no stream is described, and no published pair logs in.
     """
+    if device.bench.provision is None:
+        raise Inconclusive(
+            "the device file gives no [bench.provision]: after a reset nobody could set the "
+            "camera up again",
+            "no-provisioning",
+        )
     _reset(http, request, secrets, evidence)
     try:
         camera.wait_gone(_RESET_SECONDS)
@@ -88,6 +94,8 @@ def _reset(http: HttpLink, request: pytest.FixtureRequest, secrets: Secrets, evi
 def _open_resources(http: HttpLink, evidence: Any) -> Iterator[str]:
     client = http.anonymous()
     for target in http.closed_targets():
+        if target == "/":  # where a set-up begins
+            continue
         answer = evidence.observe(client.request("GET", target), f"anonymous {target}")
         beside = client.request("GET", impossible_neighbour(target))
         if answer.succeeded and not (beside.succeeded and same_page(answer, beside)):

@@ -14,7 +14,6 @@ from conformance.credentials.web_accounts import (
     administrator,
     create,
     expendable_account,
-    leave,
     strong_password,
     trial_user,
 )
@@ -96,7 +95,7 @@ def _taken_at_creation(
                 accepted.append(what)
             http.perform(admin, "delete_user", username=name)
     finally:
-        leave(http, admin)
+        http.leave(admin)
     return accepted
 
 
@@ -137,7 +136,7 @@ def _change(
         client, "change_password", username=username, password=old, new_password=new
     )
     evidence.observe(answer, f"change to {what}")
-    leave(http, client)
+    http.leave(client)
 
 
 @case(

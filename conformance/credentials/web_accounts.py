@@ -10,7 +10,6 @@ from dataclasses import dataclass
 
 from conformance.verdict import Inconclusive
 from devices.description import Account, Role
-from devices.errors import LinkError
 from devices.links.http import HttpLink, LoginAttempt
 from devices.links.http_client import HttpClient
 from devices.secrets import Secrets
@@ -59,19 +58,8 @@ def strong_password(length: int = 20) -> str:
 def accepts(http: HttpLink, username: str, password: str) -> LoginAttempt:
     """Try a login and end what came of it."""
     attempt, client = http.log_in(username, password)
-    leave(http, client, logged_in=attempt.accepted)
+    http.leave(client)
     return attempt
-
-
-def leave(http: HttpLink, client: HttpClient, *, logged_in: bool = True) -> None:
-    """Log a client out where that is described, and close it."""
-    try:
-        if logged_in and http.offers("logout"):
-            http.perform(client, "logout")
-    except LinkError:
-        pass  # the session ended otherwise
-    finally:
-        client.close()
 
 
 @contextmanager
@@ -89,7 +77,7 @@ def trial_user(http: HttpLink, secrets: Secrets) -> Iterator[TrialUser]:
             yield user
         finally:
             http.perform(admin, "delete_user", username=user.username)
-            leave(http, admin)
+            http.leave(admin)
         return
     name, account = expendable_account(secrets)
     yield TrialUser(account.username, secrets.password(name), made=False)

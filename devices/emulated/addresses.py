@@ -19,6 +19,10 @@ PORTS = {"https": 8443, "http": 8080, "rtsps": 8322, "rtsp": 8554, "ssh": 2222}
 """The services' TCP ports; ``rtsp`` is opened by a fault only."""
 
 
+RTP_PORTS = range(20000, 20400)
+"""UDP ports that streams are sent from, each session an even one and the next."""
+
+
 class NoAddress(Exception):
     """No loopback address is free for an emulated camera."""
 

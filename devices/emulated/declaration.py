@@ -12,7 +12,7 @@ from typing import Any
 
 import tomli_w
 
-from devices.emulated.addresses import PORTS
+from devices.emulated.addresses import PORTS, RTP_PORTS
 from devices.emulated.papers import paper_declaration
 from devices.emulated.production import CURRENT, NEWER, OLDER, OTHER_MODEL, Production
 from devices.emulated.provision import web_declaration
@@ -122,7 +122,16 @@ def _services() -> list[dict[str, Any]]:
         ("rtsps", "rtsps", "video streams", True),
         ("ssh", "ssh", "maintenance by the laboratory", True),
     )
-    return [
+    media = {
+        "name": "srtp",
+        "transport": "udp",
+        "port": RTP_PORTS[0],
+        "last_port": RTP_PORTS[-1],
+        "protocol": "srtp",
+        "purpose": "streams while they are watched",
+        "encrypted": True,
+    }
+    return [media] + [
         {
             "name": name,
             "port": PORTS[name],

@@ -163,6 +163,7 @@ def _connect(address: str, ca_pem: str) -> http.client.HTTPSConnection:
     try:
         connection.connect()
     except ssl.SSLError:
+        connection.close()
         connection = http.client.HTTPSConnection(
             address, PORTS["https"], timeout=TIMEOUT, context=_tolerant()
         )

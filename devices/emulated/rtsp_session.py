@@ -7,6 +7,7 @@ import secrets
 import time
 from collections.abc import Callable
 
+from devices.emulated.addresses import RTP_PORTS
 from devices.emulated.rtsp_sdp import PAYLOAD_TYPE
 from devices.emulated.video import CLOCK_RATE, AccessUnit, VideoSource
 from devices.protocols.h26x import packetise
@@ -143,7 +144,7 @@ class UdpPair:
     async def open(self, address: str) -> None:
         """Bind an even port and the next one; raises OSError when none are free."""
         for attempt in range(self._ATTEMPTS):
-            port = 20_000 + 2 * secrets.randbelow(20_000)
+            port = RTP_PORTS.start + 2 * secrets.randbelow(len(RTP_PORTS) // 2)
             try:
                 for number in (port, port + 1):
                     self._transports.append(await self._bind(address, number))

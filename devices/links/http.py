@@ -13,9 +13,16 @@ from dataclasses import dataclass
 
 from devices.description import DeviceFile, Operation
 from devices.description import HttpLink as Description
-from devices.errors import DeviceFileError, LoginRefused, NotOffered, TimedOut, Unreachable
+from devices.errors import (
+    DeviceFileError,
+    LinkError,
+    LoginRefused,
+    NotOffered,
+    TimedOut,
+    Unreachable,
+)
 from devices.links.http_client import HttpClient
-from devices.links.http_exchange import Exchange
+from devices.links.http_exchange import ANONYMOUS, Exchange
 from devices.links.http_server import Protection, Server, protection_of, server_of
 from devices.links.http_transport import Transport
 from devices.observation import Observation
@@ -126,6 +133,16 @@ class HttpLink:
     def perform(self, client: HttpClient, name: str, **values: str) -> Exchange:
         """Call a named operation as ``client``. Raises NotOffered and LinkError."""
         return client.perform(self.operation(name), values)
+
+    def leave(self, client: HttpClient) -> None:
+        """End a client: log it out where that is described, and close it."""
+        try:
+            if self.offers("logout") and client.sender != ANONYMOUS:
+                self.perform(client, "logout")
+        except LinkError:
+            pass  # its session has ended otherwise
+        finally:
+            client.close()
 
     def gate(self) -> Gate:
         """The declared resource that most roles may read and anonymous requests may not.

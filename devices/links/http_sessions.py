@@ -9,7 +9,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
-from devices.errors import LinkError
 from devices.links.http import HttpLink
 from devices.links.http_client import HttpClient, filled
 from devices.links.http_exchange import Exchange
@@ -104,7 +103,7 @@ def survey_sessions(link: HttpLink, account: str, username: str, password: str) 
         return replace(facts, exchanges=tuple(exchanges))
     finally:
         for client in clients:
-            _end(link, client)
+            link.leave(client)
 
 
 def identifier_facts(identifiers: Sequence[str]) -> IdentifierFacts:
@@ -191,7 +190,7 @@ def _fixation(
     )
     client.sender = username
     exchanges.append(client.request("GET", link.gate().target, headers=brought))
-    _end(link, client)
+    link.leave(client)
     return link.gate().opened_by(exchanges[-1])
 
 
@@ -223,14 +222,3 @@ def _from_elsewhere(link: HttpLink, client: HttpClient, exchanges: list[Exchange
 
 def _cookie_header(cookies: Mapping[str, str]) -> str:
     return "; ".join(f"{name}={value}" for name, value in cookies.items())
-
-
-def _end(link: HttpLink, client: HttpClient) -> None:
-    """Log out if that is described; a session that has ended already is as good."""
-    try:
-        if link.offers("logout"):
-            link.perform(client, "logout")
-    except LinkError:
-        pass
-    finally:
-        client.close()

@@ -7,7 +7,7 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from devices.errors import LinkError, Unreachable
+from devices.errors import LinkError, NotOffered, Unreachable
 from devices.links.http import HttpLink
 from devices.links.http_bypass import impossible_neighbour, same_page
 from devices.links.http_client import HttpClient
@@ -112,8 +112,12 @@ class ClearPort(Observation):
 
 @dataclass(frozen=True, kw_only=True)
 class ClearSurvey(Observation):
-    """Plain HTTP on every port where it might be."""
+    """Plain HTTP on every port where it might be.
 
+    ``server`` is the front page of the web interface: the camera was there when it was asked.
+    """
+
+    server: Exchange
     ports: tuple[ClearPort, ...]
 
 
@@ -139,13 +143,15 @@ def survey_snapshots(
     link: HttpLink, paths: Sequence[str], ports: Sequence[int], viewer: HttpClient | None
 ) -> SnapshotSurvey:
     """Ask for pictures without login and without TLS, and once as ``viewer``."""
+    client = link.anonymous()
+    client.request("GET", "/", limit=_LIMIT, seconds=_SECONDS)
     genuine = None
     if link.offers("snapshot"):
         paths = [link.operation("snapshot").path, *paths]
         if viewer is not None:
             genuine = link.perform(viewer, "snapshot")
     undecided: list[str] = []
-    anonymous = _fetched(link.anonymous(), paths, undecided)
+    anonymous = _fetched(client, paths, undecided)
     clear: list[Exchange] = []
     for port in ports:
         client = link.clear(port)
@@ -162,7 +168,10 @@ def survey_snapshots(
 
 def survey_clear(link: HttpLink, ports: Sequence[int]) -> ClearSurvey:
     """Look at plain HTTP on these ports of the camera; no real credential is sent."""
-    return ClearSurvey(ports=tuple(_clear_port(link, port) for port in ports))
+    client = link.anonymous()
+    front = client.request("GET", "/", limit=_LIMIT, seconds=_SECONDS)
+    client.close()
+    return ClearSurvey(server=front, ports=tuple(_clear_port(link, port) for port in ports))
 
 
 def _look(client: HttpClient, known: KnownPath) -> PageLook:
@@ -220,7 +229,7 @@ def _clear_port(link: HttpLink, port: int) -> ClearPort:
         client.close()
         return ClearPort(port=port, closed=f"{error.cause}: {error}")
     try:
-        gate = _ask(client, link.gate().target)
+        gate = _closed_resource(link, client)
         login = neighbour = None
         if link.offers("login"):
             made_up = {"username": f"nobody-{secrets.token_hex(4)}", "password": _made_up()}
@@ -233,6 +242,14 @@ def _clear_port(link: HttpLink, port: int) -> ClearPort:
     finally:
         client.close()
     return ClearPort(port=port, root=root, gate=gate, login=login, neighbour=neighbour)
+
+
+def _closed_resource(link: HttpLink, client: HttpClient) -> Exchange | None:
+    try:
+        target = link.gate().target
+    except NotOffered:
+        return None  # nothing declared is closed: the front page has to tell
+    return _ask(client, target)
 
 
 def _made_up() -> str:

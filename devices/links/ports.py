@@ -6,7 +6,6 @@ import socket
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from urllib.parse import urlsplit
 
 from devices.description import DeviceFile
 from devices.errors import Unreachable
@@ -119,7 +118,7 @@ class PortsLink:
         return UdpAnswers(address=address, answers=tuple(answers), bench=touched)
 
     def _address(self) -> str:
-        return self._permit.address(camera_host(self._device))
+        return self._permit.address(self._device.host)
 
     def _patience(self, address: str) -> float:
         """Eight round trips, within 0.25 to 1 s: one lost request is made good by the second pass.
@@ -137,17 +136,6 @@ class PortsLink:
                 continue
             return min(1.0, max(0.25, 8 * (time.monotonic() - began)))
         return 1.0
-
-
-def camera_host(device: DeviceFile) -> str:
-    """The host that the device file's links lead to; else its first authorised address."""
-    links = device.links
-    urls = [link.url for link in (links.http, links.onvif) if link is not None]
-    urls += [stream.url for stream in device.declared.streams]
-    hosts = [host for url in urls if (host := urlsplit(url).hostname)]
-    if links.ssh is not None:
-        hosts.append(links.ssh.host)
-    return hosts[0] if hosts else device.authorisation.addresses[0].partition("/")[0]
 
 
 def _failures(failed: Sequence[NamedService]) -> str:

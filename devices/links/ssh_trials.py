@@ -41,6 +41,10 @@ class PasswordTrials(Observation):
     accepted: tuple[int, ...]
 
 
+_SILENCES = 3
+"""Users in a row for whom the server did not answer, before it counts as gone."""
+
+
 class Trials:
     """One round of tries."""
 
@@ -56,14 +60,19 @@ class Trials:
     def run(self, endpoint: str, pairs: Sequence[PasswordPair]) -> PasswordTrials:
         """Try the pairs, user by user."""
         users = tuple(dict.fromkeys(pair.user for pair in pairs))
+        silent = 0
         for user in users:
             numbered = [(n, pair) for n, pair in enumerate(pairs) if pair.user == user]
+            if silent >= _SILENCES:
+                self._leave_out("the server had stopped answering", len(numbered))
+                continue
             try:
                 self._try_user(user, numbered)
+                silent = 0
             except LinkError as error:
-                self._leave_out(
-                    f"with {user!r} the server stopped answering: {error}", len(numbered)
-                )
+                silent += 1
+                why = f"with {user!r} the server stopped answering: {error}"
+                self._leave_out(why, len(numbered))
         shortfall = "; ".join(
             f"{n} pairs not tried or not answered: {why}" for why, n in self._left_out.items()
         )

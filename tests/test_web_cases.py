@@ -1,0 +1,266 @@
+"""The web test cases against cameras of other makes: digest alone, single-page, careless."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from web_stand import (
+    PASSWORD,
+    SINGLE_PAGE,
+    Handler,
+    Kept,
+    Laboratory,
+    SinglePage,
+    digest_camera,
+    foreign_server,
+    laboratory,
+)
+
+from conformance import knowledge, policy
+from conformance.backdoors import test_web as backdoors
+from conformance.credentials import (
+    test_factory_state,
+    test_guessing,
+    test_password_rules,
+    test_published_accounts,
+    test_roles,
+    test_sessions,
+    test_transport,
+)
+from conformance.streams import test_snapshot
+from conformance.verdict import Inconclusive, NotApplicable
+from devices.errors import NotOffered, Unreachable
+from devices.links.http_bypass import Bypass, survey_bypasses
+from devices.links.http_sessions import survey_sessions
+from devices.links.http_survey import (
+    KnownPath,
+    survey_clear,
+    survey_pages,
+    survey_snapshots,
+)
+
+JPEG = b"\xff\xd8\xff\xe0" + bytes(100)
+BYPASSES = [Bypass(**row) for row in knowledge.load("web_bypasses")]
+DEBUG = [
+    KnownPath(row["path"], row["source"], row.get("marker", ""))
+    for row in knowledge.load("web_paths")
+    if row["kind"] == "debug"
+]
+
+
+class Careless(Handler):
+    """Open behind ``/./`` and with any cookie; a picture and a debug page for everybody."""
+
+    def do_GET(self) -> None:  # noqa: N802 - the name that http.server calls
+        path = self.path.partition("?")[0]
+        known = "Authorization" in self.headers or "uid=admin" in self.headers.get("Cookie", "")
+        if path == "/cgi-bin/info.cgi" and not known:
+            return self.answer(401, WWW_Authenticate='Basic realm="x"')
+        if path in {"/cgi-bin/info.cgi", "/./cgi-bin/info.cgi"}:
+            return self.answer(200, b"model=C1\n", Content_Type="text/plain")
+        if path == "/snapshot.jpg":
+            return self.answer(200, JPEG, Content_Type="image/jpeg")
+        if path == "/shell":
+            return self.answer(200, b"#", Content_Type="text/plain")
+        return self.answer(404)
+
+    do_HEAD = do_GET  # noqa: N815 - the name that http.server calls
+
+
+@pytest.fixture
+def digest(tmp_path: Path) -> Iterator[Laboratory]:
+    with foreign_server(digest_camera()) as url:
+        lab = laboratory(url, tmp_path, declared=DECLARED)
+        yield lab
+        lab.http.close()
+
+
+DECLARED: dict[str, Any] = {
+    "api": [{"path": "/cgi-bin/info.cgi", "roles": ["admin"]}],
+    "lockout": {"attempts": 5},
+}
+
+
+def case_arguments(lab: Laboratory) -> dict[str, Any]:
+    return {"http": lab.http, "secrets": lab.secrets, "evidence": Kept()}
+
+
+def guess(lab: Laboratory) -> None:
+    arguments = case_arguments(lab)
+    test_guessing.test_web_guessing_is_stopped(**arguments, device=lab.device, policy=policy.load)
+
+
+def test_a_lock_over_digest_passes(digest: Laboratory) -> None:
+    guess(digest)
+
+
+def test_a_camera_that_locks_one_later_than_declared_passes(tmp_path: Path) -> None:
+    with foreign_server(digest_camera(attempts=6)) as url:
+        lab = laboratory(url, tmp_path, declared=DECLARED)
+        guess(lab)
+        lab.http.close()
+
+
+def test_endless_guessing_over_digest_fails(tmp_path: Path) -> None:
+    with foreign_server(digest_camera(attempts=None)) as url:
+        lab = laboratory(url, tmp_path)
+        with pytest.raises(AssertionError, match="after 11 wrong passwords"):
+            guess(lab)
+        lab.http.close()
+
+
+def test_an_account_that_cannot_log_in_is_inconclusive(tmp_path: Path) -> None:
+    with foreign_server(digest_camera(attempts=0)) as url:
+        lab = laboratory(url, tmp_path)
+        with pytest.raises(Inconclusive, match="still locked"):
+            guess(lab)
+        lab.http.close()
+
+
+def test_digest_login_tells_nothing(digest: Laboratory) -> None:
+    test_guessing.test_login_does_not_tell_which_users_exist(**case_arguments(digest))
+
+
+def test_a_login_that_tells_fails(tmp_path: Path) -> None:
+    with foreign_server(digest_camera(tells=True)) as url:
+        lab = laboratory(url, tmp_path)
+        with pytest.raises(AssertionError, match="403 'no such user'"):
+            test_guessing.test_login_does_not_tell_which_users_exist(**case_arguments(lab))
+        lab.http.close()
+
+
+def published(lab: Laboratory, rows: list[dict[str, str]]) -> Kept:
+    arguments = case_arguments(lab)
+    test_published_accounts.test_no_published_account_opens_the_web_interface(
+        **arguments, device=lab.device, knowledge=lambda _: rows, policy=policy.load
+    )
+    kept: Kept = arguments["evidence"]
+    return kept
+
+
+def row(username: str, password: str) -> dict[str, str]:
+    return {"service": "http", "username": username, "password": password, "vendor": "V"}
+
+
+def test_published_passwords_of_a_declared_account_are_all_tried_without_locking_it(
+    digest: Laboratory,
+) -> None:
+    rows = [row("admin", f"guess{n}") for n in range(12)] + [row("root", f"x{n}") for n in range(9)]
+    found: Any = published(digest, rows).observations[0]
+    assert len([pair for pair in found.tried if pair.username == "admin"]) == 12
+    assert len([pair for pair in found.tried if pair.username == "root"]) == 4
+    assert len(found.left_out) == 5
+    assert digest.http.log_in("admin", PASSWORD)[0].accepted
+
+
+def test_a_published_pair_that_works_fails(digest: Laboratory) -> None:
+    with pytest.raises(AssertionError, match="'admin' with"):
+        published(digest, [row("root", "x"), row("admin", PASSWORD)])
+
+
+def test_a_digest_camera_has_no_sessions(digest: Laboratory) -> None:
+    facts = survey_sessions(digest.http, "admin", "admin", PASSWORD)
+    with pytest.raises(NotApplicable, match="digest"):
+        test_sessions.test_sessions_cannot_be_guessed_kept_or_ridden(facts, policy.load)
+
+
+def test_token_sessions_of_another_make_pass(tmp_path: Path) -> None:
+    with foreign_server(SinglePage) as url:
+        lab = laboratory(url, tmp_path, http=SINGLE_PAGE)
+        facts = survey_sessions(lab.http, "admin", "admin", PASSWORD)
+        assert facts.carrier == "token"
+        assert facts.ended_from_elsewhere is None
+        test_sessions.test_sessions_cannot_be_guessed_kept_or_ridden(facts, policy.load)
+        lab.http.close()
+
+
+def test_what_the_device_file_does_not_describe_is_not_offered(digest: Laboratory) -> None:
+    arguments = case_arguments(digest)
+    with pytest.raises(NotOffered, match="'change_password'"):
+        test_password_rules.test_a_changed_password_ends_the_old_one(**arguments)
+    with pytest.raises(NotOffered, match="'change_password'"):
+        test_password_rules.test_weak_passwords_are_refused(
+            **arguments, device=digest.device, policy=policy.load
+        )
+
+
+def test_roles_of_a_digest_camera(digest: Laboratory) -> None:
+    arguments = case_arguments(digest)
+    test_roles.test_roles_hold_on_the_web_interface(
+        **arguments, device=digest.device, policy=policy.load
+    )
+
+
+def test_digest_without_tls_fails(digest: Laboratory) -> None:
+    survey = survey_clear(digest.http, [digest.http.server.port, 1])
+    with pytest.raises(AssertionError, match="asks for digest credentials without TLS"):
+        test_transport.test_no_credential_over_plain_http(survey, digest.device, policy.load)
+
+
+def test_a_single_page_application_is_not_taken_for_a_bypass(tmp_path: Path) -> None:
+    with foreign_server(SinglePage) as url:
+        lab = laboratory(url, tmp_path, http=SINGLE_PAGE)
+        survey = survey_bypasses(lab.http, BYPASSES, lab.http.account("admin"))
+        assert survey.complete
+        backdoors.test_no_published_bypass_opens_the_web_interface(survey)
+        backdoors.test_no_debug_page_answers_without_login(
+            survey_pages(lab.http, DEBUG), lab.device
+        )
+        lab.http.close()
+
+
+def test_a_careless_camera_is_caught(tmp_path: Path) -> None:
+    with foreign_server(Careless) as url:
+        lab = laboratory(url, tmp_path, http={"authentication": "basic"})
+        survey = survey_bypasses(lab.http, BYPASSES, lab.http.account("admin"))
+        opened = {result.bypass for result in survey.results if result.opened}
+        assert opened == {"T-DOT", "T-COOKIE-UID"}
+        with pytest.raises(AssertionError, match="T-DOT"):
+            backdoors.test_no_published_bypass_opens_the_web_interface(survey)
+        with pytest.raises(AssertionError, match="/shell"):
+            backdoors.test_no_debug_page_answers_without_login(
+                survey_pages(lab.http, DEBUG), lab.device
+            )
+        pictures = survey_snapshots(lab.http, ["/snapshot.jpg", "/image.jpg"], [], None)
+        with pytest.raises(AssertionError, match="without login"):
+            test_snapshot.test_no_picture_without_login_or_in_clear(pictures)
+        lab.http.close()
+
+
+def test_an_undeclared_snapshot_is_inconclusive(digest: Laboratory) -> None:
+    pictures = survey_snapshots(digest.http, ["/snapshot.jpg"], [], None)
+    with pytest.raises(Inconclusive, match="describes no operation 'snapshot'"):
+        test_snapshot.test_no_picture_without_login_or_in_clear(pictures)
+
+
+def test_nothing_open_to_compare_with_is_a_shortfall(tmp_path: Path) -> None:
+    with foreign_server(digest_camera()) as url:
+        lab = laboratory(url, tmp_path, declared={}, http={"authentication": "session"})
+        survey = survey_bypasses(lab.http, BYPASSES, None)
+        assert "no declared resource" in survey.shortfall
+        lab.http.close()
+
+
+def test_a_camera_that_is_not_there_is_unreachable(tmp_path: Path) -> None:
+    lab = laboratory("http://127.0.0.1:1", tmp_path)
+    with pytest.raises(Unreachable):
+        survey_bypasses(lab.http, BYPASSES, None)
+    with pytest.raises(Unreachable):
+        survey_pages(lab.http, DEBUG)
+    with pytest.raises(Unreachable):
+        survey_clear(lab.http, [1])
+    lab.http.close()
+
+
+def test_a_camera_that_nobody_could_set_up_again_is_not_reset(digest: Laboratory) -> None:
+    with pytest.raises(Inconclusive, match="nobody could set"):
+        test_factory_state.test_the_factory_state_opens_nothing(
+            **case_arguments(digest),
+            request=None,  # type: ignore[arg-type]
+            camera=None,
+            device=digest.device,
+            knowledge=knowledge.load,
+        )
