@@ -99,6 +99,8 @@ class PlainProgress:
             self.note(f"waiting for {event['what']}")
         elif event["event"] == "end":
             self._verdict(event)
+        elif event["event"] == "note":
+            self.note(event["text"])
 
     def _verdict(self, event: dict[str, Any]) -> None:
         line = f"[{len(self._state.verdicts):3}/{self._state.total}] {event['id']:13}"
@@ -143,6 +145,8 @@ class LiveProgress:
                 (f"{MARK[verdict]} {event['id']} ", STYLE[verdict]), event["reason"].splitlines()[0]
             )
             self._console.print(line)
+        elif event["event"] == "note":
+            self._console.print(event["text"], style="yellow")
 
     def note(self, text: str) -> None:
         """Show what happens now."""

@@ -32,6 +32,12 @@ def _service(protocol: str) -> Callable[[DeviceFile], str]:
     return absent
 
 
+def _web(device: DeviceFile) -> str:
+    kinds = ("http", "https", "http-redirect")
+    declared = any(declares_service(device, kind) for kind in kinds)
+    return "" if declared else "the device file declares no web interface"
+
+
 def _streams(device: DeviceFile) -> str:
     return "" if device.declared.streams else "the device file declares no stream"
 
@@ -50,8 +56,7 @@ def _update(device: DeviceFile) -> str:
 
 
 CONDITIONS: dict[str, Callable[[DeviceFile], str]] = {
-    "http": _service("http"),
-    "https": _service("https"),
+    "http": _web,
     "onvif": _service("onvif"),
     "ssh": _service("ssh"),
     "serial": _service("serial"),

@@ -334,8 +334,8 @@ class Power(Part):
         return self
 
 
-class Provision(Part):
-    """A command of the bench that takes the camera from factory state to the declared state."""
+class BenchCommand(Part):
+    """A command of the bench, and how long it may take."""
 
     command: list[str] = Field(min_length=1)
     seconds: float = Field(120, gt=0)
@@ -345,7 +345,14 @@ class Bench(Part):
     """Bench controls, and what the bench itself brings into view."""
 
     power: Power | None = None
-    provision: Provision | None = None
+    provision: BenchCommand | None = Field(
+        None, description="takes the camera from factory state to the declared state"
+    )
+    restore: BenchCommand | None = Field(
+        None,
+        description="puts the declared firmware and state back (a flash programmer); run "
+        "after test cases that changed firmware or reset the camera",
+    )
     boot_seconds: float = Field(120, gt=0, description="longest time from power to service")
     parallel: int = Field(4, ge=1, le=32, description="connections at once that the camera bears")
     host_tcp_ports: list[Port] = Field(

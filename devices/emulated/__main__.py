@@ -14,6 +14,7 @@ import signal
 import sys
 import threading
 import time
+from dataclasses import asdict
 from pathlib import Path
 
 from devices.emulated.addresses import NoAddress, host_listeners, reserved_address
@@ -79,11 +80,13 @@ async def _prepare(
 ) -> Path:
     # Imported while the zygote loads its own programs on the other core.
     from devices.emulated.declaration import device_file  # noqa: PLC0415
+    from devices.emulated.flash import write_json  # noqa: PLC0415
     from devices.emulated.production import Production  # noqa: PLC0415
     from devices.emulated.provision import provision, wait_for_service  # noqa: PLC0415
 
     production = Production(arguments.state.absolute(), address, posture)
     production.make_unit()
+    write_json(production.state / "posture.json", asdict(posture))
     await bench.ready()
     await bench.switch(on=True)
     production.make_papers()

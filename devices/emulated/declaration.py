@@ -98,16 +98,14 @@ def _links(production: Production, address: str, serial_url: str) -> dict[str, A
 def _bench(
     production: Production, address: str, power_url: str, host_ports: tuple[list[int], list[int]]
 ) -> dict[str, Any]:
-    provision = [
-        sys.executable,
-        "-m",
-        "devices.emulated.provision",
-        address,
-        str(production.state),
-    ]
+    module = [sys.executable, "-m"]
+    place = [address, str(production.state)]
+    provision = [*module, "devices.emulated.provision", *place]
+    restore = [*module, "devices.emulated.restore", *place, power_url]
     return {
         "power": {"url": power_url, "off_seconds": 0.0},
         "provision": {"command": provision, "seconds": 30.0},
+        "restore": {"command": restore, "seconds": 60.0},
         "boot_seconds": 15.0,
         "parallel": 6,
         "host_tcp_ports": host_ports[0],

@@ -9,6 +9,7 @@ STATE/flash/          the camera's flash memory
 from __future__ import annotations
 
 import os
+import shutil
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +17,7 @@ from pathlib import Path
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ed25519
 
-from devices.emulated.flash import write_whole
+from devices.emulated.flash import read_json, write_json, write_whole
 from devices.emulated.manufacturer import Credentials, Manufacturer, make_manufacturer
 from devices.emulated.papers import write_papers
 from devices.emulated.posture import Posture
@@ -67,6 +68,13 @@ class Production:
         build_rootfs(root, CURRENT.version, self._posture)
         slots.finish_install(bundle.description, bundle.signature)
         slots.adopt_factory_slot()
+
+    def reflash(self) -> None:
+        """Erase everything but what was burnt in, and flash the current release again."""
+        for name in ("slot-a", "slot-b", "data"):
+            shutil.rmtree(self.flash / name, ignore_errors=True)
+        (self.flash / "env.json").unlink(missing_ok=True)
+        self.make_unit()
 
     def make_papers(self) -> None:
         """Write what comes in the box, and the releases that updates are tried with."""
@@ -130,7 +138,10 @@ class Production:
             self.unit.write(otp / "unit.json")
             write_whole(otp / "update-trust.pem", self.manufacturer.update_trust.read_bytes())
             write_whole(otp / "storage-key.bin", os.urandom(32))
+        if read_json(otp / "network.json", {}) == {"address": self._address}:
+            return
         # Issued anew when the address changes: the certificate names it.
+        write_json(otp / "network.json", {"address": self._address})
         key, chain = self.manufacturer.issue_device(self.unit, self._address, self._posture)
         write_whole(otp / "device-key.pem", key)
         write_whole(otp / "device-cert.pem", chain)

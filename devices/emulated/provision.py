@@ -193,14 +193,18 @@ def wait_for_service(address: str, seconds: float = 60.0) -> None:
             return
 
 
+def set_up(address: str, state: Path) -> None:
+    """Wait for the camera of the bench folder ``state`` and provision it. Raises BenchError."""
+    wait_for_service(address)
+    trust = (state / "papers" / "device-trust.pem").read_text("ascii")
+    public_key = (state / "secrets" / "lab-key.pub").read_text("ascii")
+    provision(address, trust, state / "secrets", public_key)
+
+
 def main() -> int:
     """``python -m devices.emulated.provision ADDRESS STATE``: the bench's command; exit code."""
-    address, state = sys.argv[1], Path(sys.argv[2])
     try:
-        wait_for_service(address)
-        trust = (state / "papers" / "device-trust.pem").read_text("ascii")
-        public_key = (state / "secrets" / "lab-key.pub").read_text("ascii")
-        provision(address, trust, state / "secrets", public_key)
+        set_up(sys.argv[1], Path(sys.argv[2]))
     except (BenchError, OSError, IndexError) as error:
         print(error, file=sys.stderr)  # noqa: T201 - this is a program
         return 1
