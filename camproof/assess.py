@@ -51,8 +51,8 @@ def demo(console: Console, faults: Sequence[str], options: Options) -> Exit:
         console.print(
             f"camera ready at {ready.address} after {ready.seconds:.1f} s", highlight=False
         )
-        record = _assess(console, _job(ready.device_file, folder, options))
-    return _report(console, record, folder, options)
+        campaign, record = _assess(console, _job(ready.device_file, folder, options))
+    return _ended(campaign, _report(console, record, folder, options))
 
 
 def run(console: Console, files: Sequence[Path], options: Options) -> Exit:
@@ -61,8 +61,8 @@ def run(console: Console, files: Sequence[Path], options: Options) -> Exit:
     devices = [_load(path) for path in files]
     folder = run_folder.prepare(options.output, prefix="run", resume=options.resume)
     if len(files) == 1:
-        record = _assess(console, _job(files[0], folder, options))
-        return _report(console, record, folder, options)
+        campaign, record = _assess(console, _job(files[0], folder, options))
+        return _ended(campaign, _report(console, record, folder, options))
     return _run_several(console, files, devices, folder, options)
 
 
@@ -104,7 +104,7 @@ def _job(path: Path, folder: Path, options: Options) -> Job:
     )
 
 
-def _assess(console: Console, job: Job) -> Assessment:
+def _assess(console: Console, job: Job) -> tuple[Campaign, Assessment]:
     unit = device_file.load(job.device_file).device
     shown = progress.make(console, f"assessing {unit.manufacturer} {unit.model} {unit.serial}")
     campaign = Campaign(job, shown)
@@ -116,7 +116,23 @@ def _assess(console: Console, job: Job) -> Assessment:
         signal.signal(signal.SIGTERM, previous)
     if campaign.interrupted:
         console.print("interrupted: what was obtained is kept; `camproof run --resume` goes on")
-    return record
+    _say_if_broken(console, campaign, job.folder)
+    return campaign, record
+
+
+def _say_if_broken(console: Console, campaign: Campaign, folder: Path) -> None:
+    if campaign.broken:
+        console.print(
+            f"the suite itself failed before the end ({folder / 'pytest.log'} says why): "
+            "what was obtained is kept; `camproof run --resume` goes on",
+            style="bold red",
+            markup=False,
+        )
+
+
+def _ended(campaign: Campaign, code: Exit) -> Exit:
+    """The exit code of a run: a suite that broke has decided nothing."""
+    return Exit.SUITE if campaign.broken else code
 
 
 def _interrupt_on_terminate(campaign: Campaign) -> signal.Handlers:
@@ -147,22 +163,23 @@ def _run_several(
     names = _names(devices)
     quiet = Console(file=sys.stdout, force_terminal=False)
 
-    def one(path: Path, name: str) -> tuple[str, Assessment]:
+    def one(path: Path, name: str) -> tuple[Campaign, Assessment]:
         own = folder / name
         own.mkdir(exist_ok=True)
         resume = options.resume and (own / assessment.FILE_NAME).exists()
         job = _job(path, own, options)
         job.resume = resume
-        shown = _Named(quiet, name)
-        return name, Campaign(job, shown).run()
+        campaign = Campaign(job, _Named(quiet, name))
+        return campaign, campaign.run()
 
     with concurrent.futures.ThreadPoolExecutor(max_workers=len(files)) as pool:
         outcome = list(pool.map(one, files, names))
     codes = []
-    for name, record in outcome:
+    for name, (campaign, record) in zip(names, outcome, strict=True):
         console.rule(name)
-        codes.append(_report(console, record, folder / name, options))
-    _write_campaign(folder, outcome)
+        _say_if_broken(console, campaign, folder / name)
+        codes.append(_ended(campaign, _report(console, record, folder / name, options)))
+    _write_campaign(folder, [(n, record) for n, (_, record) in zip(names, outcome, strict=True)])
     order = (Exit.SUITE, Exit.REJECTED, Exit.INCOMPLETE, Exit.APPROVED)
     return next(code for code in order if code in codes)
 

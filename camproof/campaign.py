@@ -40,13 +40,17 @@ class Job:
 
 
 class Campaign:
-    """The running of one job. ``interrupt`` may be called from another thread."""
+    """The running of one job. ``interrupt`` may be called from another thread.
+
+    ``broken``: pytest ended before its time, and nobody asked it to.
+    """
 
     def __init__(self, job: Job, listener: Listener) -> None:
         self._job = job
         self._listener = listener
         self._process: subprocess.Popen[bytes] | None = None
         self.interrupted = False
+        self.broken = False
 
     def run(self) -> Assessment:
         """Assess the camera; returns what was obtained, also after an interruption.
@@ -78,7 +82,9 @@ class Campaign:
         self._wait()
         os.close(lifeline)
         follower.join(timeout=5)
-        return self._obtained(log_path)
+        record = self._obtained(log_path)
+        self.broken = record.finished is None and bool(record.results) and not self.interrupted
+        return record
 
     def interrupt(self) -> None:
         """Stop after writing what was obtained."""
@@ -117,7 +123,9 @@ def pytest_arguments(job: Job) -> list[str]:
     """What pytest is called with to run one job."""
     conformance = Path(str(files("conformance")))
     arguments = ["-p", "fixtures.plugin", "-p", "no:cacheprovider", "-c", os.devnull]
-    arguments += ["--rootdir", str(conformance.parent), "--no-header", "-q", "--tb=short"]
+    # pytest's own traceback styles parse sources, which CPython 3.11 cannot do in two threads at
+    # once (gh-106905): a link's thread that logs a failure would end the whole run.
+    arguments += ["--rootdir", str(conformance.parent), "--no-header", "-q", "--tb=native"]
     arguments += ["-W", "ignore::pytest.PytestConfigWarning"]
     arguments += ["--alluredir", str(job.folder / "allure-results")]
     arguments += ["--camproof-device", str(job.device_file), "--camproof-output", str(job.folder)]

@@ -144,7 +144,7 @@ class LiveProgress:
             line = Text.assemble(
                 (f"{MARK[verdict]} {event['id']} ", STYLE[verdict]), event["reason"].splitlines()[0]
             )
-            self._console.print(line)
+            self._console.print(line, no_wrap=True, overflow="ellipsis")
         elif event["event"] == "note":
             self._console.print(event["text"], style="yellow")
 

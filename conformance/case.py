@@ -19,7 +19,11 @@ CHANGES: tuple[Change, ...] = ("nothing", "settings", "lockout", "power", "firmw
 
 LINKS = ("serial", "ssh", "http", "onvif", "rtsp", "tls", "ports", "capture")
 RESOURCES = (*LINKS, "power", "clock", "scene", "documents", "image")
-"""What ``needs`` may name: links, bench controls, the papers, the firmware image."""
+"""What ``needs`` may name: links, bench controls, the papers, firmware images and bundles.
+
+A test case names what its PASS cannot do without. One that may judge from any of several sources
+names none of them; it is INCONCLUSIVE when all are missing.
+"""
 
 _ID = re.compile(r"[A-Z]+-\d{3}")
 _F = TypeVar("_F", bound=Callable[..., Any])

@@ -117,7 +117,7 @@ def test_bad_addresses_fail(address: str, tmp_path: Path) -> None:
 def test_addresses_of_other_makers_pass() -> None:
     secrets: Any = SimpleNamespace(redact=lambda data: data)
     good = "rtsps://192.0.2.7:322/Streaming/Channels/101?transportmode=unicast&profile=Profile_1"
-    judge_addresses(uris(good), uris(), secrets, policy.load)
+    judge_addresses(uris(good), uris("https://192.0.2.7/snap.jpg"), secrets, policy.load)
     with pytest.raises(Inconclusive):
         judge_addresses(uris(), uris(), secrets, policy.load)
 

@@ -174,7 +174,7 @@ def _inventory(name: str, version: str, *statements: Statement) -> ComponentInve
 
 
 NO_FILES = MarkedFiles(searched=9, found=())
-NO_BANNERS = Banners(banners=())
+PLAIN_BANNERS = Banners(banners=(Banner("Server", "nginx"),))
 SAME = {"/bin/a": "a" * 64}
 
 
@@ -195,7 +195,7 @@ SAME = {"/bin/a": "a" * 64}
             _inventory("goahead", "3.6.4", Statement("CVE-2017-17562", "a", "resolved")),
             knowledge.load,
         ),
-        lambda: origin_011(NO_BANNERS, NO_FILES, knowledge.load, DEVICE),
+        lambda: origin_011(PLAIN_BANNERS, NO_FILES, knowledge.load, DEVICE),
         lambda: origin_011(
             Banners(banners=(Banner("Server", "Lumivista Dahualike"),)),
             NO_FILES,
@@ -280,7 +280,7 @@ def test_what_is_in_order_passes(judge: Callable[[], None]) -> None:
         ),
         (
             lambda: origin_011(
-                NO_BANNERS,
+                PLAIN_BANNERS,
                 MarkedFiles(searched=1, found=(MarkedFile("/bin/a", "Xiongmai"),)),
                 knowledge.load,
                 DEVICE,
@@ -328,4 +328,4 @@ def test_a_camera_may_bear_its_own_makers_marks() -> None:
         }
     )
     found = MarkedFiles(searched=1, found=(MarkedFile("/bin/a", "xmeye.net"),))
-    origin_011(NO_BANNERS, found, knowledge.load, own)
+    origin_011(PLAIN_BANNERS, found, knowledge.load, own)

@@ -171,3 +171,14 @@ def test_a_full_or_unwritable_output_is_refused(tmp_path: Path) -> None:
     assert done.returncode == 2
     assert "cannot be written" in done.stderr
     assert (full / "precious").read_text() == "keep me"
+
+
+def test_a_suite_that_breaks_says_so_and_decides_nothing(tmp_path: Path) -> None:
+    own = laboratory.test_cases(tmp_path, PASSES, "os._exit(3)", PASSES)
+    done = camproof(
+        *("run", laboratory.device_file(tmp_path), "--tests", own, "--select", "LAB-*"),
+        *("--no-allure", "--output", tmp_path / "run"),
+    )
+    assert done.returncode == 4
+    assert "the suite itself failed before the end" in done.stdout
+    assert verdicts(assessment.read(tmp_path / "run"))["LAB-001"] == ("PASS", "")

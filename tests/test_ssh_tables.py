@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import cast
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from devices.errors import Garbled
+from devices.links import ssh_inventory
 from devices.links import ssh_tables as tables
+from devices.links.ssh import CommandRun, SshLink
+from devices.links.ssh_session import CommandResult
 from devices.links.ssh_tables import ListeningSocket
 
 PROC_TCP = """\
@@ -153,3 +157,32 @@ def test_no_text_breaks_a_parser(parse: Callable[[str], object], text: str) -> N
         parse(text)
     except Garbled:
         return
+
+
+class Answers:
+    """Stands for the link: answers each command, as far as it is among the keys."""
+
+    def __init__(self, **texts: str) -> None:
+        self._texts = texts
+
+    def run(self, command: str) -> CommandRun:
+        name = command.removesuffix(" 2>/dev/null").replace(" ", "_").replace("-", "")
+        text = self._texts.get("proc" if name.startswith("grep") else name, "")
+        return CommandRun(result=CommandResult(command, 0, text.encode(), b""))
+
+
+WHOLE = "PID TTY STAT TIME COMMAND\n1 ? Ss 0:00 init\n7 ? S 0:00 telnetd\n"
+OF_ONE_TERMINAL = "PID TTY STAT TIME COMMAND\n1355 pts/3 Ss+ 0:00 -bash\n"
+
+
+def test_a_process_list_of_one_terminal_is_not_taken_for_the_whole() -> None:
+    found = ssh_inventory.processes(cast("SshLink", Answers(ps_w=OF_ONE_TERMINAL, ps_axww=WHOLE)))
+    assert (found.source, [p.pid for p in found.processes]) == ("ps axww", [1, 7])
+    assert found.complete
+
+
+def test_a_process_list_of_one_user_is_partial() -> None:
+    own = "/proc/1355/comm:sh\n"
+    found = ssh_inventory.processes(cast("SshLink", Answers(ps=OF_ONE_TERMINAL, proc=own)))
+    assert [p.command for p in found.processes] == ["sh"]
+    assert not found.complete

@@ -35,6 +35,7 @@ _ANSWERS_AS = {
         "backdoor-ftp",
         "backdoor-console-port",
         "backdoor-opener",
+        "stream-plain-rtsp",
     ),
 )
 def test_open_tcp_ports_are_those_declared(port_sweep: PortSweep, device: DeviceFile) -> None:
@@ -89,15 +90,16 @@ def test_no_prohibited_service_answers(
     rows = [row for row in knowledge("ports") if row["class"] == "F"]
     wrong = [text for s in port_services.services if (text := _prohibited(s, rows))]
     unclear = []
+    offered = [s for s in device.declared.services if s.transport == "tcp"]
     for service in port_services.services:
-        declared = service_on(device.declared.services, service.port)
+        declared = service_on(offered, service.port)
         expected = _ANSWERS_AS.get(declared.protocol) if declared else None
         if expected and service.protocol == UNKNOWN:
             unclear.append(f"{service.port} (declared {declared.protocol if declared else ''})")
         elif expected and service.protocol not in expected:
             wrong.append(
                 f"TCP port {service.port} is declared as {declared.protocol if declared else ''} "
-                f"and answers as {service.protocol}: {service.words!r}"
+                f"and answers as {service.protocol}: '{service.words}'"
             )
     assert not wrong, f"on {port_services.address}: " + "; ".join(wrong)
     if unclear:
@@ -120,8 +122,9 @@ def test_no_undeclared_udp_service_answers(
     Method: send to each UDP port of the list (conformance/knowledge/udp_probes.toml) a request of
     the protocol that is known to be served there on cameras, twice if nothing comes back. An open
     TCP port shows that the camera is up: silence of a camera that is off says nothing.
-    Pass: every answer comes from a declared UDP service, and none from a prohibited one. A silent
-    port says nothing here; sockets that wait in silence are the matter of BACKDOOR-004.
+    Pass: every answer comes from a declared UDP service, and none from a prohibited one; at least
+    one port answers or refuses, which shows that requests arrive. A silent port says nothing here;
+    sockets that wait in silence are the matter of BACKDOOR-004.
     """
     prohibited = {
         row["protocol"] or row["port"]
@@ -133,7 +136,8 @@ def test_no_undeclared_udp_service_answers(
     for answer in udp_answers.answers:
         if answer.state is not UdpState.REPLY:
             continue
-        what = f"UDP port {answer.port} answers ({answer.protocol or 'unnamed protocol'})"
+        request = f"a request of {answer.protocol}" if answer.protocol else "what is sent to it"
+        what = f"UDP port {answer.port} answers {request}"
         if {answer.protocol, answer.port} & prohibited:
             wrong.append(f"{what}: a prohibited service")
         elif not _declares(declared, answer):
@@ -143,10 +147,16 @@ def test_no_undeclared_udp_service_answers(
         raise Inconclusive(f"{port_sweep.address} has no open TCP port: the camera may be off")
     if not udp_answers.answers:
         raise Inconclusive("no UDP port was asked: all of them belong to the bench machine")
+    if all(answer.state is UdpState.SILENT for answer in udp_answers.answers):
+        raise Inconclusive(
+            f"no UDP port of {udp_answers.address} answered or refused: nothing shows that the "
+            "requests reach the camera",
+            "unreachable",
+        )
 
 
 def _prohibited(service: NamedService, rows: list[dict[str, Any]]) -> str:
-    said = f": {service.words!r}" if service.words else ""
+    said = f": '{service.words}'" if service.words else ""
     for row in rows:
         anywhere = row["transport"] == "any" and row["protocol"] == service.protocol
         # Numbers are shared: one alone counts only while what answers there has no name.

@@ -9,6 +9,8 @@ from conformance.verdict import Inconclusive
 from devices.links.rtsp import RtspLink
 from devices.links.rtsp_logins import PublishedPair
 
+_REFUSALS = {401, 403}
+
 
 @case(
     "BACKDOOR-013",
@@ -44,3 +46,12 @@ def test_no_published_password_opens_rtsp(rtsp: RtspLink, evidence: Any, knowled
         f"({attempt.label})."
         for attempt in accepted
     )
+    unclear = [attempt for attempt in found.attempts if attempt.status not in _REFUSALS]
+    if unclear:
+        raise Inconclusive(
+            f"{found.url}: a login is answered {unclear[0].status} ({unclear[0].label}), which is "
+            "no refusal",
+            "insufficient",
+        )
+    if not found.attempts:
+        raise Inconclusive(f"{found.url}: no published pair was tried", "insufficient")

@@ -48,8 +48,8 @@ def test_ssh_offers_strong_algorithms_only(ssh_offer: SshOffer, policy: Any) -> 
             wrong.append(f"host key {key.algorithm} of {key.bits} bits")
     where = f"{ssh_offer.endpoint} ({ssh_offer.identification.software})"
     assert not wrong, f"{where}, policy {rules['version']}, not allowed: " + "; ".join(wrong)
-    if not offer.kex or not offer.ciphers:
-        raise Inconclusive(f"{where} lists no algorithm")
+    if not offer.kex or not offer.ciphers or not ssh_offer.host_keys:
+        raise Inconclusive(f"{where} lists no algorithm, or shows no host key")
 
 
 def _matches(name: str, patterns: Iterable[str]) -> bool:
@@ -98,6 +98,8 @@ def test_ssh_lets_nobody_in_without_proof_and_nobody_through(
     if ssh_forwarding.remote is Forwarding.PERMITTED:
         wrong.append("a logged-in user may listen on the camera (tcpip-forward)")
     assert not wrong, f"{ssh_authentication.endpoint}: " + "; ".join(wrong)
+    if not ssh_authentication.users:
+        raise Inconclusive(f"{ssh_authentication.endpoint}: no user was tried")
     if ssh_forwarding.direct is Forwarding.FAILED:
         raise Inconclusive(
             f"{ssh_forwarding.endpoint} answers a forwarding request with 'connect failed', "

@@ -15,6 +15,7 @@ from devices.description import DeviceFile
 from devices.errors import LinkError, NotOffered
 from devices.links.http import HttpLink
 from devices.links.http_bypass import impossible_neighbour, same_page
+from devices.links.onvif_observations import Outcome
 from devices.links.onvif_requests import plain
 from devices.secrets import Secrets
 
@@ -25,7 +26,11 @@ _RESET_SECONDS = 60.0
     "CRED-001",
     severity="critical",
     needs=("http",),
-    catches=("cred-default-password",),
+    catches=(
+        "cred-default-password",
+        "stream-anonymous",
+        "cred-onvif-anonymous",
+    ),
     changes="factory",
     applies_to=("http",),
 )
@@ -57,12 +62,17 @@ def test_the_factory_state_opens_nothing(
     try:
         camera.wait_gone(_RESET_SECONDS)
         http.wait_until_it_answers(device.bench.boot_seconds)
+        _demand_reset(http, secrets)
         faults = [
             *_open_resources(http, evidence),
             *_open_streams(device, request, evidence),
             *_open_onvif(device, request, evidence),
-            *_accepted_pairs(http, knowledge("default_credentials"), evidence),
         ]
+        try:
+            faults += _accepted_pairs(http, knowledge("default_credentials"), evidence)
+        except NotOffered:
+            if not faults:  # else everything is open, and reported as such
+                raise
     finally:
         camera.provision()
         camera.wait_ready()
@@ -88,7 +98,32 @@ def _reset(http: HttpLink, request: pytest.FixtureRequest, secrets: Secrets, evi
             "the device file describes no operation 'factory_reset' under links.http and no "
             "[links.onvif]: the camera cannot be put into its factory state"
         ) from None
-    evidence.observe(onvif.factory_default(onvif.default_account()), "ONVIF factory default")
+    reset = evidence.observe(
+        onvif.factory_default(onvif.default_account()), "ONVIF factory default"
+    )
+    if reset.answer.outcome is not Outcome.DATA:
+        raise Inconclusive(
+            f"SetSystemFactoryDefault: {reset.answer.outcome.value}: the camera could not be reset",
+            "not-offered",
+        )
+
+
+def _demand_reset(http: HttpLink, secrets: Secrets) -> None:
+    """The administrator that the bench had set up is gone. Raises Inconclusive."""
+    found = secrets.account(role="admin", service="http")
+    if found is None:
+        raise Inconclusive("the device file gives no administrator for http", "no-account")
+    name, account = found
+    try:
+        still_there = accepts(http, account.username, secrets.password(name)).accepted
+    except NotOffered:
+        return  # nothing is closed any more
+    if still_there:
+        raise Inconclusive(
+            f"the account {name} still logs in after the reset: the camera is not in its factory "
+            "state",
+            "not-offered",
+        )
 
 
 def _open_resources(http: HttpLink, evidence: Any) -> Iterator[str]:
@@ -109,7 +144,7 @@ def _open_streams(
     if not device.declared.streams:
         return
     answers = evidence.observe(
-        request.getfixturevalue("rtsp").anonymous_answers([]), "streams without login"
+        request.getfixturevalue("rtsp").anonymous_answers([], set_up=False), "streams without login"
     )
     for answer in answers.answers:
         if answer.described:
@@ -128,11 +163,11 @@ def _open_onvif(device: DeviceFile, request: pytest.FixtureRequest, evidence: An
 
 
 def _accepted_pairs(http: HttpLink, rows: list[dict[str, str]], evidence: Any) -> Iterator[str]:
-    """Try every published pair once; a lock on the way is as good as a refusal."""
-    try:
-        http.gate()
-    except NotOffered:
-        return  # everything is open, and reported as such
+    """Try every published pair once; a lock on the way is as good as a refusal.
+
+    Raises NotOffered when nothing shows whether a login is accepted.
+    """
+    http.gate()
     tried: list[Tried] = []
     for pair in published_pairs(rows):
         try:

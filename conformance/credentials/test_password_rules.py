@@ -44,12 +44,12 @@ def test_weak_passwords_are_refused(
 ) -> None:
     """Weak passwords are refused.
 
-    Method: create a user with a strong random password, to know that this works, and delete it.
-    Then try the same with a password one character shorter than the rule, with passwords that lack
-    one of the kinds of character that the policy "passwords" asks for, and with the user name as
-    the password. Where the device file describes no creation of users, the account set aside with
-    purpose "lockout" changes its password instead, and gets its own back. Only a weak password
-    that then logs in counts.
+    Method: create a user with a strong random password, log in as this user and delete it, before
+    and after the rest, to know that this works. Try the same with a password one character shorter
+    than the rule, with passwords that lack one of the kinds of character that the policy
+    "passwords" asks for, and with the user name as the password. Where the device file describes no
+    creation of users, the account set aside with purpose "lockout" changes its password instead,
+    and gets its own back. Only a weak password that then logs in counts.
     Pass: every weak password is refused.
     """
     rule = policy("passwords")["rule"]
@@ -84,8 +84,7 @@ def _taken_at_creation(
     admin = administrator(http, secrets)
     accepted: list[str] = []
     try:
-        create(http, admin, name, strong_password())
-        http.perform(admin, "delete_user", username=name)
+        _prove_creation(http, admin, name)
         for what, password in weak:
             answer = http.perform(admin, "create_user", username=name, password=password)
             evidence.observe(answer, f"create a user with {what}")
@@ -93,10 +92,31 @@ def _taken_at_creation(
                 continue
             if accepts(http, name, password).accepted:
                 accepted.append(what)
-            http.perform(admin, "delete_user", username=name)
+            _delete(http, admin, name)
+        if not accepted:
+            _prove_creation(http, admin, name)  # else the refusals may have had another reason
     finally:
         http.leave(admin)
     return accepted
+
+
+def _prove_creation(http: HttpLink, admin: HttpClient, name: str) -> None:
+    """A user with a strong password can be created, log in and be deleted. Raises Inconclusive."""
+    strong = strong_password()
+    create(http, admin, name, strong)
+    logs_in = accepts(http, name, strong).accepted
+    _delete(http, admin, name)
+    if not logs_in:
+        raise Inconclusive("a new user with a strong password cannot log in", "login-refused")
+
+
+def _delete(http: HttpLink, admin: HttpClient, name: str) -> None:
+    answer = http.perform(admin, "delete_user", username=name)
+    if answer.status not in http.operation("delete_user").success:
+        raise Inconclusive(
+            f"{answer.request} answered {answer.status}: the trial user could not be deleted",
+            "not-offered",
+        )
 
 
 def _taken_at_change(
@@ -121,6 +141,12 @@ def _taken_at_change(
             current = candidate
     finally:
         _change(http, given.username, (current, own), evidence, "its own password again")
+    if not accepted and not accepts(http, given.username, own).accepted:
+        raise Inconclusive(
+            f"the last change of {given.username}'s password had no effect either: the refusals "
+            "may have had another reason",
+            "not-offered",
+        )
     return accepted
 
 

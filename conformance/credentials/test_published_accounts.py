@@ -55,7 +55,8 @@ def test_no_published_account_opens_the_web_interface(
     """No published account opens the web interface.
 
     Method: try the user names and passwords published as defaults of cameras' web interfaces, the
-    most widely published first. Before a declared lock could close an account of the device file,
+    most widely published first; log in with an account of the device file before and after, to
+    know that logins work. Before a declared lock could close an account of the device file,
     its own password is given in between. Of other user names as many passwords are tried as the
     declared lock allows; the evidence names those left out.
     Pass: no published pair logs in.
@@ -68,6 +69,7 @@ def test_no_published_account_opens_the_web_interface(
     name, account = expendable_account(secrets) if by_address else ("", None)
     if account is not None:
         own = {"": (account.username, secrets.password(name)), **own}
+    _demand_own_login(http, secrets)
     found = evidence.observe(_try_all(http, pairs, own, max(1, tries), together=by_address))
     accepted = [pair for pair in found.tried if pair.accepted]
     assert not accepted, (
@@ -77,6 +79,7 @@ def test_no_published_account_opens_the_web_interface(
     )
     if not found.tried:
         raise Inconclusive("no published pair was tried", "insufficient")
+    _demand_own_login(http, secrets)
 
 
 def published_pairs(rows: Sequence[dict[str, str]]) -> list[Tried]:
@@ -100,6 +103,19 @@ def _own_passwords(device: DeviceFile, secrets: Secrets) -> dict[str, tuple[str,
         if account.password is not None and for_web and account.role in MODEST_FIRST:
             found[account.username] = (account.username, secrets.password(name))
     return found
+
+
+def _demand_own_login(http: HttpLink, secrets: Secrets) -> None:
+    """A refusal says something only where a right login is accepted. Raises LoginRefused."""
+    for role in MODEST_FIRST:
+        if found := secrets.account(role=role, service="http"):
+            http.leave(http.account(found[0]))
+            return
+    raise Inconclusive(
+        "the device file gives no account for the web interface: without a login that is accepted "
+        "a refusal shows nothing",
+        "no-account",
+    )
 
 
 def _try_all(

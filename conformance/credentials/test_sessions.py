@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from conformance.case import case
-from conformance.verdict import NotApplicable
+from conformance.verdict import Inconclusive, NotApplicable
 from devices.errors import NotOffered
 from devices.links.http_sessions import IdentifierFacts, SessionFacts
 
@@ -36,6 +36,12 @@ def test_sessions_cannot_be_guessed_kept_or_ridden(web_sessions: SessionFacts, p
         )
     if facts.live_after_logout is None or facts.identifiers is None:
         raise NotOffered("the device file describes no operation 'logout' under links.http")
+    if not facts.identifiers.length or (facts.carrier == "cookie" and not facts.cookies):
+        raise Inconclusive(
+            "what carries a session was not found: neither a cookie whose absence closes it, nor "
+            "a token at the place that the device file declares",
+            "undeclared",
+        )
     faults = [*_identifiers(facts.identifiers, policy), *_cookie(facts, policy), *_life(facts)]
     assert not faults, " ".join(faults)
 

@@ -38,3 +38,5 @@ def test_passwords_are_not_stored_in_a_readable_form(
     assert not wrong, f"policy {rules['version']}: " + "; ".join(wrong)
     if not stored_secrets.searched:
         raise Inconclusive("no configuration file of the camera could be read")
+    if not device_accounts.accounts:
+        raise Inconclusive("the camera lists no account")

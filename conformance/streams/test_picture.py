@@ -40,6 +40,8 @@ def test_declared_streams_play_as_declared(
             doubts.append(played)
         problems += _differences(played, declared[played.name], limits)
     assert not problems, " ".join(problems)
+    if not any(played.declared for played in played_streams.streams):
+        raise Inconclusive("no stream is declared with a transport to play it over", "undeclared")
     if doubts:
         raise Inconclusive(
             " ".join(f"{_which(p)} could not be judged: {p.reason}." for p in doubts),

@@ -47,6 +47,10 @@ def test_srtp_keys_are_fresh_and_confidential(
         if not key.confidential
     ]
     assert not problems, " ".join(problems)
+    if not rtsp_keying.keys or not any(p.srtp is not None for p in played_streams.streams):
+        raise Inconclusive(
+            "no description offered an SRTP key, or no stream was played with one", "no-keys"
+        )
 
 
 @case(
@@ -67,8 +71,11 @@ def test_srtp_suites_protect(
     """
     rules = policy("srtp")
     played = [p for p in played_streams.streams if p.srtp is not None]
-    if not played:
-        raise Inconclusive("no stream could be played over SRTP (see STREAM-001)", "no-media")
+    if not played or not rtsp_keying.keys:
+        raise Inconclusive(
+            "no SRTP key was offered, or no stream could be played over SRTP (see STREAM-001)",
+            "no-media",
+        )
     problems = dict.fromkeys(p for key in rtsp_keying.keys for p in _weak(key, key.url, rules))
     for stream in played:
         assert stream.srtp is not None
@@ -81,6 +88,15 @@ def test_srtp_suites_protect(
                 "that was offered."
             ] = None
     assert not problems, " ".join(problems)
+    missed = [
+        f"{p.url} over {p.transport}"
+        for p in played_streams.streams
+        if p.declared and p.transport.startswith("srtp") and p.srtp is None
+    ]
+    if missed:
+        raise Inconclusive(
+            f"declared, and could not be played (see STREAM-001): {', '.join(missed)}", "no-media"
+        )
 
 
 def _weak(offer: OfferedKey | SrtpFacts, where: str, rules: dict[str, Any]) -> Iterator[str]:

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from conformance.case import case
 from conformance.verdict import Inconclusive
-from devices.links.onvif_observations import MediaUri, MediaUris
+from devices.links.onvif_observations import MediaUri, MediaUris, Outcome
 from devices.secrets import Secrets
 
 
@@ -48,6 +48,17 @@ def test_stream_addresses(
         for fault in _faults(kind, uri, schemes, rule["credential_parameters"], secrets)
     ]
     assert not faults, f"{'; '.join(dict.fromkeys(faults))}."
+    if not onvif_snapshot_uris.uris and not onvif_snapshot_uris.answers:
+        raise Inconclusive("no snapshot address was asked for", "insufficient")
+    unknown = [
+        f"{answer.name}: {answer.outcome.value} (HTTP {answer.http_status})"
+        for answer in (*onvif_stream_uris.answers, *onvif_snapshot_uris.answers)
+        if answer.outcome in {Outcome.NOT_AUTHORISED, Outcome.OTHER}
+    ]
+    if unknown:
+        raise Inconclusive(
+            f"not every address was given: {'; '.join(dict.fromkeys(unknown))}", "login-refused"
+        )
 
 
 def _faults(
@@ -61,8 +72,9 @@ def _faults(
         yield f"{where}: the {kind} address is no URI"
         return
     if scheme not in schemes:
+        use = "" if found.asked_for == kind else f" for {found.asked_for}"
         yield (
-            f"{where}: the {kind} address for {found.asked_for} begins with {scheme}://, "
+            f"{where}: the {kind} address{use} begins with {scheme}://, "
             f"expected {' or '.join(f'{s}://' for s in schemes)}"
         )
     names = "|".join(map(re.escape, parameters))

@@ -87,8 +87,10 @@ def _readable(played: PlayedStream, limits: dict[str, Any]) -> Iterator[str]:
 
 
 def _too_little(played: PlayedStream, limits: dict[str, Any]) -> Iterator[str]:
-    """What cannot be judged: media was agreed, and too little of it came."""
-    if played.outcome == "silent":
+    """What cannot be judged: a declared stream is not given, or too little of it came."""
+    if played.declared and played.outcome == "refused":
+        yield f"{_which(played)} is declared and was refused (see STREAM-001)."
+    elif played.outcome == "silent":
         yield f"{_which(played)} was set up, and no media arrived to be examined."
     elif played.wire is not None and played.wire.payload_bytes < limits["min_payload_bytes"]:
         yield f"{_which(played)} gave {played.wire.payload_bytes} payload bytes, too few to judge."

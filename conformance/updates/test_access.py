@@ -8,10 +8,10 @@ from urllib.parse import urlsplit
 from conformance.case import case
 from conformance.verdict import Inconclusive
 from devices.description import DeviceFile
-from devices.errors import LinkError
+from devices.errors import LinkError, Unreachable
 from devices.links.http import HttpLink
 from devices.links.http_exchange import ANONYMOUS
-from devices.links.update import UpdateAttempt, UpdateLink, UploadAddress
+from devices.links.update import NO_ANSWER, UpdateAttempt, UpdateLink, UploadAddress
 
 NOT_FIRMWARE = b"camproof: this is not firmware; it must be refused\n"
 """What is uploaded here: nothing that any camera could install."""
@@ -22,8 +22,12 @@ _REFUSED_AT_THE_DOOR = {401, 403}
 @case(
     "UPDATE-009",
     severity="critical",
-    needs=("onvif", "http"),
-    catches=("update-viewer", "update-anonymous"),
+    needs=(),
+    catches=(
+        "update-viewer",
+        "update-anonymous",
+        "cred-onvif-roles",
+    ),
     changes="firmware",
     applies_to=("update",),
 )
@@ -41,15 +45,18 @@ def test_only_administrators_upload_firmware(
     """
     senders = [ANONYMOUS, *_lesser_accounts(update, device)]
     judged = _upload(update, "", evidence)
-    if not isinstance(judged, UpdateAttempt) or judged.accepted:
+    if not isinstance(judged, UpdateAttempt) or judged.accepted or _unjudged(judged):
         raise Inconclusive(
             "how the camera answers content that is no firmware could not be seen: the "
             "administrator got no refusal of it",
             "insufficient",
         )
     faults = []
+    unanswered = []
     for sender in senders:
         attempt = _upload(update, sender, evidence)
+        if isinstance(attempt, UpdateAttempt) and attempt.status == NO_ANSWER:
+            unanswered.append(f"{attempt.target} as {sender}: {attempt.answer}")
         if isinstance(attempt, UpdateAttempt) and _looked_inside(attempt, judged):
             faults.append(
                 f"{attempt.target} took an upload from {sender} and judged its content "
@@ -57,12 +64,14 @@ def test_only_administrators_upload_firmware(
                 "a refusal for want of rights (401 or 403)"
             )
     assert not faults, "; ".join(faults)
+    if unanswered:
+        raise Inconclusive(f"no answer to an upload: {'; '.join(unanswered)}", "unreachable")
 
 
 @case(
     "UPDATE-012",
     severity="high",
-    needs=("onvif", "http"),
+    needs=("http",),
     catches=("update-http",),
     changes="firmware",
     applies_to=("update",),
@@ -87,6 +96,7 @@ def test_firmware_is_uploaded_over_tls_only(
             f"the camera has firmware uploaded to {where.uri.split('?')[0]}: scheme "
             f"{parts.scheme!r}, expected https"
         )
+    unanswered = []
     ports = [s.port for s in device.declared.services if s.on and s.protocol in _PLAIN]
     for port in ports:
         client = http.clear(port)
@@ -95,7 +105,9 @@ def test_firmware_is_uploaded_over_tls_only(
                 client.request("POST", parts.path or "/", body=NOT_FIRMWARE), f"upload port {port}"
             )
         except LinkError as error:
-            evidence.record(f"upload port {port}", f"refused: {error}")
+            evidence.record(f"upload port {port}", f"no answer: {error}")
+            if not isinstance(error, Unreachable):
+                unanswered.append(str(error))
             continue
         finally:
             client.close()
@@ -106,6 +118,8 @@ def test_firmware_is_uploaded_over_tls_only(
             )
     update.send_to(where.uri, NOT_FIRMWARE, "no firmware, to close the address", ANONYMOUS)
     assert not faults, "; ".join(faults)
+    if unanswered:
+        raise Inconclusive(f"no answer in plain HTTP: {'; '.join(unanswered)}", "timeout")
 
 
 _PLAIN = {"http", "http-redirect"}
@@ -134,6 +148,11 @@ def _upload(update: UpdateLink, sender: str, evidence: Any) -> UpdateAttempt | U
     attempt = update.send_to(where.uri, NOT_FIRMWARE, "no firmware", who)
     observed: UpdateAttempt = evidence.observe(attempt, f"upload by {who}")
     return observed
+
+
+def _unjudged(attempt: UpdateAttempt) -> bool:
+    """Whether the camera refused before it looked at the content, or did not answer."""
+    return attempt.status == NO_ANSWER or attempt.status in _REFUSED_AT_THE_DOOR
 
 
 def _looked_inside(attempt: UpdateAttempt, judged: UpdateAttempt) -> bool:

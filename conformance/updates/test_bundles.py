@@ -5,15 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from conformance.case import case
-from conformance.verdict import Inconclusive
+from conformance.updates.refusal import demand_refusal
 from devices.firmware.tamper import TamperedBundle
-from devices.links.update import UpdateTrial
 
 
 @case(
     "UPDATE-002",
     severity="critical",
-    needs=("onvif", "http", "image"),
+    needs=("image",),
     catches=("update-payload-unchecked",),
     changes="firmware",
     applies_to=("update",),
@@ -27,13 +26,13 @@ def test_a_changed_payload_is_refused(update_trials: Any, evidence: Any) -> None
     is one. Should the camera install it, the genuine bundle is installed over it.
     Pass: the camera refuses the upload, does not restart, and reports the version that it had.
     """
-    _demand_refusal(update_trials, evidence, update_trials.tampered("payload_changed"))
+    demand_refusal(update_trials, evidence, update_trials.tampered("payload_changed"))
 
 
 @case(
     "UPDATE-003",
     severity="critical",
-    needs=("onvif", "http", "image"),
+    needs=("image",),
     catches=("update-signature-unchecked",),
     changes="firmware",
     applies_to=("update",),
@@ -46,13 +45,13 @@ def test_a_changed_description_or_signature_is_refused(update_trials: Any, evide
     Pass: the camera refuses both, does not restart, and reports the version that it had.
     """
     for change in ("signature_changed", "description_changed"):
-        _demand_refusal(update_trials, evidence, update_trials.tampered(change))
+        demand_refusal(update_trials, evidence, update_trials.tampered(change))
 
 
 @case(
     "UPDATE-004",
     severity="critical",
-    needs=("onvif", "http", "image"),
+    needs=("image",),
     catches=("update-any-signer", "update-signature-unchecked"),
     changes="firmware",
     applies_to=("update",),
@@ -64,13 +63,13 @@ def test_a_bundle_of_another_signer_is_refused(update_trials: Any, evidence: Any
     with exactly the names of the genuine one, and upload it as administrator.
     Pass: the camera refuses it, does not restart, and reports the version that it had.
     """
-    _demand_refusal(update_trials, evidence, update_trials.tampered("signed_by_impostor"))
+    demand_refusal(update_trials, evidence, update_trials.tampered("signed_by_impostor"))
 
 
 @case(
     "UPDATE-005",
     severity="critical",
-    needs=("onvif", "http", "image"),
+    needs=("image",),
     catches=("update-unsigned",),
     changes="firmware",
     applies_to=("update",),
@@ -81,13 +80,13 @@ def test_an_unsigned_bundle_is_refused(update_trials: Any, evidence: Any) -> Non
     Method: remove the signature from the genuine bundle and upload it as administrator.
     Pass: the camera refuses it, does not restart, and reports the version that it had.
     """
-    _demand_refusal(update_trials, evidence, update_trials.tampered("signature_removed"))
+    demand_refusal(update_trials, evidence, update_trials.tampered("signature_removed"))
 
 
 @case(
     "UPDATE-007",
     severity="high",
-    needs=("onvif", "http", "image"),
+    needs=("image",),
     catches=("update-truncated",),
     changes="firmware",
     applies_to=("update",),
@@ -100,13 +99,13 @@ def test_a_truncated_bundle_is_refused(update_trials: Any, evidence: Any) -> Non
     Pass: the camera refuses both, does not restart, and reports the version that it had.
     """
     for share in (0.5, 0.9):
-        _demand_refusal(update_trials, evidence, update_trials.truncated(share))
+        demand_refusal(update_trials, evidence, update_trials.truncated(share))
 
 
 @case(
     "UPDATE-010",
     severity="high",
-    needs=("onvif", "http", "image"),
+    needs=("image",),
     catches=("update-wrong-model",),
     changes="firmware",
     applies_to=("update",),
@@ -119,26 +118,4 @@ def test_a_bundle_for_another_model_is_refused(update_trials: Any, evidence: Any
     Pass: the camera refuses it, does not restart, and reports the version that it had.
     """
     bundle = TamperedBundle("a genuine bundle for another model", update_trials.file("other_model"))
-    _demand_refusal(update_trials, evidence, bundle)
-
-
-def _demand_refusal(trials: Any, evidence: Any, bundle: TamperedBundle) -> None:
-    """Offer a bundle that must be refused; put the camera right if it was not."""
-    trial: UpdateTrial = evidence.observe(trials.offer(bundle))
-    if not trial.had_effect and not trial.attempt.accepted:
-        return
-    if not trial.had_effect:
-        raise Inconclusive(
-            f"the camera acknowledged the upload ({bundle.change}) with HTTP "
-            f"{trial.attempt.status}, but neither restarted nor reports another version: whether "
-            "it was refused later cannot be told",
-            "insufficient",
-        )
-    if trial.after:
-        evidence.observe(trials.restore(), "put right")
-    raise AssertionError(
-        f"the camera took a bundle that it must refuse ({bundle.change}): HTTP "
-        f"{trial.attempt.status} {trial.attempt.answer!r}; it "
-        f"{'restarted' if trial.restarted else 'did not restart'} and reports "
-        f"{trial.after or 'nothing any more'} (before: {trial.before}); expected: a refusal"
-    )
+    demand_refusal(update_trials, evidence, bundle)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from conformance.case import case
+from conformance.updates.refusal import demand_refusal
 from conformance.verdict import Inconclusive
 from devices.firmware.tamper import TamperedBundle
 from devices.links.power import PowerControl
@@ -17,7 +18,7 @@ CUTS = (0.35, 0.6, 0.85)
 @case(
     "UPDATE-001",
     severity="high",
-    needs=("onvif", "http", "image"),
+    needs=("image",),
     catches=("update-ignored",),
     changes="firmware",
     applies_to=("update",),
@@ -27,8 +28,8 @@ def test_a_genuine_update_is_installed(update_trials: Any, evidence: Any) -> Non
 
     Method: upload the bundle that the device file declares as genuine and newer, as
     administrator, wait for the restart, and ask the camera for its version.
-    Pass: the camera takes it, restarts, comes back within the declared time, and reports the
-    version of the bundle.
+    Pass: the camera takes it, is there again within the declared time, and reports the version of
+    the bundle.
     """
     bundle = TamperedBundle("the genuine bundle", update_trials.genuine())
     trial: UpdateTrial = evidence.observe(update_trials.offer(bundle))
@@ -54,7 +55,7 @@ def test_a_genuine_update_is_installed(update_trials: Any, evidence: Any) -> Non
 @case(
     "UPDATE-006",
     severity="high",
-    needs=("onvif", "http", "image"),
+    needs=("image",),
     catches=("update-rollback",),
     changes="firmware",
     applies_to=("update",),
@@ -68,26 +69,13 @@ def test_an_older_version_is_refused(update_trials: Any, evidence: Any) -> None:
     Pass: the camera refuses it, does not restart, and reports the version that it had.
     """
     bundle = TamperedBundle("a genuine bundle of an older version", update_trials.file("older"))
-    trial: UpdateTrial = evidence.observe(update_trials.offer(bundle))
-    if trial.had_effect and trial.after:
-        evidence.observe(update_trials.restore(), "put right")
-    said = f"HTTP {trial.attempt.status} {trial.attempt.answer!r}"
-    assert not trial.had_effect, (
-        f"the camera took an older release: {said}; it reports {trial.after or 'nothing'} "
-        f"afterwards (before: {trial.before}); expected: a refusal"
-    )
-    if trial.attempt.accepted:
-        raise Inconclusive(
-            f"the camera acknowledged the older release ({said}), but neither restarted nor "
-            "reports another version",
-            "insufficient",
-        )
+    demand_refusal(update_trials, evidence, bundle)
 
 
 @case(
     "UPDATE-008",
     severity="high",
-    needs=("onvif", "http", "image", "power"),
+    needs=("image", "power"),
     catches=("update-not-atomic",),
     changes="firmware",
     applies_to=("update",),
@@ -110,6 +98,12 @@ def test_a_power_cut_during_an_update_does_no_harm(
     for share in CUTS:
         cut = evidence.observe(update_trials.cut_power(power, share))
         effective += not cut.finished
+        if not cut.went_away:
+            raise Inconclusive(
+                "the camera went on answering while its power was said to be off: the power "
+                "control does not switch it",
+                "bench",
+            )
         assert cut.version, (
             f"after a power cut {cut.after_seconds:.1f} s into an update the camera did not come "
             "back; expected: it starts the old or the new version"

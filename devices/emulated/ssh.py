@@ -93,6 +93,7 @@ class SshService:
             agent_forwarding=False,
             x11_forwarding=False,
             login_timeout=_LOGIN_SECONDS,
+            reuse_address=True,  # a power cut leaves connections behind
             keepalive_interval=60,
             # One character for each byte: what a file holds passes unchanged.
             encoding="latin-1",

@@ -191,7 +191,8 @@ class HttpLink:
         raise NotOffered(
             "no login can be judged: "
             + (
-                f"{', '.join(tried)} answer without login"
+                f"{', '.join(tried)}: all answer without login; declare under declared.api a "
+                "resource that asks for one"
                 if tried
                 else "the device file declares no readable resource under declared.api, and no "
                 "operation device_information or snapshot, that asks for a login"

@@ -66,19 +66,22 @@ def search_files(ssh: SshLink, texts: Sequence[str]) -> MarkedFiles:
     Raises NotOffered when the camera has no ``find`` or ``grep``, or shows no file at all.
     """
     files = _program_files(ssh)
+    unread: list[str] = []
     searched, any_of = files[:MAX_FILES], _expression(texts)
-    suspects = [path for group in _groups(searched) for path in _grep(ssh, any_of, group)]
+    suspects = [path for group in _groups(searched) for path in _grep(ssh, any_of, group, unread)]
     found = [
         MarkedFile(path, text)
         for group in _groups(suspects)
         for text in texts
-        for path in _grep(ssh, _expression([text]), group)
+        for path in _grep(ssh, _expression([text]), group, unread)
     ]
     left_out = len(files) - len(searched)
+    problems = [f"{left_out} files were not searched"] if left_out else []
+    problems += unread[:3]
     return MarkedFiles(
         searched=len(searched),
         found=tuple(found),
-        shortfall=f"{left_out} files were not searched" if left_out else "",
+        shortfall="; ".join(problems),
     )
 
 
@@ -93,13 +96,18 @@ def _program_files(ssh: SshLink) -> list[str]:
     raise NotOffered(f"the camera's files cannot be listed with find: {said}")
 
 
-def _grep(ssh: SshLink, expression: str, files: Sequence[str]) -> list[str]:
-    """Those of ``files`` in which the extended regular expression matches (POSIX grep -l)."""
+def _grep(ssh: SshLink, expression: str, files: Sequence[str], unread: list[str]) -> list[str]:
+    """Those of ``files`` in which the extended regular expression matches (POSIX grep -l).
+
+    What grep says of files that it could not read is added to ``unread``.
+    """
     command = f"grep -liE {shlex.quote(expression)} {shlex.join(files)}"
     result = ssh.run(command, seconds=_SECONDS).result
-    if result.status not in (0, 1, 2):  # 2: some file could not be read
-        said = result.errors.decode("utf-8", "replace").strip()[:160]
+    said = result.errors.decode("utf-8", "replace").strip()[:160]
+    if result.status not in (0, 1, 2):
         raise NotOffered(f"the camera's files cannot be searched with grep: {said}")
+    if result.status == 2:  # some file could not be read
+        unread.append(f"not all files could be searched: {said}")
     listed = set(result.text.splitlines())
     return [path for path in files if path in listed]
 

@@ -76,10 +76,10 @@ def replay(session: OnvifSession) -> OnvifReplay:
     token = client.fresh_token(credentials)
     fresh = client.with_token(target, body, token)
     repeated = client.with_token(target, body, token)
-    client.call(target, body, credentials)
+    between = [client.call(target, body, credentials).outcome]
     age = timedelta(minutes=OUTDATED_MINUTES)
     outdated = client.with_token(target, body, client.fresh_token(credentials, age))
-    client.call(target, body, credentials)
+    between.append(client.call(target, body, credentials).outcome)
     clear = client.with_token(target, body, text_token(credentials.username, credentials.password))
     client.call(target, body, credentials)
     return OnvifReplay(
@@ -89,7 +89,15 @@ def replay(session: OnvifSession) -> OnvifReplay:
         outdated=outdated.outcome,
         outdated_minutes=OUTDATED_MINUTES,
         password_text=clear.outcome,
+        shortfall=_closed_meanwhile(between),
     )
+
+
+def _closed_meanwhile(between: list[Outcome]) -> str:
+    """A refusal says nothing of a login once right logins are refused as well."""
+    if all(outcome is Outcome.DATA for outcome in between):
+        return ""
+    return "a fresh right login was refused between the others: the account is locked"
 
 
 def _digest_replay(session: OnvifSession, credentials: Credentials) -> OnvifReplay:
@@ -103,13 +111,14 @@ def _digest_replay(session: OnvifSession, credentials: Credentials) -> OnvifRepl
         client.send(target, body, authorization=header, sender=credentials.username).outcome
         for _ in range(2)
     ]
-    client.call(target, body, credentials)
+    between = [client.call(target, body, credentials).outcome]
     clear = client.with_token(target, body, text_token(credentials.username, credentials.password))
     return OnvifReplay(
         scheme="HTTP digest",
         fresh=outcomes[0],
         repeated=outcomes[1],
         password_text=clear.outcome,
+        shortfall=_closed_meanwhile(between),
     )
 
 

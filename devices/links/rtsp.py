@@ -43,9 +43,12 @@ class RtspLink:
         """Ask the declared endpoints, and ``ports`` without TLS, for their RTSP options."""
         return rtsp_probes.endpoints(self._access, ports)
 
-    def anonymous_answers(self, paths: Sequence[str]) -> AnonymousAnswers:
-        """Ask for declared streams and ``paths`` without a proved login."""
-        return rtsp_probes.anonymous_answers(self._access, paths)
+    def anonymous_answers(self, paths: Sequence[str], *, set_up: bool = True) -> AnonymousAnswers:
+        """Ask for declared streams and ``paths`` without a proved login.
+
+        ``set_up`` also sets the declared streams up so, which takes an account to learn how.
+        """
+        return rtsp_probes.anonymous_answers(self._access, paths, set_up=set_up)
 
     def keying(self, endpoints: RtspEndpoints) -> RtspKeying:
         """Collect the SRTP keys of two sessions of every stream."""

@@ -33,7 +33,13 @@ def keying(access: RtspAccess, endpoints: RtspEndpoints) -> RtspKeying:
             found, unread = _offered(described, url, session=count, inside_tls=endpoint.encrypted)
             keys += found
             problems += unread
+            if not found and endpoint == endpoint_of(stream.url) and _declares_srtp(stream):
+                problems.append(f"{url}: description {count} offers no SRTP key")
     return RtspKeying(descriptions=count, keys=tuple(keys), shortfall="; ".join(problems))
+
+
+def _declares_srtp(stream: Stream) -> bool:
+    return any(transport.startswith("srtp") for transport in stream.transports)
 
 
 def _places(stream: Stream, endpoints: RtspEndpoints) -> list[tuple[str, Endpoint]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import secrets
 import time
 from collections.abc import Iterable, Sequence
@@ -75,7 +74,9 @@ def _options(access: RtspAccess, endpoint: Endpoint, *, declared: bool) -> RtspE
     )
 
 
-def anonymous_answers(access: RtspAccess, paths: Sequence[str]) -> AnonymousAnswers:
+def anonymous_answers(
+    access: RtspAccess, paths: Sequence[str], *, set_up: bool = True
+) -> AnonymousAnswers:
     """Ask for every declared stream and every path without a login, and with an unknown user."""
     answers: list[PathAnswer] = []
     shortfalls: list[str] = []
@@ -85,9 +86,15 @@ def anonymous_answers(access: RtspAccess, paths: Sequence[str]) -> AnonymousAnsw
         found, shortfall = _describe_all(access, endpoint, urls)
         answers += found
         shortfalls += [shortfall] if shortfall else []
-        answers += _unknown_user(access, endpoint, own[0])
-        for url in own:
-            answers += _set_up_without_login(access, endpoint, url)
+        try:
+            answers += _unknown_user(access, endpoint, own[0])
+        except LinkError as error:
+            shortfalls.append(f"{own[0]} as an unknown user: {error}")
+        for url in own if set_up else ():
+            try:
+                _set_up_without_login(access, endpoint, url, answers)
+            except LinkError as error:
+                shortfalls.append(f"{url} could not be set up without a login: {error}")
     return AnonymousAnswers(answers=tuple(answers), shortfall="; ".join(shortfalls))
 
 
@@ -135,28 +142,29 @@ def _answer(url: str, method: str, login: str, answer: Response, client: RtspCli
 def _unknown_user(access: RtspAccess, endpoint: Endpoint, url: str) -> list[PathAnswer]:
     """Describe as somebody who cannot exist: some cameras let any name in."""
     nobody = DigestClient(f"x{secrets.token_hex(6)}", secrets.token_hex(8))
-    with contextlib.suppress(LinkError), access.connect(endpoint, login=nobody) as client:
+    with access.connect(endpoint, login=nobody) as client:
         try:
             answer = client.request("DESCRIBE", url, {"Accept": "application/sdp"})
         except LoginRefused:
             answer = Response(status=401)
         return [_answer(url, "DESCRIBE", "unknown user", answer, client)]
-    return []
 
 
-def _set_up_without_login(access: RtspAccess, endpoint: Endpoint, url: str) -> list[PathAnswer]:
-    """Set a stream up and play it without a login: some cameras guard DESCRIBE alone."""
-    answers: list[PathAnswer] = []
+def _set_up_without_login(
+    access: RtspAccess, endpoint: Endpoint, url: str, answers: list[PathAnswer]
+) -> None:
+    """Set a stream up and play it without a login: some cameras guard DESCRIBE alone.
+
+    Each answer is added to ``answers`` as it comes.
+    """
     transport = {"Transport": "RTP/AVP/TCP;unicast;interleaved=0-1"}
-    with contextlib.suppress(LinkError):
-        with access.connect(endpoint, login=access.login()) as client:
-            described = describe(client, url)
-            track = described.track(described.video(secure=False))
-        with access.connect(endpoint) as client:
-            answer = client.request("SETUP", track, transport)
-            answers.append(_answer(track, "SETUP", "none", answer, client))
-            if answer.ok:
-                session = {"Session": answer.get("Session").partition(";")[0]}
-                answer = client.request("PLAY", described.aggregate, session)
-                answers.append(_answer(described.aggregate, "PLAY", "none", answer, client))
-    return answers
+    with access.connect(endpoint, login=access.login()) as client:
+        described = describe(client, url)
+        track = described.track(described.video(secure=False))
+    with access.connect(endpoint) as client:
+        answer = client.request("SETUP", track, transport)
+        answers.append(_answer(track, "SETUP", "none", answer, client))
+        if answer.ok:
+            session = {"Session": answer.get("Session").partition(";")[0]}
+            answer = client.request("PLAY", described.aggregate, session)
+            answers.append(_answer(described.aggregate, "PLAY", "none", answer, client))

@@ -17,6 +17,7 @@ from devices.errors import (
     DeviceFileError,
     Garbled,
     LinkError,
+    LoginRefused,
     NotOffered,
 )
 from devices.links import ssh_probe
@@ -78,7 +79,7 @@ class CommandRun(Observation):
 
 @dataclass(frozen=True, kw_only=True)
 class FileDigests(Observation):
-    """SHA-256 of files on the camera, hexadecimal; ``missing`` could not be read."""
+    """SHA-256 of files on the camera, hexadecimal; ``missing`` are not there."""
 
     sha256: dict[str, str]
     missing: tuple[str, ...]
@@ -113,18 +114,25 @@ class SshLink:
         )
 
     def authentication(self, users: Sequence[str] = ()) -> SshAuthentication:
-        """Ask which login methods the laboratory's user, and each of ``users``, is offered."""
+        """Ask which login methods the laboratory's user, and each of ``users``, is offered.
+
+        Raises the last LinkError when the server answers for none of them.
+        """
         own = self._device.accounts[self._description.account].username
         found, missing = [], []
+        problem: LinkError | None = None
         for user in dict.fromkeys((own, *users)):
             try:
                 with self._connect() as session:
                     methods, none_accepted = session.methods(user)
             except LinkError as error:
+                problem = error
                 missing.append(f"{user} ({error})")
                 continue
             known = user == own or user in self._device.declared.os_accounts
             found.append(UserAuthentication(user, methods, none_accepted, known))
+        if problem is not None and not found:
+            raise problem
         return SshAuthentication(
             endpoint=self.endpoint,
             users=tuple(found),
@@ -187,8 +195,15 @@ class SshLink:
                 found |= self._digests_by_reading(group)
             else:
                 found |= {name: digest for digest, name in _SHA256_LINE.findall(result.text)}
-        missing = tuple(path for path in wanted if path not in found)
-        return FileDigests(sha256={p: found[p] for p in wanted if p in found}, missing=missing)
+        missing = [path for path in wanted if path not in found]
+        unread = [path for path in missing if self._exists(path)]
+        return FileDigests(
+            sha256={p: found[p] for p in wanted if p in found},
+            missing=tuple(path for path in missing if path not in unread),
+            shortfall=f"there, and not readable for the bench: {', '.join(unread[:5])}"
+            if unread
+            else "",
+        )
 
     def known_fingerprints(self) -> frozenset[str]:
         """``SHA256:`` fingerprints of the keys of every account that the device file gives."""
@@ -226,18 +241,32 @@ class SshLink:
         else:
             session.log_in_by_password(account.username, self._secrets.password(name))
 
+    def _logged_in(self) -> Session:
+        """A new session of the laboratory's account.
+
+        NotOffered is for what a logged-in user asks for, a file above all: a server that offers
+        no algorithm or no login method in common raises LoginRefused.
+        """
+        try:
+            session = self._connect()
+            try:
+                self._log_in(session)
+            except DeviceError:
+                session.close()
+                raise
+        except NotOffered as error:
+            raise LoginRefused(str(error)) from error
+        return session
+
     def _run(self, command: str, seconds: float) -> CommandResult:
         with self._lock:
             if self._session is None or not self._session.alive:
                 self.close()
-                session = self._connect()
-                try:
-                    self._log_in(session)
-                except DeviceError:
-                    session.close()
-                    raise
-                self._session = session
+                self._session = self._logged_in()
             return self._session.run(command, seconds)
+
+    def _exists(self, path: str) -> bool:
+        return self._run(f"ls -d {shlex.quote(path)}", _SECONDS).status == 0
 
     def _digests_by_reading(self, paths: Sequence[str]) -> dict[str, str]:
         found = {}

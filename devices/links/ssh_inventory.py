@@ -30,7 +30,9 @@ from devices.observation import Observation
 _MAX_FILES = 400
 _MAX_SCRIPT = 64_000
 _TABLES = (("tcp", "tcp"), ("tcp6", "tcp"), ("udp", "udp"), ("udp6", "udp"))
-_PS = ("ps w", "ps -ef", "ps")
+_PS = ("ps w", "ps axww", "ps -ef", "ps")
+"""BusyBox lists all processes with the first; procps only those of the terminal, of which SSH
+gives none."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,20 +122,25 @@ def sockets(link: SshLink) -> DeviceSockets:
 
 
 def processes(link: SshLink) -> DeviceProcesses:
-    """List processes with ``ps``, else from ``/proc``."""
+    """List processes with ``ps``, else from ``/proc``.
+
+    Process 1 is in every whole table; without it the list is of one terminal or one user only.
+    """
     for command in _PS:
         result = link.run(f"{command} 2>/dev/null").result
         try:
-            return DeviceProcesses(processes=tuple(parse_ps(result.text)), source=command)
+            rows = parse_ps(result.text)
         except Garbled:
             continue
+        if any(row.pid == 1 for row in rows):
+            return DeviceProcesses(processes=tuple(rows), source=command)
     result = link.run("grep -H . /proc/[0-9]*/comm 2>/dev/null").result
-    rows = re.findall(r"^/proc/(\d+)/comm:(.+)$", result.text, re.MULTILINE)
-    return DeviceProcesses(
-        processes=tuple(ProcessRow(int(pid), "", name) for pid, name in rows),
-        source="/proc",
-        shortfall="" if rows else "the camera's processes cannot be listed: no ps, no /proc",
-    )
+    found = re.findall(r"^/proc/(\d+)/comm:(.+)$", result.text, re.MULTILINE)
+    rows = [ProcessRow(int(pid), "", name) for pid, name in found]
+    shortfall = "" if any(row.pid == 1 for row in rows) else "process 1 is not among the processes"
+    if not rows:
+        shortfall = "the camera's processes cannot be listed: no ps that lists all, no /proc"
+    return DeviceProcesses(processes=tuple(rows), source="/proc", shortfall=shortfall)
 
 
 def accounts(link: SshLink) -> DeviceAccounts:
@@ -144,6 +151,8 @@ def accounts(link: SshLink) -> DeviceAccounts:
         shadow = _text(link.read_file("/etc/shadow"))
     except NotOffered as error:
         shortfall = str(error) if re.search(r"^[^:]+:x:", passwd, re.MULTILINE) else ""
+    if shadow is not None and not shadow.strip():
+        shadow, shortfall = None, "/etc/shadow is empty"
     return DeviceAccounts(accounts=tuple(parse_accounts(passwd, shadow)), shortfall=shortfall)
 
 
@@ -221,6 +230,8 @@ def stored_secrets(
     problems = [f"{unread} files could not be read"] if unread else []
     if len(names) > _MAX_FILES:
         problems.append(f"{len(names) - _MAX_FILES} files were not searched")
+    if not needles:
+        problems.append("the device file gives no password of 6 characters or more to look for")
     if not searched:
         problems.append(f"no file could be read under {' '.join(places)}")
     return StoredSecrets(searched=searched, found=tuple(found), shortfall="; ".join(problems))

@@ -175,11 +175,15 @@ def _point(curve: type[ec.EllipticCurve]) -> Callable[[], bytes]:
 
 def _power(group: int) -> Callable[[], bytes]:
     def initial() -> bytes:
-        bits, constant = _GROUPS[group]
-        prime = 2**bits - 2 ** (bits - 64) - 1 + 2**64 * (_pi_bits(bits - 130) + constant)
-        return ssh.mpint(pow(2, int.from_bytes(os.urandom(32), "big"), prime))
+        return ssh.mpint(pow(2, int.from_bytes(os.urandom(32), "big"), modp_prime(group)))
 
     return initial
+
+
+def modp_prime(group: int) -> int:
+    """The prime of an Oakley group as SSH numbers them: 1, 14 or 16 (RFC 2409, RFC 3526)."""
+    bits, constant = _GROUPS[group]
+    return (1 << bits) - (1 << (bits - 64)) - 1 + ((_pi_bits(bits - 130) + constant) << 64)
 
 
 def _pi_bits(bits: int) -> int:

@@ -27,12 +27,13 @@ from devices.errors import (
     TimedOut,
     Unreachable,
 )
+from devices.links.ssh_legacy import OldTransport, RsaKey
 
 _LOG = logging.getLogger("devices.links.ssh.transport")
 _LOG.addHandler(logging.NullHandler())  # refusals are results here, not warnings for a terminal
 
 MAX_OUTPUT = 4_000_000
-_KEY_TYPES = (paramiko.Ed25519Key, paramiko.ECDSAKey, paramiko.RSAKey)
+_KEY_TYPES = (paramiko.Ed25519Key, paramiko.ECDSAKey, RsaKey)
 _CONNECT_FAILED = 2  # RFC 4254, 5.1: reason code of a channel open failure
 
 
@@ -87,7 +88,7 @@ class Session:
             raise Unreachable(f"{self.where}: {error.strerror or error}") from error
         # Without this every small request waits for a delayed acknowledgement, 40 ms each.
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self.transport = paramiko.Transport(sock)
+        self.transport = OldTransport(sock)
         self.transport.set_log_channel(_LOG.name)
         self.transport.banner_timeout = seconds + 5  # the limit of the whole handshake comes first
         self.transport.auth_timeout = seconds
@@ -102,6 +103,7 @@ class Session:
             self.transport.start_client(timeout=self._seconds)
         if not self.transport.initial_kex_done:  # paramiko returns silently when time is over
             raise TimedOut(f"{self.where}: no SSH handshake within {self._seconds:.0f} s")
+        self.transport.adapt_signatures()
 
     def __enter__(self) -> Self:
         return self

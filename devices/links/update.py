@@ -105,11 +105,13 @@ class PowerCut(Observation):
     """A power cut during an update.
 
     ``after_seconds``: since the upload began; ``finished`` tells whether the camera had answered
-    the upload by then; ``version`` is what runs afterwards, empty when nothing came back.
+    the upload by then, ``went_away`` whether the cut was seen from outside; ``version`` is what
+    runs afterwards, empty when nothing came back.
     """
 
     after_seconds: float
     finished: bool
+    went_away: bool
     version: str
 
 
@@ -138,6 +140,8 @@ class UpdateLink:
         """
         if self._onvif is not None:
             reported = self._onvif.device_information().firmware_version
+            if not reported:
+                raise NotOffered("GetDeviceInformation tells no firmware version")
             return InstalledVersion(version=reported, source="ONVIF GetDeviceInformation")
         if self._http is not None and self._http.offers("device_information"):
             client = self._http.account(self.administrator())

@@ -17,7 +17,7 @@ import pytest
 
 from devices import device_file
 from devices.emulated.launch import EmulatedCamera
-from devices.errors import LoginRefused
+from devices.errors import LoginRefused, NotOffered
 from devices.links import ssh_inventory
 from devices.links.ssh import SshLink
 from devices.links.ssh_session import Forwarding
@@ -196,12 +196,11 @@ def free_port() -> int:
         return int(sock.getsockname()[1])
 
 
-@pytest.fixture(scope="module")
-def openssh(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[SshLink, set[str]]]:
-    folder = tmp_path_factory.mktemp("sshd")
-    hosts = [make_key(folder / f"host_{kind}", kind) for kind in ("ed25519", "ecdsa", "rsa")]
-    key, port = make_key(folder / "key"), free_port()
-    settings = {
+@contextmanager
+def sshd(folder: Path, hosts: list[Path], key: Path, **more: str) -> Iterator[SshLink]:
+    """OpenSSH's server, and the link to it as this user with ``key``."""
+    port = free_port()
+    settings: dict[str, object] = {
         "ListenAddress": "127.0.0.1",
         "Port": port,
         "PidFile": folder / "pid",
@@ -212,6 +211,7 @@ def openssh(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[SshLink,
         "KbdInteractiveAuthentication": "no",
         "AllowTcpForwarding": "no",
         "PermitRootLogin": "yes",
+        **more,
     }
     lines = [f"{name} {value}" for name, value in settings.items()]
     (folder / "config").write_text("\n".join([*lines, *(f"HostKey {h}" for h in hosts)]) + "\n")
@@ -220,8 +220,42 @@ def openssh(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[SshLink,
     command = [program("sshd"), "-D", "-e", "-f", str(folder / "config")]
     with serving(command, port):
         link = made_link(folder, DEVICE.format(port=port, user=getpass.getuser(), key=key))
-        yield link, {fingerprint(h) for h in hosts}
+        yield link
         link.close()
+
+
+@pytest.fixture(scope="module")
+def openssh(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[SshLink, set[str]]]:
+    folder = tmp_path_factory.mktemp("sshd")
+    hosts = [make_key(folder / f"host_{kind}", kind) for kind in ("ed25519", "ecdsa", "rsa")]
+    with sshd(folder, hosts, make_key(folder / "key")) as link:
+        yield link, {fingerprint(h) for h in hosts}
+
+
+@pytest.mark.parametrize("kind", ["ed25519", "rsa"])
+@pytest.mark.parametrize("group", [1, 14])
+def test_a_server_of_fifteen_years_ago_is_entered(tmp_path: Path, kind: str, group: int) -> None:
+    with sshd(
+        tmp_path,
+        [make_key(tmp_path / "host", "rsa")],
+        make_key(tmp_path / "key", kind),
+        KexAlgorithms=f"diffie-hellman-group{group}-sha1",
+        HostKeyAlgorithms="ssh-rsa",
+        PubkeyAcceptedAlgorithms="ssh-rsa,ssh-ed25519",
+        Ciphers="3des-cbc",
+        MACs="hmac-md5",
+    ) as link:
+        assert link.run("echo inside").result.text == "inside\n"
+
+
+def test_a_server_without_a_common_algorithm_is_no_missing_file(tmp_path: Path) -> None:
+    host, key = make_key(tmp_path / "host"), make_key(tmp_path / "key")
+    with sshd(tmp_path, [host], key, KexAlgorithms="sntrup761x25519-sha512@openssh.com") as link:
+        for look in (link.run, link.read_file):
+            with pytest.raises(LoginRefused, match="no algorithm that this bench accepts"):
+                look("/etc/passwd")
+        with pytest.raises(NotOffered, match="no algorithm"):
+            link.authentication()
 
 
 def test_openssh_server_is_described(openssh: tuple[SshLink, set[str]]) -> None:

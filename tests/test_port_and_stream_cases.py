@@ -1,0 +1,42 @@
+"""What a report says of a camera: each nonconformity once, and no more than was seen."""
+
+from __future__ import annotations
+
+import pytest
+from laboratory import device
+
+from conformance import knowledge, policy
+from conformance.backdoors.test_ports import test_no_undeclared_udp_service_answers as udp_case
+from conformance.streams.test_access import test_login_is_by_a_strong_digest as digest_case
+from devices.description import DeviceFile
+from devices.links.ports import PortSweep, UdpAnswers
+from devices.links.ports_udp import UdpAnswer, UdpState
+from devices.links.rtsp_observations import AnonymousAnswers, OfferedChallenge, PathAnswer
+
+
+def test_one_server_is_named_once_with_and_without_its_usual_port() -> None:
+    md5 = (OfferedChallenge(scheme="DIGEST", algorithm="MD5", realm="x"),)
+    answers = tuple(
+        PathAnswer(url, "DESCRIBE", "none", 401, described=False, challenges=md5)
+        for url in ("rtsps://192.0.2.7/live", "rtsps://192.0.2.7:322/ch0")
+    )
+    with pytest.raises(AssertionError) as failed:
+        digest_case(AnonymousAnswers(answers=answers), policy.load)
+    reason = str(failed.value).splitlines()[0]
+    assert reason.count("rtsps://192.0.2.7") == 1
+
+
+def test_an_answer_over_udp_is_not_taken_for_the_protocol_asked_for() -> None:
+    """A service that sends back whatever comes is undeclared; what it speaks was not seen."""
+    echo = UdpAnswer(37810, "dhip-discovery", UdpState.REPLY, b"...")
+    sweep = PortSweep(
+        address="192.0.2.7", open=(443,), bench=(), filtered=(), closed=65534, seconds=1.0
+    )
+    camera: DeviceFile = device()
+    with pytest.raises(AssertionError, match="answers a request of dhip-discovery and is not"):
+        udp_case(
+            UdpAnswers(address="192.0.2.7", answers=(echo,), bench=()),
+            sweep,
+            camera,
+            knowledge.load,
+        )
