@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator
 
 from benchmarks.figure import Figure
-from devices.emulated.launch import EmulatedCamera
+from devices.emulated.bench.launch import EmulatedCamera
 
 RUNS = 7
 PEER = "import aiohttp, asyncssh, cryptography.x509, asyncio"

@@ -23,7 +23,7 @@ from conformance.assessment import Assessment, AssessmentError
 from conformance.selection import Selection, SelectionError, case_labels
 from devices import device_file
 from devices.description import DeviceFile
-from devices.emulated.launch import EmulatedCamera
+from devices.emulated.bench.launch import EmulatedCamera
 from devices.secrets import Secrets
 from reports.make import make_all
 

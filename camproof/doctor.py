@@ -18,11 +18,11 @@ from conformance.verdict import Inconclusive
 from devices import device_file
 from devices.description import DeviceFile, Secret
 from devices.errors import DeviceError, DeviceFileError, Unreachable
-from devices.links.http import HttpLink
-from devices.links.onvif import OnvifLink
-from devices.links.rtsp import RtspLink
+from devices.links.http.link import HttpLink
+from devices.links.onvif.link import OnvifLink
+from devices.links.rtsp.link import RtspLink
 from devices.links.serial import SerialLink
-from devices.links.ssh import SshLink
+from devices.links.ssh.link import SshLink
 from devices.permit import Permit
 from devices.secrets import Secrets
 

@@ -14,7 +14,7 @@ from camproof.errors import Exit
 from camproof.faults import posture_of
 from devices import device_file
 from devices.emulated.addresses import PORTS
-from devices.emulated.launch import EmulatedCamera, Ready
+from devices.emulated.bench.launch import EmulatedCamera, Ready
 
 
 def serve(console: Console, arguments: argparse.Namespace) -> Exit:

@@ -18,7 +18,7 @@ import fixtures.plugin
 from camproof.campaign import Job, pytest_arguments
 from conformance import assessment, catalogue
 from conformance.verdict import Verdict
-from devices.emulated.launch import EmulatedCamera
+from devices.emulated.bench.launch import EmulatedCamera
 from devices.errors import DeviceError
 
 for _module in fixtures.plugin.pytest_plugins:

@@ -19,13 +19,13 @@ from devices.description import DeviceFile
 from devices.emulated.accounts import AccountStore
 from devices.emulated.audit import AuditLog
 from devices.emulated.lockout import Lockout
-from devices.emulated.manufacturer import make_manufacturer
+from devices.emulated.maker.manufacturer import make_manufacturer
 from devices.emulated.onvif import add_onvif_routes
 from devices.emulated.posture import Posture
 from devices.emulated.settings import Settings
 from devices.emulated.tls_server import server_context
 from devices.emulated.unit import DeviceInformation, Unit, make_unit, reported
-from devices.links.onvif import OnvifLink
+from devices.links.onvif.link import OnvifLink
 from devices.permit import Permit
 from devices.secrets import Secrets
 

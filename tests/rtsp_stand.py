@@ -19,12 +19,12 @@ from devices.emulated.accounts import AccountStore
 from devices.emulated.addresses import PORTS, reserved_address
 from devices.emulated.audit import AuditLog
 from devices.emulated.lockout import Lockout
-from devices.emulated.manufacturer import make_manufacturer
+from devices.emulated.maker.manufacturer import make_manufacturer
 from devices.emulated.posture import Posture
-from devices.emulated.rtsp import RtspService
+from devices.emulated.rtsp.service import RtspService
 from devices.emulated.tls_server import server_context
 from devices.emulated.unit import DeviceInformation, Unit, make_unit, reported
-from devices.links.rtsp_access import RtspAccess
+from devices.links.rtsp.access import RtspAccess
 from devices.permit import Permit
 from devices.secrets import Secrets
 

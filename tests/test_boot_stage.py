@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from devices.emulated.boot import boot
+from devices.emulated.firmware.boot import boot
+from devices.emulated.firmware.slots import Slots
+from devices.emulated.maker.production import Production
 from devices.emulated.posture import Posture
-from devices.emulated.production import Production
-from devices.emulated.slots import Slots
 from devices.emulated.uart import Uart
 
 _PATIENCE = 20.0

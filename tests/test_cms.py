@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from devices.emulated.manufacturer import Manufacturer, make_manufacturer
+from devices.emulated.maker.manufacturer import Manufacturer, make_manufacturer
 from devices.firmware.cms import CmsError, describe_signers, load_trust, verify_detached
 from devices.firmware.cms_sign import Digest, sign_detached
 from devices.firmware.impostor import impostor_of

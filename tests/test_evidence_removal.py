@@ -15,7 +15,7 @@ import pytest
 from camproof.campaign import Campaign, Job
 from conformance import catalogue
 from conformance.assessment import Result
-from devices.emulated.launch import EmulatedCamera
+from devices.emulated.bench.launch import EmulatedCamera
 from fixtures import plugin
 from fixtures.observed import RECIPES
 

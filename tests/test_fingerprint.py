@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from devices.links.fingerprint import Patience, identify, name_service, name_services
+from devices.links.ports.fingerprint import Patience, identify, name_service, name_services
 
 QUICK = Patience(connect=2, greeting=0.3, answer=0.5)
 Talk = Callable[[socket.socket], None]

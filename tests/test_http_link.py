@@ -24,16 +24,16 @@ from web_stand import (
 )
 
 from devices.description import Operation
-from devices.emulated.manufacturer import make_manufacturer
+from devices.emulated.maker.manufacturer import make_manufacturer
 from devices.errors import DeviceError, Garbled, LoginRefused, NotOffered, TimedOut, Unreachable
-from devices.links.http import HttpLink
-from devices.links.http_bypass import impossible_neighbour
-from devices.links.http_client import filled
-from devices.links.http_exchange import make_exchange
-from devices.links.http_server import Protection, server_of
-from devices.links.http_sessions import cookie_facts, identifier_facts
-from devices.links.http_survey import KnownPath, survey_pages
-from devices.links.http_transport import MAX_BODY, Transport
+from devices.links.http.bypass import impossible_neighbour
+from devices.links.http.client import filled
+from devices.links.http.exchange import make_exchange
+from devices.links.http.link import HttpLink
+from devices.links.http.server import Protection, server_of
+from devices.links.http.sessions import cookie_facts, identifier_facts
+from devices.links.http.survey import KnownPath, survey_pages
+from devices.links.http.transport import MAX_BODY, Transport
 from devices.observation import to_plain
 from devices.permit import Permit
 

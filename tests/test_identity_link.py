@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from devices.description import Authorisation, Declared, Device, DeviceFile, Firmware, Service
-from devices.emulated.manufacturer import Credentials, Manufacturer, make_manufacturer
+from devices.emulated.maker.manufacturer import Credentials, Manufacturer, make_manufacturer
 from devices.emulated.posture import Posture
 from devices.emulated.unit import make_unit
 from devices.errors import Garbled, LinkError, NotOffered, OutsideAuthorisation, Unreachable

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
-from devices.emulated.manufacturer import Manufacturer, make_manufacturer
+from devices.emulated.maker.manufacturer import Manufacturer, make_manufacturer
 from devices.emulated.posture import Posture
 from devices.emulated.unit import make_unit, reported
 from devices.identity.certificates import describe, load_chain

@@ -13,7 +13,7 @@ import tomli_w
 from camproof.campaign import Campaign, Job
 from conformance import catalogue
 from conformance.assessment import Result
-from devices.emulated.launch import EmulatedCamera
+from devices.emulated.bench.launch import EmulatedCamera
 
 SOURCES = {
     "serial": ("links.serial",),

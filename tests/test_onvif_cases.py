@@ -15,7 +15,7 @@ from conformance.credentials import test_onvif as cases
 from conformance.streams.test_stream_uri import test_stream_addresses as judge_addresses
 from conformance.verdict import Inconclusive
 from devices.emulated.posture import Posture
-from devices.links.onvif_observations import (
+from devices.links.onvif.observations import (
     MediaUri,
     MediaUris,
     OnvifAccess,

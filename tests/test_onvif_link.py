@@ -20,8 +20,8 @@ from devices.errors import (
     OutsideAuthorisation,
     Unreachable,
 )
-from devices.links.onvif import OnvifLink
-from devices.links.onvif_observations import Outcome
+from devices.links.onvif.link import OnvifLink
+from devices.links.onvif.observations import Outcome
 from devices.permit import Permit
 from devices.protocols import soap
 from devices.protocols.digest import DigestServer

@@ -13,10 +13,10 @@ from xml.etree.ElementTree import Element
 import pytest
 from onvif_stand import PASSWORDS, Stand, onvif_stand
 
+from devices.emulated.firmware.updater import Updater, UpdateRefused
 from devices.emulated.onvif.login import WINDOW
 from devices.emulated.posture import Posture
-from devices.emulated.updater import Updater, UpdateRefused
-from devices.links import onvif_requests as requests
+from devices.links.onvif import requests
 from devices.protocols import soap, wsse
 from devices.protocols.onvif_operations import AccessClass, services
 from devices.protocols.wsse import UsernameToken

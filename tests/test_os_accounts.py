@@ -10,15 +10,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from devices.emulated.md5_crypt import md5_crypt
-from devices.emulated.os_accounts import (
+from devices.emulated.maker.md5_crypt import md5_crypt
+from devices.emulated.maker.os_accounts import (
     check_os_password,
     read_accounts,
     write_accounts,
     write_start_scripts,
 )
 from devices.emulated.posture import Posture
-from devices.links.ssh_tables import parse_accounts
+from devices.links.ssh.tables import parse_accounts
 
 
 def test_md5_crypt_is_what_the_c_library_has() -> None:

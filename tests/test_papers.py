@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from devices.emulated.manufacturer import Manufacturer, make_manufacturer
-from devices.emulated.papers import paper_declaration, write_papers
+from devices.emulated.maker.manufacturer import Manufacturer, make_manufacturer
+from devices.emulated.maker.papers import paper_declaration, write_papers
+from devices.emulated.maker.rootfs import build_rootfs
 from devices.emulated.posture import Posture
-from devices.emulated.rootfs import build_rootfs
 from devices.emulated.unit import make_unit
 from devices.errors import DeviceFileError
 from devices.identity.signed_paper import SignedPaper, open_signed_paper

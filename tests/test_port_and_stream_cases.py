@@ -9,9 +9,9 @@ from conformance import knowledge, policy
 from conformance.backdoors.test_ports import test_no_undeclared_udp_service_answers as udp_case
 from conformance.streams.test_access import test_login_is_by_a_strong_digest as digest_case
 from devices.description import DeviceFile
-from devices.links.ports import PortSweep, UdpAnswers
-from devices.links.ports_udp import UdpAnswer, UdpState
-from devices.links.rtsp_observations import AnonymousAnswers, OfferedChallenge, PathAnswer
+from devices.links.ports.link import PortSweep, UdpAnswers
+from devices.links.ports.udp import UdpAnswer, UdpState
+from devices.links.rtsp.observations import AnonymousAnswers, OfferedChallenge, PathAnswer
 
 
 def test_one_server_is_named_once_with_and_without_its_usual_port() -> None:

@@ -15,10 +15,10 @@ from laboratory import device_file as written
 from devices import device_file
 from devices.emulated.addresses import reserved_address
 from devices.errors import OutsideAuthorisation, Unreachable
-from devices.links import ports_tcp
-from devices.links.ports import PortsLink
-from devices.links.ports_tcp import PortState, SweepLimits
-from devices.links.ports_udp import UdpProbe, UdpState, probe
+from devices.links.ports import tcp as ports_tcp
+from devices.links.ports.link import PortsLink
+from devices.links.ports.tcp import PortState, SweepLimits
+from devices.links.ports.udp import UdpProbe, UdpState, probe
 from devices.permit import Permit
 from devices.secrets import Secrets
 

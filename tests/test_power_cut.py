@@ -15,13 +15,13 @@ from typing import Any
 
 import pytest
 
-from devices.emulated import boot
+from devices.emulated.firmware import boot
+from devices.emulated.firmware.slots import Slots
+from devices.emulated.firmware.updater import Updater, UpdateRefused
+from devices.emulated.maker.production import CURRENT, NEWER, OLDER, Production
 from devices.emulated.posture import Posture
-from devices.emulated.production import CURRENT, NEWER, OLDER, Production
-from devices.emulated.slots import Slots
 from devices.emulated.uart import Uart
 from devices.emulated.unit import Unit
-from devices.emulated.updater import Updater, UpdateRefused
 
 CUTS = 10
 _PATIENCE = 20.0

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from devices.emulated.maker.rootfs import PACKAGE_DATABASE, build_rootfs
 from devices.emulated.posture import Posture
-from devices.emulated.rootfs import PACKAGE_DATABASE, build_rootfs
 from devices.identity.packages import parse_packages
 
 

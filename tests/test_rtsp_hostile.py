@@ -18,9 +18,9 @@ from rtsp_stand import (
 
 from devices.errors import Garbled, LinkError, LoginRefused, OutsideAuthorisation, Unreachable
 from devices.links.capture import Capture, Flow
-from devices.links.rtsp_client import Endpoint, RtspClient, endpoint_of
-from devices.links.rtsp_probes import anonymous_answers
-from devices.links.rtsp_streams import play_streams
+from devices.links.rtsp.client import Endpoint, RtspClient, endpoint_of
+from devices.links.rtsp.probes import anonymous_answers
+from devices.links.rtsp.streams import play_streams
 from devices.protocols.digest import DigestClient
 from devices.protocols.h26x import packetise
 from devices.protocols.rtp import RtpPacket

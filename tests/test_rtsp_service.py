@@ -12,11 +12,13 @@ from rtsp_stand import PASSWORDS, Stand, rtsp_stand
 from devices.emulated.addresses import PORTS
 from devices.emulated.posture import Posture
 from devices.errors import LoginRefused, NotOffered
-from devices.links import rtsp_keys, rtsp_logins, rtsp_probes
-from devices.links.rtsp_client import Endpoint, endpoint_of
-from devices.links.rtsp_logins import PublishedPair
-from devices.links.rtsp_observations import PlayedStream
-from devices.links.rtsp_streams import play_streams
+from devices.links.rtsp import keys as rtsp_keys
+from devices.links.rtsp import logins as rtsp_logins
+from devices.links.rtsp import probes as rtsp_probes
+from devices.links.rtsp.client import Endpoint, endpoint_of
+from devices.links.rtsp.logins import PublishedPair
+from devices.links.rtsp.observations import PlayedStream
+from devices.links.rtsp.streams import play_streams
 from devices.protocols.digest import DigestClient
 from devices.protocols.rtsp import Response
 

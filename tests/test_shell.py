@@ -9,13 +9,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from devices.emulated.file_view import FileView
-from devices.emulated.kernel import Kernel
-from devices.emulated.os_accounts import find_account, write_accounts, write_start_scripts
+from devices.emulated.maker.os_accounts import find_account, write_accounts, write_start_scripts
 from devices.emulated.posture import Posture
 from devices.emulated.settings import Settings
-from devices.emulated.shell import Shell
-from devices.emulated.shell_language import ShellSyntaxError, parse
+from devices.emulated.shell.file_view import FileView
+from devices.emulated.shell.kernel import Kernel
+from devices.emulated.shell.language import ShellSyntaxError, parse
+from devices.emulated.shell.shell import Shell
 from devices.emulated.unit import DeviceInformation, make_unit, reported
 
 

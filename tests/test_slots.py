@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from devices.emulated.slots import TRIAL_BOOTS, Environment, NoBootableSlot, Slot, Slots
+from devices.emulated.firmware.slots import TRIAL_BOOTS, Environment, NoBootableSlot, Slot, Slots
 from devices.firmware.swdescription import SwDescription
 
 

@@ -12,15 +12,15 @@ import pytest
 
 from devices import device_file
 from devices.description import DeviceFile
-from devices.emulated.demonstration_keys import VENDOR_PHRASE, derived_key, openssh_text
-from devices.emulated.launch import EmulatedCamera
+from devices.emulated.bench.launch import EmulatedCamera
+from devices.emulated.ssh.demonstration_keys import VENDOR_PHRASE, derived_key, openssh_text
 from devices.errors import LoginRefused, NotOffered, TimedOut, Unreachable
-from devices.links import ssh_inventory
-from devices.links.fingerprint import Patience, name_service
-from devices.links.ports import PortsLink
-from devices.links.ssh import SshLink
-from devices.links.ssh_session import Forwarding, Session
-from devices.links.ssh_trials import PasswordPair
+from devices.links.ports.fingerprint import Patience, name_service
+from devices.links.ports.link import PortsLink
+from devices.links.ssh import inventory as ssh_inventory
+from devices.links.ssh.link import SshLink
+from devices.links.ssh.session import Forwarding, Session
+from devices.links.ssh.trials import PasswordPair
 from devices.permit import Permit
 from devices.secrets import Secrets
 

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from conformance import knowledge
 from devices.errors import Garbled, LinkError, NotOffered, TimedOut, Unreachable
-from devices.links import ssh_probe
+from devices.links.ssh import probe as ssh_probe
 from devices.protocols import ssh
 from devices.protocols.ssh import KexInit, TransportReader
 

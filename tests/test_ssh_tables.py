@@ -10,11 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from devices.errors import Garbled
-from devices.links import ssh_inventory
-from devices.links import ssh_tables as tables
-from devices.links.ssh import CommandRun, SshLink
-from devices.links.ssh_session import CommandResult
-from devices.links.ssh_tables import ListeningSocket
+from devices.links.ssh import inventory as ssh_inventory
+from devices.links.ssh import tables
+from devices.links.ssh.link import CommandRun, SshLink
+from devices.links.ssh.session import CommandResult
+from devices.links.ssh.tables import ListeningSocket
 
 PROC_TCP = """\
   sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode

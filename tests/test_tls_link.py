@@ -19,9 +19,9 @@ from onvif_stand import device_file, give_identity
 from devices.emulated.posture import Posture
 from devices.emulated.tls_server import server_context
 from devices.errors import DeviceFileError, Garbled, LinkError, NotOffered, TimedOut, Unreachable
-from devices.links.tls import TlsLink, TlsServer
-from devices.links.tls_handshake import Prober
-from devices.links.tls_scan import scan
+from devices.links.tls.handshake import Prober
+from devices.links.tls.link import TlsLink, TlsServer
+from devices.links.tls.scan import scan
 from devices.permit import Permit
 from devices.protocols.tls import TlsVersion
 from devices.secrets import Secrets

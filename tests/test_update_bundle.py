@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from devices.emulated.manufacturer import Manufacturer, make_manufacturer
+from devices.emulated.maker.manufacturer import Manufacturer, make_manufacturer
 from devices.firmware import tamper
 from devices.firmware.cms import load_trust
 from devices.firmware.cpio import read_cpio

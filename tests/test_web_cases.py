@@ -33,9 +33,9 @@ from conformance.credentials import (
 from conformance.streams import test_snapshot
 from conformance.verdict import Inconclusive, NotApplicable
 from devices.errors import NotOffered, Unreachable
-from devices.links.http_bypass import Bypass, survey_bypasses
-from devices.links.http_sessions import survey_sessions
-from devices.links.http_survey import (
+from devices.links.http.bypass import Bypass, survey_bypasses
+from devices.links.http.sessions import survey_sessions
+from devices.links.http.survey import (
     KnownPath,
     survey_clear,
     survey_pages,

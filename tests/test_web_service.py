@@ -10,8 +10,8 @@ import pytest
 import requests
 from web_stand import PASSWORD, Laboratory, WebCamera, clear, https, web_camera
 
+from devices.emulated.bench.provision import provision
 from devices.emulated.posture import Posture
-from devices.emulated.provision import provision
 
 CLOSED = ["/api/users", "/api/settings", "/api/device", "/api/snapshot", "/api/audit"]
 KEY = "ssh-ed25519 " + "A" * 68 + " lab"

@@ -22,11 +22,11 @@ from onvif_stand import StandInCamera, give_identity
 
 from devices.description import DeviceFile
 from devices.emulated.addresses import PORTS, reserved_address
+from devices.emulated.bench.provision import web_declaration
 from devices.emulated.posture import Posture
-from devices.emulated.provision import web_declaration
 from devices.emulated.tls_server import server_context
 from devices.emulated.web import WebService
-from devices.links.http import HttpLink
+from devices.links.http.link import HttpLink
 from devices.observation import Observation
 from devices.permit import Permit
 from devices.secrets import Secrets

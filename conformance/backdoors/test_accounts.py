@@ -7,8 +7,8 @@ from typing import Any
 from conformance.case import case
 from conformance.verdict import Inconclusive
 from devices.description import DeviceFile
-from devices.links.ssh import SshLink
-from devices.links.ssh_inventory import DeviceAccounts, DeviceKeys
+from devices.links.ssh.inventory import DeviceAccounts, DeviceKeys
+from devices.links.ssh.link import SshLink
 
 _NO_PASSWORD_LOGIN = ("locked", "unread")
 

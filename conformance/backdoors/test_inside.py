@@ -10,15 +10,15 @@ from conformance.case import case
 from conformance.declared_services import service_on
 from conformance.verdict import Inconclusive
 from devices.description import DeviceFile
-from devices.links.ports import PortSweep
-from devices.links.ssh import SshLink
-from devices.links.ssh_inventory import (
+from devices.links.ports.link import PortSweep
+from devices.links.ssh.inventory import (
     DeviceProcesses,
     DeviceSockets,
     DeviceStartScripts,
     sockets,
 )
-from devices.links.ssh_tables import ListeningSocket
+from devices.links.ssh.link import SshLink
+from devices.links.ssh.tables import ListeningSocket
 
 _LOOKS, _PAUSE = 6, 1.0  # s: how often, and how far apart, a doubtful socket is looked for again
 

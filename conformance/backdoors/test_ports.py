@@ -9,9 +9,9 @@ from conformance.case import case
 from conformance.declared_services import service_on
 from conformance.verdict import Inconclusive
 from devices.description import DeviceFile, Service
-from devices.links.fingerprint import UNKNOWN, NamedService
-from devices.links.ports import PortServices, PortSweep, UdpAnswers
-from devices.links.ports_udp import UdpAnswer, UdpState
+from devices.links.ports.fingerprint import UNKNOWN, NamedService
+from devices.links.ports.link import PortServices, PortSweep, UdpAnswers
+from devices.links.ports.udp import UdpAnswer, UdpState
 
 _ANSWERS_AS = {
     "https": {"https"},

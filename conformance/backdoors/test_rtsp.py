@@ -6,8 +6,8 @@ from typing import Any
 
 from conformance.case import case
 from conformance.verdict import Inconclusive
-from devices.links.rtsp import RtspLink
-from devices.links.rtsp_logins import PublishedPair
+from devices.links.rtsp.link import RtspLink
+from devices.links.rtsp.logins import PublishedPair
 
 _REFUSALS = {401, 403}
 

@@ -8,8 +8,8 @@ from typing import Any
 
 from conformance.case import case
 from conformance.verdict import Inconclusive
-from devices.links.ssh import SshAuthentication, SshForwarding, SshOffer
-from devices.links.ssh_session import Forwarding
+from devices.links.ssh.link import SshAuthentication, SshForwarding, SshOffer
+from devices.links.ssh.session import Forwarding
 from devices.protocols.ssh import KexInit
 
 

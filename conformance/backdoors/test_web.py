@@ -5,8 +5,8 @@ from __future__ import annotations
 from conformance.case import case
 from conformance.verdict import Inconclusive
 from devices.description import DeviceFile
-from devices.links.http_bypass import BypassResult, BypassSurvey
-from devices.links.http_survey import PageSurvey
+from devices.links.http.bypass import BypassResult, BypassSurvey
+from devices.links.http.survey import PageSurvey
 
 
 @case(

@@ -12,7 +12,7 @@ from conformance.case import case
 from conformance.credentials.web_accounts import accepts, expendable_account
 from conformance.verdict import Inconclusive
 from devices.description import Account, DeviceFile
-from devices.links.http import HttpLink, LoginAttempt
+from devices.links.http.link import HttpLink, LoginAttempt
 from devices.observation import Observation
 from devices.secrets import Secrets
 

@@ -10,8 +10,8 @@ from conformance.case import case
 from conformance.verdict import Inconclusive
 from devices.description import DeviceFile
 from devices.errors import DeviceFileError
-from devices.links.onvif import OnvifLink
-from devices.links.onvif_observations import (
+from devices.links.onvif.link import OnvifLink
+from devices.links.onvif.observations import (
     OnvifAccess,
     OnvifReplay,
     OperationAnswer,

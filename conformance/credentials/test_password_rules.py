@@ -19,8 +19,8 @@ from conformance.credentials.web_accounts import (
 )
 from conformance.verdict import Inconclusive
 from devices.description import DeviceFile
-from devices.links.http import HttpLink
-from devices.links.http_client import HttpClient
+from devices.links.http.client import HttpClient
+from devices.links.http.link import HttpLink
 from devices.secrets import Secrets
 
 _KIND = {

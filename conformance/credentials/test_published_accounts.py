@@ -11,7 +11,7 @@ from conformance.case import case
 from conformance.credentials.web_accounts import MODEST_FIRST, accepts, expendable_account
 from conformance.verdict import Inconclusive
 from devices.description import DeviceFile
-from devices.links.http import HttpLink
+from devices.links.http.link import HttpLink
 from devices.observation import Observation
 from devices.secrets import Secrets
 

@@ -8,11 +8,11 @@ from conformance.case import case
 from conformance.credentials.web_accounts import MODEST_FIRST
 from conformance.verdict import Inconclusive
 from devices.description import DeviceFile
-from devices.links.http import HttpLink
-from devices.links.http_bypass import same_kind
-from devices.links.http_client import HttpClient
-from devices.links.http_exchange import ANONYMOUS
-from devices.links.http_roles import RoleAnswer, RoleMatrix, survey_roles
+from devices.links.http.bypass import same_kind
+from devices.links.http.client import HttpClient
+from devices.links.http.exchange import ANONYMOUS
+from devices.links.http.link import HttpLink
+from devices.links.http.roles import RoleAnswer, RoleMatrix, survey_roles
 from devices.secrets import Secrets
 
 _SESSION_CALLS = ("login", "logout", "setup")

@@ -7,7 +7,7 @@ from typing import Any
 from conformance.case import case
 from conformance.verdict import Inconclusive
 from devices.description import DeviceFile
-from devices.links.rtsp import RtspLink
+from devices.links.rtsp.link import RtspLink
 from devices.secrets import Secrets
 
 

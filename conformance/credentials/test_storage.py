@@ -6,7 +6,7 @@ from typing import Any
 
 from conformance.case import case
 from conformance.verdict import Inconclusive
-from devices.links.ssh_inventory import DeviceAccounts, StoredSecrets
+from devices.links.ssh.inventory import DeviceAccounts, StoredSecrets
 
 
 @case(

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 from conformance.verdict import Inconclusive
 from devices.description import Account, Role
-from devices.links.http import HttpLink, LoginAttempt
-from devices.links.http_client import HttpClient
+from devices.links.http.client import HttpClient
+from devices.links.http.link import HttpLink, LoginAttempt
 from devices.secrets import Secrets
 
 MODEST_FIRST: tuple[Role, ...] = ("viewer", "operator", "admin")

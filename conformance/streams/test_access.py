@@ -7,8 +7,8 @@ from typing import Any
 
 from conformance.case import case
 from conformance.verdict import Inconclusive
-from devices.links.rtsp_client import endpoint_of
-from devices.links.rtsp_observations import AnonymousAnswers, PathAnswer, ReplayedLogin
+from devices.links.rtsp.client import endpoint_of
+from devices.links.rtsp.observations import AnonymousAnswers, PathAnswer, ReplayedLogin
 
 
 @case(

@@ -8,7 +8,7 @@ from typing import Any
 from conformance.case import case
 from conformance.verdict import Inconclusive
 from devices.description import DeviceFile, Stream
-from devices.links.rtsp_observations import PlayedStream, PlayedStreams
+from devices.links.rtsp.observations import PlayedStream, PlayedStreams
 
 
 @case(

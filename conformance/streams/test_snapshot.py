@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from conformance.case import case
 from conformance.verdict import Inconclusive
-from devices.links.http_survey import SnapshotSurvey
+from devices.links.http.survey import SnapshotSurvey
 
 
 @case(

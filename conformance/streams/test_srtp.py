@@ -8,7 +8,7 @@ from typing import Any
 
 from conformance.case import case
 from conformance.verdict import Inconclusive
-from devices.links.rtsp_observations import OfferedKey, PlayedStreams, RtspKeying, SrtpFacts
+from devices.links.rtsp.observations import OfferedKey, PlayedStreams, RtspKeying, SrtpFacts
 
 
 @case(

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from conformance.case import case
 from conformance.verdict import Inconclusive
-from devices.links.onvif_observations import MediaUri, MediaUris, Outcome
+from devices.links.onvif.observations import MediaUri, MediaUris, Outcome
 from devices.secrets import Secrets
 
 

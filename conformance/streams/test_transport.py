@@ -7,7 +7,7 @@ from typing import Any
 
 from conformance.case import case
 from conformance.verdict import Inconclusive
-from devices.links.rtsp_observations import PlayedStream, PlayedStreams, RtspEndpoints
+from devices.links.rtsp.observations import PlayedStream, PlayedStreams, RtspEndpoints
 
 
 @case(

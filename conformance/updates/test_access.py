@@ -9,8 +9,8 @@ from conformance.case import case
 from conformance.verdict import Inconclusive
 from devices.description import DeviceFile
 from devices.errors import LinkError, Unreachable
-from devices.links.http import HttpLink
-from devices.links.http_exchange import ANONYMOUS
+from devices.links.http.exchange import ANONYMOUS
+from devices.links.http.link import HttpLink
 from devices.links.update import NO_ANSWER, UpdateAttempt, UpdateLink, UploadAddress
 
 NOT_FIRMWARE = b"camproof: this is not firmware; it must be refused\n"

@@ -18,7 +18,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from devices.emulated.addresses import NoAddress, host_listeners, reserved_address
-from devices.emulated.bench import BenchFailure, EmulatedBench
+from devices.emulated.bench.bench import BenchFailure, EmulatedBench
 from devices.emulated.posture import Posture
 from devices.errors import DeviceError
 
@@ -79,10 +79,10 @@ async def _prepare(
     host_ports: tuple[list[int], list[int]],
 ) -> Path:
     # Imported while the zygote loads its own programs on the other core.
-    from devices.emulated.declaration import device_file  # noqa: PLC0415
+    from devices.emulated.bench.declaration import device_file  # noqa: PLC0415
+    from devices.emulated.bench.provision import provision, wait_for_service  # noqa: PLC0415
     from devices.emulated.flash import write_json  # noqa: PLC0415
-    from devices.emulated.production import Production  # noqa: PLC0415
-    from devices.emulated.provision import provision, wait_for_service  # noqa: PLC0415
+    from devices.emulated.maker.production import Production  # noqa: PLC0415
 
     production = Production(arguments.state.absolute(), address, posture)
     production.make_unit()

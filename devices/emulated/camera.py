@@ -18,18 +18,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from devices.emulated import boot
 from devices.emulated.accounts import AccountStore
 from devices.emulated.audit import AuditLog
+from devices.emulated.bench.exit_status import REBOOT
 from devices.emulated.console import Console
-from devices.emulated.exit_status import REBOOT
+from devices.emulated.firmware import boot
+from devices.emulated.firmware.slots import Slots
 from devices.emulated.listeners import Listeners
 from devices.emulated.lockout import Lockout
 from devices.emulated.posture import Posture
-from devices.emulated.rtsp import RtspService
+from devices.emulated.rtsp.service import RtspService
 from devices.emulated.settings import Settings
-from devices.emulated.slots import Slots
-from devices.emulated.ssh import SshService
+from devices.emulated.ssh.service import SshService
 from devices.emulated.tls_server import server_context
 from devices.emulated.uart import Uart
 from devices.emulated.unit import DeviceInformation, Unit, reported

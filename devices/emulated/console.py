@@ -6,9 +6,9 @@ import asyncio
 import contextlib
 from typing import TYPE_CHECKING
 
-from devices.emulated.kernel import Kernel
-from devices.emulated.os_accounts import OsAccount, check_os_password, find_account
-from devices.emulated.shell import BANNER, Shell
+from devices.emulated.maker.os_accounts import OsAccount, check_os_password, find_account
+from devices.emulated.shell.kernel import Kernel
+from devices.emulated.shell.shell import BANNER, Shell
 
 if TYPE_CHECKING:
     from devices.emulated.camera import Camera

@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import posixpath
 
-from devices.emulated.file_view import FileView
-from devices.emulated.kernel import Kernel
-from devices.emulated.shell_invocation import Host
+from devices.emulated.shell.file_view import FileView
+from devices.emulated.shell.invocation import Host
+from devices.emulated.shell.kernel import Kernel
 
 _DATA_SECONDS = 10.0
 

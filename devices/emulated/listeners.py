@@ -12,9 +12,9 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
 from devices.emulated.ftp import FtpSession
-from devices.emulated.kernel import Kernel
-from devices.emulated.os_accounts import check_os_password, find_account
-from devices.emulated.shell import BANNER, Shell
+from devices.emulated.maker.os_accounts import check_os_password, find_account
+from devices.emulated.shell.kernel import Kernel
+from devices.emulated.shell.shell import BANNER, Shell
 
 if TYPE_CHECKING:
     from devices.emulated.camera import Camera

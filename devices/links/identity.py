@@ -21,7 +21,7 @@ from devices.errors import DeviceFileError, Garbled, LinkError, NotOffered, Time
 from devices.identity.certificates import Certificate, describe, load_chain, load_der_chain, pem
 from devices.identity.errors import CertificateError
 from devices.identity.paths import PathValidation, validate_path
-from devices.links.tls_endpoints import TlsEndpoint, tls_endpoints
+from devices.links.tls.endpoints import TlsEndpoint, tls_endpoints
 from devices.observation import Artefact, Observation
 from devices.permit import Permit
 from devices.secrets import Secrets

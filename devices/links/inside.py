@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from devices.errors import Garbled, NotOffered
 from devices.identity.errors import PackageDatabaseError
 from devices.identity.packages import DATABASES, Package, parse_packages
-from devices.links.ssh import SshLink
+from devices.links.ssh.link import SshLink
 from devices.observation import Observation
 
 PROGRAM_FOLDERS = ("/bin", "/sbin", "/lib", "/usr", "/opt", "/app", "/home", "/mnt", "/var/www")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from devices.errors import NotOffered
 from devices.identity.reported import ReportedInformation, normal_mac
-from devices.links.ssh import SshLink
+from devices.links.ssh.link import SshLink
 from devices.observation import Observation
 
 _NO_ADDRESS = "000000000000"

@@ -17,12 +17,12 @@ from urllib.parse import urlsplit
 
 from devices.description import DeviceFile, Update
 from devices.errors import DeviceFileError, LinkError, NotOffered, OutsideAuthorisation
-from devices.links.http import HttpLink
-from devices.links.http_client import HttpClient
-from devices.links.http_exchange import Exchange
-from devices.links.http_server import Server, protection_of, server_of
-from devices.links.http_transport import Transport
-from devices.links.onvif import ANONYMOUS, OnvifLink
+from devices.links.http.client import HttpClient
+from devices.links.http.exchange import Exchange
+from devices.links.http.link import HttpLink
+from devices.links.http.server import Server, protection_of, server_of
+from devices.links.http.transport import Transport
+from devices.links.onvif.link import ANONYMOUS, OnvifLink
 from devices.observation import Observation
 from devices.permit import Permit
 from devices.secrets import Secrets

@@ -14,8 +14,8 @@ import pytest
 from devices import device_file
 from devices.description import DeviceFile
 from devices.emulated.addresses import PORTS
-from devices.emulated.launch import EmulatedCamera
-from devices.links import onvif_requests
+from devices.emulated.bench.launch import EmulatedCamera
+from devices.links.onvif import requests as onvif_requests
 from devices.protocols import soap
 from devices.secrets import Secrets
 

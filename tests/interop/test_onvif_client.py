@@ -16,7 +16,7 @@ from requests.auth import HTTPDigestAuth
 
 from devices import device_file
 from devices.description import DeviceFile
-from devices.emulated.launch import EmulatedCamera
+from devices.emulated.bench.launch import EmulatedCamera
 from devices.secrets import Secrets
 
 onvif = pytest.importorskip("onvif", reason="onvif-python is not installed")

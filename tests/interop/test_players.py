@@ -15,8 +15,8 @@ import pytest
 from rtsp_stand import PASSWORDS, Stand, access_to, device_file, rtsp_stand
 
 from devices.emulated.addresses import reserved_address
-from devices.links.rtsp_observations import PlayedStream
-from devices.links.rtsp_streams import play_streams
+from devices.links.rtsp.observations import PlayedStream
+from devices.links.rtsp.streams import play_streams
 
 pytestmark = pytest.mark.interop
 

@@ -16,11 +16,11 @@ from pathlib import Path
 import pytest
 
 from devices import device_file
-from devices.emulated.launch import EmulatedCamera
+from devices.emulated.bench.launch import EmulatedCamera
 from devices.errors import LoginRefused, NotOffered
-from devices.links import ssh_inventory
-from devices.links.ssh import SshLink
-from devices.links.ssh_session import Forwarding
+from devices.links.ssh import inventory as ssh_inventory
+from devices.links.ssh.link import SshLink
+from devices.links.ssh.session import Forwarding
 from devices.permit import Permit
 from devices.secrets import Secrets
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from devices.emulated.maker.production import NEWER, OTHER_MODEL, Production
 from devices.emulated.posture import Posture
-from devices.emulated.production import NEWER, OTHER_MODEL, Production
 from devices.firmware import tamper
 from devices.firmware.cms import load_trust
 from devices.firmware.cpio import read_cpio

@@ -12,8 +12,8 @@ from xml.etree.ElementTree import Element
 from aiohttp import web
 
 from devices.emulated.addresses import PORTS
+from devices.emulated.firmware.updater import Updater, UpdateRefused
 from devices.emulated.onvif.call import Call
-from devices.emulated.updater import Updater, UpdateRefused
 from devices.protocols.soap import element
 
 if TYPE_CHECKING:

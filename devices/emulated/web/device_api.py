@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 
 from aiohttp import web
 
+from devices.emulated.firmware.updater import Updater, UpdateRefused
 from devices.emulated.settings import SettingsError
-from devices.emulated.updater import Updater, UpdateRefused
-from devices.emulated.video import snapshot_jpeg
+from devices.emulated.video.source import snapshot_jpeg
 from devices.emulated.web.answers import MAX_JSON, Refusal, bounded_body, json_object
 from devices.emulated.web.identity import Caller, source
 

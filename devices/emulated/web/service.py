@@ -10,7 +10,7 @@ from aiohttp import web
 
 from devices.emulated.addresses import PORTS
 from devices.emulated.onvif import add_onvif_routes, add_upload_route
-from devices.emulated.video import snapshot_jpeg
+from devices.emulated.video.source import snapshot_jpeg
 from devices.emulated.web.access import Resource, load_resources
 from devices.emulated.web.account_api import AccountApi
 from devices.emulated.web.answers import SECURITY_HEADERS, Refusal

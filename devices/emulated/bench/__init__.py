@@ -1,0 +1,1 @@
+"""The bench around a camera: power, console, processes, its device file."""

@@ -1,0 +1,171 @@
+"""The device file of an emulated camera, as its maker and the bench would write it.
+
+It declares a compliant camera whatever the posture is: a fault is what the suite has to find.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import sys
+from datetime import date, timedelta
+from typing import Any
+
+import tomli_w
+
+from devices.emulated.addresses import PORTS, RTP_PORTS
+from devices.emulated.bench.provision import web_declaration
+from devices.emulated.maker.papers import paper_declaration
+from devices.emulated.maker.production import CURRENT, NEWER, OLDER, OTHER_MODEL, Production
+
+
+def device_file(
+    production: Production,
+    address: str,
+    *,
+    serial_url: str,
+    power_url: str,
+    host_ports: tuple[list[int], list[int]],
+) -> str:
+    """The text of the device file; ``host_ports`` are the TCP and UDP ports of the machine."""
+    content = _base(production, address)
+    content["links"] = _links(production, address, serial_url)
+    content["bench"] = _bench(production, address, power_url, host_ports)
+    content["declared"] |= {"update": _update(production), "services": _services()}
+    content["declared"]["streams"] = _streams(address)
+    for fragment in (
+        web_declaration(address, production.state),
+        paper_declaration(production.papers),
+    ):
+        _merge(content, fragment)
+    return _HEADER + tomli_w.dumps(content)
+
+
+_HEADER = """\
+# The device file of an emulated camera, written by `camproof emulate`.
+# Passwords and keys are in the files that it names; none is in here.
+
+"""
+
+
+def _base(production: Production, address: str) -> dict[str, Any]:
+    unit, image = production.unit, production.bundle(CURRENT)
+    return {
+        "schema_version": 1,
+        "device": {
+            "manufacturer": unit.manufacturer,
+            "model": unit.model,
+            "hardware": unit.hardware,
+            "serial": unit.serial,
+            "mac": unit.mac,
+            "emulated": True,
+            "firmware": {
+                "version": CURRENT.version,
+                "image": str(image),
+                "sha256": hashlib.sha256(image.read_bytes()).hexdigest(),
+            },
+        },
+        "authorisation": {
+            "granted_by": "whoever started the emulated camera",
+            "reference": "an emulated camera on a loopback address of this machine",
+            "expires": date.today() + timedelta(days=30),
+            "addresses": [address],
+            "allow": ["settings", "lockout", "power", "firmware", "factory"],
+        },
+        "accounts": {
+            "lab": {
+                "username": "lab",
+                "role": "admin",
+                "key": {"file": str(production.secrets / "lab-key")},
+                "services": ["ssh"],
+            }
+        },
+        "declared": {"os_accounts": ["lab"], "sensors": ["image sensor"], "storage": []},
+    }
+
+
+def _links(production: Production, address: str, serial_url: str) -> dict[str, Any]:
+    trust = str(production.papers / "device-trust.pem")
+    onvif = f"https://{address}:{PORTS['https']}/onvif/device_service"
+    return {
+        "serial": {"url": serial_url, "baud": 115200},
+        "ssh": {"host": address, "port": PORTS["ssh"], "account": "lab"},
+        "http": {"trust": trust},
+        "onvif": {"url": onvif, "trust": trust},
+        "rtsp": {"trust": trust},
+    }
+
+
+def _bench(
+    production: Production, address: str, power_url: str, host_ports: tuple[list[int], list[int]]
+) -> dict[str, Any]:
+    module = [sys.executable, "-m"]
+    place = [address, str(production.state)]
+    provision = [*module, "devices.emulated.bench.provision", *place]
+    restore = [*module, "devices.emulated.bench.restore", *place, power_url]
+    return {
+        "power": {"url": power_url, "off_seconds": 0.0},
+        "provision": {"command": provision, "seconds": 30.0},
+        "restore": {"command": restore, "seconds": 60.0},
+        "boot_seconds": 15.0,
+        "parallel": 6,
+        "host_tcp_ports": host_ports[0],
+        "host_udp_ports": host_ports[1],
+    }
+
+
+def _services() -> list[dict[str, Any]]:
+    rows = (
+        ("https", "https", "web interface, API and ONVIF", True),
+        ("http", "http-redirect", "redirects to https", False),
+        ("rtsps", "rtsps", "video streams", True),
+        ("ssh", "ssh", "maintenance by the laboratory", True),
+    )
+    media = {
+        "name": "srtp",
+        "transport": "udp",
+        "port": RTP_PORTS[0],
+        "last_port": RTP_PORTS[-1],
+        "protocol": "srtp",
+        "purpose": "streams while they are watched",
+        "encrypted": True,
+    }
+    return [media] + [
+        {
+            "name": name,
+            "port": PORTS[name],
+            "protocol": protocol,
+            "purpose": purpose,
+            "encrypted": encrypted,
+        }
+        for name, protocol, purpose, encrypted in rows
+    ]
+
+
+def _streams(address: str) -> list[dict[str, Any]]:
+    base = f"rtsps://{address}:{PORTS['rtsps']}/live"
+    transports = ["interleaved", "srtp-udp", "srtp-interleaved"]
+    main = {"name": "main", "url": f"{base}/main", "codec": "h264", "width": 640, "height": 360}
+    sub = {"name": "sub", "url": f"{base}/sub", "codec": "h265", "width": 320, "height": 180}
+    return [main | {"transports": transports}, sub | {"transports": transports}]
+
+
+def _update(production: Production) -> dict[str, Any]:
+    return {
+        "method": "onvif",
+        "format": "swupdate",
+        "trust": str(production.manufacturer.update_trust),
+        "bundle": str(production.bundle(NEWER)),
+        "bundle_version": NEWER.version,
+        "older": str(production.bundle(OLDER)),
+        "other_model": str(production.bundle(OTHER_MODEL)),
+        "anti_rollback": True,
+        "restart_seconds": 15.0,
+    }
+
+
+def _merge(into: dict[str, Any], fragment: dict[str, Any]) -> None:
+    for key, value in fragment.items():
+        if isinstance(value, dict) and isinstance(into.get(key), dict):
+            _merge(into[key], value)
+        else:
+            into[key] = value

@@ -1,0 +1,1 @@
+"""How the camera starts, and how it takes an update."""

@@ -1,0 +1,54 @@
+"""The session description that the emulated camera answers DESCRIBE with."""
+
+from __future__ import annotations
+
+import base64
+import secrets
+from collections.abc import Sequence
+
+from devices.emulated.video.source import CLOCK_RATE, FRAME_RATE, StreamDefinition
+
+PAYLOAD_TYPE = 96  # the first dynamic one, RFC 3551, 6
+TRACK = "trackID=0"
+
+
+def describe(
+    stream: StreamDefinition,
+    *,
+    address: str,
+    title: str,
+    parameter_sets: Sequence[bytes],
+    key_management: str,
+) -> bytes:
+    """Return the SDP of one stream; SRTP is offered when ``key_management`` is given."""
+    profile = "RTP/SAVP" if key_management else "RTP/AVP"
+    lines = [
+        "v=0",
+        f"o=- {secrets.randbits(48)} 1 IN IP4 {address}",
+        f"s={title}",
+        "t=0 0",
+        "a=range:npt=now-",
+        "a=control:*",
+        f"m=video 0 {profile} {PAYLOAD_TYPE}",
+        "c=IN IP4 0.0.0.0",
+        f"a=rtpmap:{PAYLOAD_TYPE} {stream.codec.upper()}/{CLOCK_RATE}",
+        f"a=fmtp:{PAYLOAD_TYPE} {_format(stream, parameter_sets)}",
+        f"a=framerate:{FRAME_RATE}",
+        f"a=framesize:{PAYLOAD_TYPE} {stream.width}-{stream.height}",
+        f"a=control:{TRACK}",
+    ]
+    if key_management:
+        lines.append(f"a=key-mgmt:{key_management}")
+    return "\r\n".join([*lines, ""]).encode()
+
+
+def _format(stream: StreamDefinition, parameter_sets: Sequence[bytes]) -> str:
+    encoded = [base64.b64encode(unit).decode("ascii") for unit in parameter_sets]
+    if stream.codec == "h264":
+        profile = parameter_sets[0][1:4].hex().upper()
+        return (
+            f"packetization-mode=1;profile-level-id={profile};"
+            f"sprop-parameter-sets={','.join(encoded)}"
+        )
+    names = ("sprop-vps", "sprop-sps", "sprop-pps")
+    return ";".join(f"{name}={text}" for name, text in zip(names, encoded, strict=True))

@@ -1,0 +1,138 @@
+"""The RTSP service of the emulated camera: RTSP inside TLS, and what its posture opens besides."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import ssl
+import time
+from typing import Protocol
+
+from devices.emulated.accounts import AccountStore
+from devices.emulated.addresses import PORTS
+from devices.emulated.audit import AuditLog
+from devices.emulated.lockout import Lockout
+from devices.emulated.posture import Posture
+from devices.emulated.rtsp.connection import RtspConnection
+from devices.emulated.unit import DeviceInformation, Unit
+from devices.emulated.video.source import StreamDefinition, VideoSource, definitions
+from devices.protocols import mikey
+from devices.protocols.srtp_suite import SDES_SUITES, SrtpKeys, SrtpSuite
+
+MAX_CONNECTIONS = 32
+_HANDSHAKE_SECONDS = 5.0
+
+
+class RtspHost(Protocol):
+    """What the RTSP service needs of a camera."""
+
+    @property
+    def address(self) -> str:
+        """The IP address to listen on."""
+
+    @property
+    def posture(self) -> Posture:
+        """How the camera behaves."""
+
+    @property
+    def unit(self) -> Unit:
+        """Which unit it is."""
+
+    @property
+    def reported(self) -> DeviceInformation:
+        """What it says about itself."""
+
+    @property
+    def accounts(self) -> AccountStore:
+        """Its users."""
+
+    @property
+    def lockout(self) -> Lockout:
+        """Its protection against guessing."""
+
+    @property
+    def audit(self) -> AuditLog:
+        """Its audit log."""
+
+    def tls_context(self) -> ssl.SSLContext:
+        """Its TLS settings."""
+
+
+class RtspService:
+    """Listens, and holds what its connections share: video sources and key material."""
+
+    def __init__(self, camera: RtspHost) -> None:
+        self.camera = camera
+        self.streams: dict[str, StreamDefinition] = definitions(camera.posture)
+        self.fixed_nonce = secrets.token_hex(16) if camera.posture.rtsp_nonce_reuse else ""
+        self._sources = {path: VideoSource(camera, stream) for path, stream in self.streams.items()}
+        self._fixed_keys = self._fresh_keys() if camera.posture.srtp_key_reuse else None
+        self._servers: list[asyncio.Server] = []
+        self._connections: set[RtspConnection] = set()
+
+    async def start(self) -> None:
+        """Listen with TLS, and under a fault without it as well."""
+        await self._listen(PORTS["rtsps"], self.camera.tls_context())
+        if self.camera.posture.rtsp_plain_port:
+            await self._listen(PORTS["rtsp"], None)
+
+    async def stop(self) -> None:
+        """Stop listening and end every connection."""
+        for server in self._servers:
+            server.close()
+        for connection in tuple(self._connections):
+            connection.close()
+        for server in self._servers:
+            await server.wait_closed()
+        self._servers.clear()
+
+    def source(self, path: str) -> VideoSource:
+        """Return the live video of a path."""
+        return self._sources[path]
+
+    def session_keys(self) -> SrtpKeys:
+        """Return the SRTP keys for one session: new ones, unless the posture says otherwise."""
+        return self._fixed_keys or self._fresh_keys()
+
+    def key_management(self, keys: SrtpKeys, ssrc: int) -> str:
+        """Return the ``a=key-mgmt`` value that hands the keys to a client."""
+        return mikey.key_management(mikey.build(keys, ssrc=ssrc, unix_time=time.time()))
+
+    def _fresh_keys(self) -> SrtpKeys:
+        suite = _suite(self.camera.posture)
+        return SrtpKeys(
+            suite, secrets.token_bytes(suite.key_bytes), secrets.token_bytes(suite.salt_bytes)
+        )
+
+    async def _listen(self, port: int, context: ssl.SSLContext | None) -> None:
+        server = await asyncio.start_server(
+            self._serve,
+            self.camera.address,
+            port,
+            ssl=context,
+            ssl_handshake_timeout=_HANDSHAKE_SECONDS if context else None,
+        )
+        self._servers.append(server)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if len(self._connections) >= MAX_CONNECTIONS:
+            writer.transport.abort()
+            return
+        connection = RtspConnection(self, reader, writer)
+        self._connections.add(connection)
+        try:
+            await connection.run()
+        finally:
+            self._connections.discard(connection)
+            connection.close()
+
+
+def _suite(posture: Posture) -> SrtpSuite:
+    standard = SDES_SUITES["AES_CM_128_HMAC_SHA1_80"]
+    return SrtpSuite(
+        cipher="NULL" if posture.srtp_cipher == "null" else standard.cipher,
+        key_bytes=standard.key_bytes,
+        salt_bytes=standard.salt_bytes,
+        authentication=standard.authentication if posture.srtp_authentication else "NULL",
+        tag_bytes=standard.tag_bytes if posture.srtp_authentication else 0,
+    )

@@ -1,0 +1,1 @@
+"""A BusyBox-like shell over the camera's root file system."""

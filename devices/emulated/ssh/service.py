@@ -1,0 +1,247 @@
+"""The emulated camera's SSH service: its own users, over the root file system of the active slot.
+
+It listens while the settings say so. By default only keys are accepted, only modern algorithms
+are offered and nothing is forwarded; each fault of the posture changes one of these.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import posixpath
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import asyncssh
+
+from devices.emulated.addresses import PORTS
+from devices.emulated.flash import write_whole
+from devices.emulated.maker.os_accounts import OsAccount, check_os_password, find_account
+from devices.emulated.shell.file_view import FileView
+from devices.emulated.shell.kernel import Kernel
+from devices.emulated.shell.shell import BANNER, Shell
+from devices.emulated.ssh.demonstration_keys import HOST_KEY_PHRASE, derived_key, openssh_text
+
+if TYPE_CHECKING:
+    from devices.emulated.camera import Camera
+
+_SOFTWARE = "dropbear_2024.86"
+_KEX = ["curve25519-sha256", "curve25519-sha256@libssh.org", "ecdh-sha2-nistp256"]
+_CIPHERS = ["aes256-gcm@openssh.com", "aes128-gcm@openssh.com", "aes256-ctr", "aes128-ctr"]
+_MACS = ["hmac-sha2-256-etm@openssh.com", "hmac-sha2-512-etm@openssh.com", "hmac-sha2-256"]
+_WEAK_KEX = ["diffie-hellman-group14-sha1"]
+_WEAK_CIPHERS = ["aes128-cbc", "3des-cbc"]
+_WEAK_MACS = ["hmac-sha1"]
+_LOGIN_SECONDS = 30
+_IDLE_SECONDS = 300
+
+
+class SshService:
+    """The service; it follows the settings while the camera runs."""
+
+    def __init__(self, camera: Camera) -> None:
+        self._camera = camera
+        self._kernel = Kernel(camera)
+        self._acceptor: asyncssh.SSHAcceptor | None = None
+        self._changes = asyncio.Lock()
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def start(self) -> None:
+        """Listen if the settings say so, and from now on follow them."""
+        await self._apply()
+        loop = asyncio.get_running_loop()
+
+        def changed() -> None:
+            loop.call_soon_threadsafe(self._settings_changed)
+
+        self._camera.settings.watch(changed)
+
+    async def stop(self) -> None:
+        """Stop listening and end every session."""
+        async with self._changes:
+            if self._acceptor is not None:
+                self._acceptor.close()
+                self._acceptor = None
+
+    def _settings_changed(self) -> None:
+        task = asyncio.get_running_loop().create_task(self._apply())
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _apply(self) -> None:
+        if not self._camera.settings.ssh.enabled:
+            await self.stop()
+            return
+        async with self._changes:
+            if self._acceptor is None:
+                self._acceptor = await self._listen()
+
+    async def _listen(self) -> asyncssh.SSHAcceptor:
+        weak = self._camera.posture.ssh_algorithms == "weak"
+        return await asyncssh.create_server(
+            lambda: _Login(self._camera),
+            self._camera.address,
+            PORTS["ssh"],
+            server_host_keys=[self._host_key()],
+            server_version=_SOFTWARE,
+            kex_algs=_KEX + (_WEAK_KEX if weak else []),
+            encryption_algs=_CIPHERS + (_WEAK_CIPHERS if weak else []),
+            mac_algs=_MACS + (_WEAK_MACS if weak else []),
+            compression_algs=["none"],
+            process_factory=self._serve,
+            sftp_factory=lambda channel: _ReadOnlyFiles(channel, self._camera.root),
+            allow_scp=False,
+            agent_forwarding=False,
+            x11_forwarding=False,
+            login_timeout=_LOGIN_SECONDS,
+            reuse_address=True,  # a power cut leaves connections behind
+            keepalive_interval=60,
+            # One character for each byte: what a file holds passes unchanged.
+            encoding="latin-1",
+        )
+
+    def _host_key(self) -> asyncssh.SSHKey:
+        """The unit's own key, made at the first start; under the fault, one all units share."""
+        if self._camera.posture.host_key_fixed:
+            return asyncssh.import_private_key(openssh_text(derived_key(HOST_KEY_PHRASE)))
+        path = self._camera.flash / "data" / "ssh" / "host_ed25519"
+        if not path.exists():
+            made = asyncssh.generate_private_key("ssh-ed25519")
+            write_whole(path, made.export_private_key())
+        return asyncssh.import_private_key(path.read_bytes())
+
+    async def _serve(self, process: asyncssh.SSHServerProcess[str]) -> None:
+        user = find_account(self._camera.root, str(process.get_extra_info("username")))
+        if user is None:
+            process.exit(1)
+            return
+        shell = Shell(self._camera, self._kernel, user)
+        self._camera.audit.write("ssh-session", user=user.name, detail=process.command or "shell")
+        if process.command is not None:
+            _print(process, shell, process.command)
+        else:
+            await _converse(process, shell)
+        process.exit(int(shell.variables["?"]))
+
+
+class _Login(asyncssh.SSHServer):
+    """Decides over one connection's login, and over what it may forward."""
+
+    def __init__(self, camera: Camera) -> None:
+        self._camera = camera
+        self._connection: asyncssh.SSHServerConnection | None = None
+
+    def connection_made(self, conn: asyncssh.SSHServerConnection) -> None:
+        self._connection = conn
+
+    def begin_auth(self, username: str) -> bool:
+        """Whether this user must prove anything."""
+        return not (self._camera.posture.ssh_none_authentication and self._account(username))
+
+    def public_key_auth_supported(self) -> bool:
+        return True
+
+    def validate_public_key(self, username: str, key: asyncssh.SSHKey) -> bool:
+        account = self._account(username)
+        accepted = account is not None and key.public_data in _authorized(self._camera, account)
+        self._note("ssh-key-accepted" if accepted else "ssh-key-refused", username)
+        return accepted
+
+    def password_auth_supported(self) -> bool:
+        posture = self._camera.posture
+        return posture.ssh_password_login or bool(posture.extra_ssh_account)
+
+    async def validate_password(self, username: str, password: str) -> bool:
+        guard, name = self._camera.lockout, f"ssh:{username}"
+        if guard.locked("ssh", name):
+            return False
+        right = await asyncio.to_thread(check_os_password, self._camera.root, username, password)
+        if right:
+            guard.succeeded("ssh", name)
+        else:
+            guard.failed("ssh", name)
+        self._note("login" if right else "login-failed", username)
+        return right
+
+    def connection_requested(
+        self,
+        dest_host: str,  # noqa: ARG002 - to anywhere, or to nowhere
+        dest_port: int,  # noqa: ARG002
+        orig_host: str,  # noqa: ARG002
+        orig_port: int,  # noqa: ARG002
+    ) -> bool:
+        """Whether a connection from the camera into its network (direct-tcpip) is made."""
+        if not self._camera.posture.ssh_forwarding:
+            raise asyncssh.ChannelOpenError(
+                asyncssh.OPEN_ADMINISTRATIVELY_PROHIBITED, "forwarding is switched off"
+            )
+        return True
+
+    def _account(self, username: str) -> OsAccount | None:
+        account = find_account(self._camera.root, username)
+        return account if account is not None and account.can_log_in else None
+
+    def _note(self, event: str, username: str) -> None:
+        peer = self._connection.get_extra_info("peername") if self._connection else None
+        source = str(peer[0]) if peer else ""
+        self._camera.audit.write(event, user=username, source=source, detail="ssh")
+
+
+def _authorized(camera: Camera, account: OsAccount) -> set[bytes]:
+    """Public keys that may log in: those in the home directory's ``authorized_keys``."""
+    path = posixpath.join(account.home, ".ssh", "authorized_keys")
+    try:
+        lines = FileView(camera, Kernel(camera)).read(path).decode("utf-8", "replace").splitlines()
+    except OSError:
+        return set()
+    found = set()
+    for line in lines:
+        try:
+            found.add(asyncssh.import_public_key(line).public_data)
+        except asyncssh.KeyImportError:
+            continue
+    return found
+
+
+def _print(process: asyncssh.SSHServerProcess[str], shell: Shell, line: str) -> None:
+    outcome = shell.run(line)
+    process.stdout.write(outcome.output.decode("latin-1"))
+    process.stderr.write(outcome.errors.decode("latin-1"))
+
+
+async def _converse(process: asyncssh.SSHServerProcess[str], shell: Shell) -> None:
+    process.stdout.write(BANNER)
+    while not shell.ended:
+        process.stdout.write(shell.prompt)
+        try:
+            line = await asyncio.wait_for(process.stdin.readline(), _IDLE_SECONDS)
+        except (asyncssh.BreakReceived, asyncssh.SignalReceived, asyncssh.TerminalSizeChanged):
+            continue
+        except TimeoutError:
+            break
+        if not line:
+            break
+        _print(process, shell, line.rstrip("\r\n"))
+
+
+def _refuse(*_arguments: Any) -> NoReturn:
+    raise asyncssh.SFTPPermissionDenied("read-only file system")
+
+
+_REFUSED: Any = _refuse
+
+
+class _ReadOnlyFiles(asyncssh.SFTPServer):
+    """SFTP over the root file system; every change is refused as on a read-only mount."""
+
+    mkdir = rmdir = remove = rename = posix_rename = _REFUSED
+    symlink = link = setstat = lsetstat = fsetstat = _REFUSED
+
+    def __init__(self, channel: asyncssh.SSHServerChannel[bytes], root: Path) -> None:
+        super().__init__(channel, chroot=str(root).encode())
+
+    def open(self, path: bytes, pflags: int, attrs: asyncssh.SFTPAttrs) -> object:
+        """Open a file for reading; anything else is refused."""
+        changing = asyncssh.FXF_WRITE | asyncssh.FXF_APPEND | asyncssh.FXF_CREAT
+        if pflags & (changing | asyncssh.FXF_TRUNC):
+            _refuse()
+        return super().open(path, pflags, attrs)

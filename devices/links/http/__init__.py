@@ -1,0 +1,1 @@
+"""The web interface: requests as the device file describes them, and what they show."""

@@ -1,0 +1,160 @@
+"""Somebody who asks a camera's web interface: anonymous, or logged in one way or another."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+from urllib.parse import quote, urlencode
+
+from devices.description import HttpToken, Operation
+from devices.errors import Garbled
+from devices.links.http.exchange import ANONYMOUS, Exchange
+from devices.links.http.transport import ANSWER_SECONDS, MAX_BODY, Transport
+from devices.protocols.digest import Challenge, DigestClient, basic, parse_challenges
+
+_STALE_RETRIES = 2
+
+
+class HttpClient:
+    """One sender with its own cookies. Anonymous until told otherwise; for one thread."""
+
+    def __init__(self, transport: Transport, sender: str = ANONYMOUS) -> None:
+        self._transport = transport
+        self.sender = sender
+        self._digest: DigestClient | None = None
+        self._headers: dict[str, str] = {}
+        self.token = ""
+
+    def use_digest(self, username: str, password: str) -> None:
+        """Answer Digest challenges (RFC 7616) from now on."""
+        self.sender = username
+        self._digest = DigestClient(username, password)
+
+    def use_basic(self, username: str, password: str) -> None:
+        """Send Basic credentials (RFC 7617) from now on."""
+        self.sender = username
+        self._headers["Authorization"] = basic(username, password)
+
+    def use_token(self, exchange: Exchange, token: HttpToken) -> bool:
+        """Send the token of a login answer from now on; False when the answer holds none."""
+        try:
+            value: Any = exchange.json()
+        except Garbled:
+            return False
+        for part in token.json_field.split("."):
+            value = value.get(part) if isinstance(value, dict) else None
+        if not isinstance(value, str) or not value or not value.isprintable():
+            return False
+        self._headers[token.header] = token.prefix + value
+        self.token = value
+        return True
+
+    @property
+    def cookies(self) -> dict[str, str]:
+        """Names and values of the cookies that the server has set."""
+        return {cookie.name: cookie.value or "" for cookie in self._transport.cookies}
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._transport.close()
+
+    def request(
+        self,
+        method: str,
+        target: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        body: bytes = b"",
+        limit: int = MAX_BODY,
+        seconds: float = ANSWER_SECONDS,
+    ) -> Exchange:
+        """Send one request, answering a Digest challenge if this client can. Raises LinkError."""
+        send = partial(
+            self._send, method, target, headers=headers, body=body, limit=limit, seconds=seconds
+        )
+        exchange = send()
+        for _ in range(_STALE_RETRIES):
+            if self._digest is None or exchange.status != 401:
+                break
+            first = self._digest.challenge is None
+            challenges = _challenges(exchange)
+            stale = any(c.scheme == "digest" and c.stale for c in challenges)
+            if not (first or stale) or not self._digest.challenged(challenges):
+                break
+            exchange = send()
+        return exchange
+
+    def perform(self, operation: Operation, values: Mapping[str, str] | None = None) -> Exchange:
+        """Call a named operation of the device file with its placeholders filled in."""
+        call = filled(operation, values or {})
+        return self.request(call.method, call.target, headers=call.headers, body=call.body)
+
+    def _send(
+        self,
+        method: str,
+        target: str,
+        *,
+        headers: Mapping[str, str] | None,
+        body: bytes,
+        limit: int,
+        seconds: float,
+    ) -> Exchange:
+        every = self._headers | dict(headers or {})
+        if self._digest is not None:
+            authorization = self._digest.authorization(method, target, body)
+            if authorization is not None:
+                every["Authorization"] = authorization
+        return self._transport.exchange(
+            method,
+            target,
+            sender=self.sender,
+            headers=every,
+            body=body,
+            limit=limit,
+            seconds=seconds,
+        )
+
+
+@dataclass(frozen=True)
+class Call:
+    """An operation ready to be sent."""
+
+    method: str
+    target: str
+    headers: Mapping[str, str]
+    body: bytes
+
+
+def filled(operation: Operation, values: Mapping[str, str]) -> Call:
+    """Fill an operation's ``{placeholders}``; in the path they are percent-encoded."""
+    escaped = {name: quote(value, safe="") for name, value in values.items()}
+    target = _replaced(operation.path, escaped)
+    if operation.json_body is not None:
+        body = json.dumps(_replaced(operation.json_body, values)).encode()
+        return Call(operation.method, target, {"Content-Type": "application/json"}, body)
+    if operation.form is not None:
+        body = urlencode(_replaced(operation.form, values)).encode()
+        kind = {"Content-Type": "application/x-www-form-urlencoded"}
+        return Call(operation.method, target, kind, body)
+    return Call(operation.method, target, {}, b"")
+
+
+def _replaced(value: Any, values: Mapping[str, str]) -> Any:
+    if isinstance(value, dict):
+        return {key: _replaced(item, values) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_replaced(item, values) for item in value]
+    if isinstance(value, str):  # in one pass: a value may itself look like a placeholder
+        return re.sub(r"\{(\w+)\}", lambda m: values.get(m[1], m[0]), value)
+    return value
+
+
+def _challenges(exchange: Exchange) -> list[Challenge]:
+    try:
+        return parse_challenges(exchange.all_headers("WWW-Authenticate"))
+    except Garbled:
+        return []

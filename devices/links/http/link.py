@@ -1,0 +1,245 @@
+"""The web interface of a camera, as its device file describes it.
+
+The link knows no camera: which calls log in, change a password or fetch a picture stands in the
+device file. A login is believed when it opens a resource that was closed to an anonymous request,
+not when a status code says so.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from dataclasses import dataclass
+
+from devices.description import DeviceFile, Operation
+from devices.description import HttpLink as Description
+from devices.errors import (
+    DeviceFileError,
+    LinkError,
+    LoginRefused,
+    NotOffered,
+    TimedOut,
+    Unreachable,
+)
+from devices.links.http.client import HttpClient
+from devices.links.http.exchange import ANONYMOUS, Exchange
+from devices.links.http.server import Protection, Server, protection_of, server_of
+from devices.links.http.transport import Transport
+from devices.observation import Observation
+from devices.permit import Permit
+from devices.secrets import Secrets
+
+_PAUSE = 0.2  # s between two looks at a camera that is starting
+
+
+@dataclass(frozen=True, kw_only=True)
+class Gate(Observation):
+    """A declared resource that is closed to anonymous requests; what a login has to open."""
+
+    target: str
+    anonymous: Exchange
+
+    def opened_by(self, answer: Exchange) -> bool:
+        """Whether this answer came to somebody whom the camera knows.
+
+        403 where an anonymous request gets 401 is such an answer too: known, and not allowed
+        (RFC 9110, 15.5.4).
+        """
+        return answer.succeeded or (self.anonymous.status == 401 and answer.status == 403)
+
+
+@dataclass(frozen=True, kw_only=True)
+class LoginAttempt(Observation):
+    """One login: ``accepted`` when it opened the gate.
+
+    ``answer`` is the camera's answer to the credentials themselves, ``opened`` the gate's.
+    """
+
+    username: str
+    accepted: bool
+    answer: Exchange
+    opened: Exchange | None = None
+
+
+class HttpLink:
+    """Requests to one camera's web interface. Clients it hands out are closed with it."""
+
+    def __init__(self, device: DeviceFile, permit: Permit, secrets: Secrets) -> None:
+        if device.links.http is None:
+            raise DeviceFileError("the device file gives no [links.http]")
+        self._device = device
+        self._permit = permit
+        self._secrets = secrets
+        self._lock = threading.RLock()
+        self._protection: dict[str, Protection] = {}
+        self._gate: Gate | None = None
+        self._transports: list[Transport] = []
+        self.description: Description = device.links.http
+        self.server: Server = server_of(self.description.url, permit)
+
+    def close(self) -> None:
+        """Close every connection."""
+        for transport in self._transports:
+            transport.close()
+
+    def offers(self, operation: str) -> bool:
+        """Whether the device file describes this operation."""
+        return operation in self.description.operations
+
+    def operation(self, name: str) -> Operation:
+        """A named operation; raises NotOffered when the device file does not describe it."""
+        try:
+            return self.description.operations[name]
+        except KeyError:
+            raise NotOffered(
+                f"the device file describes no operation {name!r} under links.http.operations"
+            ) from None
+
+    def anonymous(self) -> HttpClient:
+        """A new client without credentials."""
+        return self._client(self.server)
+
+    def clear(self, port: int) -> HttpClient:
+        """A new client without credentials that speaks plain HTTP to this port."""
+        server = server_of(f"http://{_bracketed(self.server.host)}:{port}", self._permit)
+        return self._client(server)
+
+    def account(self, name: str) -> HttpClient:
+        """A client logged in with an account of the device file. Raises LoginRefused."""
+        username = self._device.accounts[name].username
+        attempt, client = self.log_in(username, self._secrets.password(name))
+        if not attempt.accepted:
+            client.close()
+            raise LoginRefused(
+                f"the web interface did not accept the account {name!r} of the device file: "
+                f"{attempt.answer.request} answered {attempt.answer.status}"
+            )
+        return client
+
+    def log_in(self, username: str, password: str) -> tuple[LoginAttempt, HttpClient]:
+        """Try one login; returns what came of it, and the client as it then is."""
+        gate, client = self.gate(), self.anonymous()
+        if self.description.authentication == "session":
+            return self._session(client, gate, username, password), client
+        if self.description.authentication == "digest":
+            client.use_digest(username, password)
+        else:
+            client.use_basic(username, password)
+        answer = client.request("GET", gate.target)
+        accepted = gate.opened_by(answer)
+        attempt = LoginAttempt(username=username, accepted=accepted, answer=answer, opened=answer)
+        return attempt, client
+
+    def perform(self, client: HttpClient, name: str, **values: str) -> Exchange:
+        """Call a named operation as ``client``. Raises NotOffered and LinkError."""
+        return client.perform(self.operation(name), values)
+
+    def leave(self, client: HttpClient) -> None:
+        """End a client: log it out where that is described, and close it."""
+        try:
+            if self.offers("logout") and client.sender != ANONYMOUS:
+                self.perform(client, "logout")
+        except LinkError:
+            pass  # its session has ended otherwise
+        finally:
+            client.close()
+
+    def gate(self) -> Gate:
+        """The declared resource that most roles may read and anonymous requests may not.
+
+        Looked for once. Raises NotOffered when none is declared, or all are open.
+        """
+        with self._lock:
+            if self._gate is None:
+                self._gate = self._find_gate()
+            return self._gate
+
+    def wait_until_it_answers(self, seconds: float) -> None:
+        """Wait for the first HTTP answer after a restart. Raises TimedOut, Garbled.
+
+        What was learnt of the server before is forgotten.
+        """
+        end, pause = time.monotonic() + seconds, threading.Event()
+        while True:
+            self.forget()
+            try:
+                client = self.anonymous()
+                client.request("GET", "/")
+            except (Unreachable, TimedOut) as error:
+                if time.monotonic() > end:
+                    raise TimedOut(f"no answer within {seconds:.0f} s: {error}") from error
+                pause.wait(_PAUSE)
+            else:
+                client.close()
+                return
+
+    def forget(self) -> None:
+        """Look for the gate anew and check the certificate anew, as after a factory reset."""
+        with self._lock:
+            self._gate = None
+            self._protection = {}
+
+    def _find_gate(self) -> Gate:
+        client, tried = self.anonymous(), []
+        for target in self.closed_targets():
+            answer = client.request("GET", target)
+            if not answer.succeeded:
+                client.close()
+                return Gate(target=target, anonymous=answer)
+            tried.append(f"{target} ({answer.status})")
+        client.close()
+        raise NotOffered(
+            "no login can be judged: "
+            + (
+                f"{', '.join(tried)}: all answer without login; declare under declared.api a "
+                "resource that asks for one"
+                if tried
+                else "the device file declares no readable resource under declared.api, and no "
+                "operation device_information or snapshot, that asks for a login"
+            )
+        )
+
+    def closed_targets(self) -> list[str]:
+        """Declared paths that a login should open, those for the most roles first."""
+        declared = [
+            resource
+            for resource in self._device.declared.api
+            if resource.method == "GET"
+            and "anonymous" not in resource.roles
+            and "{" not in resource.path
+        ]
+        declared.sort(key=lambda resource: -len(resource.roles))
+        named = [self.description.operations.get(n) for n in ("device_information", "snapshot")]
+        paths = [resource.path for resource in declared]
+        paths += [op.path for op in named if op is not None and op.method == "GET"]
+        if self.description.authentication != "session":
+            paths.append("/")
+        return list(dict.fromkeys(paths))
+
+    def _session(
+        self, client: HttpClient, gate: Gate, username: str, password: str
+    ) -> LoginAttempt:
+        login = self.operation("login")
+        answer = client.perform(login, {"username": username, "password": password})
+        client.sender = username
+        token = self.description.token
+        carries = bool(client.cookies)
+        if token is not None:
+            carries = client.use_token(answer, token) or carries
+        if answer.status not in login.success or not carries:
+            return LoginAttempt(username=username, accepted=False, answer=answer)
+        opened = client.request("GET", gate.target)
+        accepted = gate.opened_by(opened)
+        return LoginAttempt(username=username, accepted=accepted, answer=answer, opened=opened)
+
+    def _client(self, server: Server) -> HttpClient:
+        with self._lock:
+            if server.url not in self._protection:
+                self._protection[server.url] = protection_of(server, self.description.trust)
+            transport = Transport(server, self._protection[server.url])
+            self._transports.append(transport)
+        return HttpClient(transport)
+
+
+def _bracketed(host: str) -> str:
+    return f"[{host}]" if ":" in host else host

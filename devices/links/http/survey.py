@@ -1,0 +1,256 @@
+"""What a camera's web server gives to somebody who has no account: pages, pictures, plain HTTP."""
+
+from __future__ import annotations
+
+import re
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from devices.errors import LinkError, NotOffered, Unreachable
+from devices.links.http.bypass import impossible_neighbour, same_page
+from devices.links.http.client import HttpClient
+from devices.links.http.exchange import Exchange
+from devices.links.http.link import HttpLink
+from devices.observation import Observation
+
+_LIMIT = 64 * 1024
+_SECONDS = 8.0
+_ENOUGH = 3
+"""Requests without an answer after which a survey gives up."""
+
+
+@dataclass(frozen=True)
+class KnownPath:
+    """A published path; ``marker`` is a regular expression for what its page shows."""
+
+    path: str
+    source: str
+    marker: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PageLook(Observation):
+    """A path without login, and a path beside it that cannot exist.
+
+    None stands for a request that the camera hung up on.
+    """
+
+    path: str
+    source: str
+    answer: Exchange | None
+    neighbour: Exchange | None
+    marker_found: bool = False
+
+    @property
+    def there(self) -> bool:
+        """Whether something of its own answers on this path, without login."""
+        if self.answer is None or not self.answer.succeeded or not self.marker_found:
+            return False
+        beside = self.neighbour
+        return beside is None or not (beside.succeeded and same_page(self.answer, beside))
+
+
+@dataclass(frozen=True, kw_only=True)
+class PageSurvey(Observation):
+    """Published paths looked at without login."""
+
+    looks: tuple[PageLook, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class SnapshotSurvey(Observation):
+    """Requests for pictures. ``anonymous``: without login; ``clear``: over plain HTTP.
+
+    ``genuine`` is the declared snapshot fetched with an account; None when none is declared.
+    """
+
+    genuine: Exchange | None
+    anonymous: tuple[Exchange, ...]
+    clear: tuple[Exchange, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClearPort(Observation):
+    """One port spoken to in plain HTTP. ``closed``: it does not, with what happened.
+
+    ``login`` is the answer to a login of a user who does not exist, ``neighbour`` to the same
+    request to a path that cannot exist, ``gate`` to an anonymous request for a closed resource.
+    """
+
+    port: int
+    closed: str = ""
+    root: Exchange | None = None
+    gate: Exchange | None = None
+    login: Exchange | None = None
+    neighbour: Exchange | None = None
+
+    @property
+    def takes_logins(self) -> bool:
+        """Whether the login call is worked on here, rather than turned away as any other."""
+        if self.login is None or self.neighbour is None:
+            return False
+        turned_away = 300 <= self.login.status < 400 or self.login.status in {404, 405, 426}
+        as_any = self.login.status == self.neighbour.status and same_page(
+            self.login, self.neighbour
+        )
+        return not turned_away and not as_any
+
+    @property
+    def challenges(self) -> tuple[str, ...]:
+        """Authentication schemes asked for here, lower case."""
+        answers = [answer for answer in (self.root, self.gate) if answer is not None]
+        values = [value for a in answers for value in a.all_headers("WWW-Authenticate")]
+        return tuple(sorted({value.split(" ", 1)[0].lower() for value in values if value}))
+
+    @property
+    def password_form(self) -> bool:
+        """Whether the page here asks for a password."""
+        page = self.root.content if self.root is not None and self.root.succeeded else b""
+        return re.search(rb"<input[^>]+type=[\"']?password", page, re.IGNORECASE) is not None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClearSurvey(Observation):
+    """Plain HTTP on every port where it might be.
+
+    ``server`` is the front page of the web interface: the camera was there when it was asked.
+    """
+
+    server: Exchange
+    ports: tuple[ClearPort, ...]
+
+
+def survey_pages(link: HttpLink, paths: Sequence[KnownPath]) -> PageSurvey:
+    """Ask for every path without login."""
+    client = link.anonymous()
+    client.request("GET", "/", limit=_LIMIT, seconds=_SECONDS)  # no server: say so at once
+    looks: list[PageLook] = []
+    undecided: list[str] = []
+    for known in paths:
+        try:
+            looks.append(_look(client, known))
+        except LinkError as error:
+            undecided.append(str(error))
+        if len(undecided) == _ENOUGH:
+            undecided.append("the rest was not asked")
+            break
+    client.close()
+    return PageSurvey(looks=tuple(looks), shortfall="; ".join(undecided[:5]))
+
+
+def survey_snapshots(
+    link: HttpLink, paths: Sequence[str], ports: Sequence[int], viewer: HttpClient | None
+) -> SnapshotSurvey:
+    """Ask for pictures without login and without TLS, and once as ``viewer``."""
+    client = link.anonymous()
+    client.request("GET", "/", limit=_LIMIT, seconds=_SECONDS)
+    genuine = None
+    if link.offers("snapshot"):
+        paths = [link.operation("snapshot").path, *paths]
+        if viewer is not None:
+            genuine = link.perform(viewer, "snapshot")
+    undecided: list[str] = []
+    anonymous = _fetched(client, paths, undecided)
+    clear: list[Exchange] = []
+    for port in ports:
+        client = link.clear(port)
+        if not _speaks_http(client):
+            continue
+        clear += _fetched(client, paths, undecided)
+    return SnapshotSurvey(
+        genuine=genuine,
+        anonymous=tuple(anonymous),
+        clear=tuple(clear),
+        shortfall="; ".join(undecided[:5]),
+    )
+
+
+def survey_clear(link: HttpLink, ports: Sequence[int]) -> ClearSurvey:
+    """Look at plain HTTP on these ports of the camera; no real credential is sent."""
+    client = link.anonymous()
+    front = client.request("GET", "/", limit=_LIMIT, seconds=_SECONDS)
+    client.close()
+    return ClearSurvey(server=front, ports=tuple(_clear_port(link, port) for port in ports))
+
+
+def _look(client: HttpClient, known: KnownPath) -> PageLook:
+    neighbour = _ask(client, impossible_neighbour(known.path))
+    answer = _ask(client, known.path)
+    shown = answer is not None and (
+        not known.marker or re.search(known.marker.encode(), answer.content, re.DOTALL) is not None
+    )
+    return PageLook(
+        path=known.path,
+        source=known.source,
+        answer=answer,
+        neighbour=neighbour,
+        marker_found=shown,
+    )
+
+
+def _ask(client: HttpClient, target: str) -> Exchange | None:
+    """The answer, or None when the camera hangs up on this request but still serves others."""
+    try:
+        return client.request("GET", target, limit=_LIMIT, seconds=_SECONDS)
+    except Unreachable:
+        client.request("GET", "/", limit=_LIMIT, seconds=_SECONDS)
+        return None
+
+
+def _fetched(client: HttpClient, paths: Sequence[str], undecided: list[str]) -> list[Exchange]:
+    found: list[Exchange] = []
+    for path in dict.fromkeys(paths):
+        try:
+            answer = _ask(client, path)
+        except LinkError as error:
+            undecided.append(str(error))
+            break
+        if answer is not None:
+            found.append(answer)
+    client.close()
+    return found
+
+
+def _speaks_http(client: HttpClient) -> bool:
+    try:
+        client.request("GET", "/", limit=_LIMIT, seconds=_SECONDS)
+    except LinkError:
+        client.close()
+        return False
+    return True
+
+
+def _clear_port(link: HttpLink, port: int) -> ClearPort:
+    client = link.clear(port)
+    try:
+        root = client.request("GET", "/", limit=_LIMIT, seconds=_SECONDS)
+    except LinkError as error:
+        client.close()
+        return ClearPort(port=port, closed=f"{error.cause}: {error}")
+    try:
+        gate = _closed_resource(link, client)
+        login = neighbour = None
+        if link.offers("login"):
+            made_up = {"username": f"nobody-{secrets.token_hex(4)}", "password": _made_up()}
+            operation = link.operation("login")
+            login = client.perform(operation, made_up)
+            elsewhere = operation.model_copy(update={"path": impossible_neighbour(operation.path)})
+            neighbour = client.perform(elsewhere, made_up)
+    except LinkError as error:
+        return ClearPort(port=port, root=root, shortfall=f"port {port}: {error}")
+    finally:
+        client.close()
+    return ClearPort(port=port, root=root, gate=gate, login=login, neighbour=neighbour)
+
+
+def _closed_resource(link: HttpLink, client: HttpClient) -> Exchange | None:
+    try:
+        target = link.gate().target
+    except NotOffered:
+        return None  # nothing declared is closed: the front page has to tell
+    return _ask(client, target)
+
+
+def _made_up() -> str:
+    return f"Aa1-{secrets.token_urlsafe(12)}"

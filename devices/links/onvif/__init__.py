@@ -1,0 +1,1 @@
+"""ONVIF: a SOAP client of our own, and what its calls show."""

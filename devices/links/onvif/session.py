@@ -1,0 +1,165 @@
+"""A session with a camera's ONVIF services: where they are, what time it is there, who logs in."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime, timedelta
+from types import TracebackType
+from typing import Self
+from urllib.parse import urlsplit
+from xml.etree.ElementTree import Element
+
+from devices.errors import Garbled, LinkError
+from devices.links.http.server import Protection, Server
+from devices.links.http.transport import Transport
+from devices.links.onvif import requests
+from devices.links.onvif.client import Credentials, Reply, SoapClient
+from devices.links.onvif.observations import OnvifClock, OnvifService, OperationAnswer, Outcome
+from devices.protocols import soap
+from devices.protocols.onvif_operations import services
+
+
+class OnvifSession:
+    """Calls operations as one account, or as nobody; for one thread at a time.
+
+    ``caller`` is the account's name in the device file. Every service is called on the entry
+    point's own server, at the path that the camera announces: the host in an announced address is
+    wrong behind address translation, and need not be one that may be contacted.
+    """
+
+    def __init__(
+        self,
+        server: Server,
+        protection: Protection,
+        entry: str,
+        *,
+        caller: str = "anonymous",
+        credentials: Credentials | None = None,
+    ) -> None:
+        self._server = server
+        self._entry = entry
+        self._services: tuple[OnvifService, ...] | None = None
+        self.caller = caller
+        self.credentials = credentials
+        self.client = SoapClient(Transport(server, protection))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.client.close()
+
+    def synchronise(self) -> OnvifClock:
+        """Read the camera's clock, by which logins are dated from now on.
+
+        Raises LinkError; a camera that hides its clock raises LoginRefused.
+        """
+        before = time.monotonic()
+        reply = self.client.call(self._entry, requests.plain("device", "GetSystemDateAndTime"))
+        body = reply.demand("GetSystemDateAndTime")
+        travel = timedelta(seconds=(time.monotonic() - before) / 2)
+        utc = _utc(body)
+        self.client.offset = utc + travel - datetime.now(UTC)
+        return OnvifClock(utc=utc, offset_seconds=self.client.offset.total_seconds())
+
+    def try_synchronise(self) -> None:
+        """As synchronise; a camera that does not tell its time is taken to have the bench's."""
+        try:
+            self.synchronise()
+        except (Garbled, LinkError) as error:
+            if error.cause in {"unreachable", "timeout"}:
+                raise
+
+    def call(self, service: str, body: Element) -> Reply:
+        """Call an operation of a service, as the session's account."""
+        return self.client.call(self.path(service), body, self.credentials)
+
+    def answer(self, service: str, body: Element, reply: Reply) -> OperationAnswer:
+        """What is observed of a reply."""
+        operation = soap.local(body)
+        return OperationAnswer(
+            service=service,
+            operation=operation,
+            access=services()[service].access[operation],
+            caller=self.caller,
+            outcome=reply.outcome,
+            http_status=reply.http_status,
+            detail=reply.detail,
+        )
+
+    def path(self, service: str) -> str:
+        """The request target of a service; the entry point for the device service."""
+        if service == "device":
+            return self._entry
+        found = self.address(service)
+        return _target(found.contacted) if found else self._entry
+
+    def address(self, service: str) -> OnvifService | None:
+        """The service as announced; None when it is not."""
+        wanted = services()[service].namespace
+        return next((s for s in self.services() if s.namespace == wanted), None)
+
+    def services(self) -> tuple[OnvifService, ...]:
+        """The services that the camera announces; asked once for each session."""
+        if self._services is None:
+            announced = self._announced()
+            self._services = tuple(
+                OnvifService(namespace, address, self._contacted(address))
+                for namespace, address in announced
+            )
+        return self._services
+
+    def _announced(self) -> list[tuple[str, str]]:
+        reply = self._open_or_logged_in(requests.get_services())
+        if reply.body is not None:
+            return [
+                (soap.text(node, "Namespace"), soap.text(node, "XAddr"))
+                for node in soap.children(reply.body, "Service")
+            ]
+        body = self._open_or_logged_in(requests.get_capabilities()).demand("GetCapabilities")
+        capabilities = soap.child(body, "Capabilities")
+        names = {"Device": "device", "Media": "media"}
+        return [
+            (services()[names[soap.local(node)]].namespace, soap.text(node, "XAddr"))
+            for node in (capabilities if capabilities is not None else ())
+            if soap.local(node) in names
+        ]
+
+    def _open_or_logged_in(self, body: Element) -> Reply:
+        """Operations before login, on cameras that want a login for them all the same."""
+        reply = self.client.call(self._entry, body)
+        if reply.outcome is Outcome.NOT_AUTHORISED and self.credentials is not None:
+            return self.client.call(self._entry, body, self.credentials)
+        return reply
+
+    def _contacted(self, announced: str) -> str:
+        """Where an announced service is called: on the entry point's server, at its path."""
+        return self._server.url + _target(announced)
+
+
+def _target(address: str) -> str:
+    try:
+        parts = urlsplit(address)
+    except ValueError:
+        return "/"
+    path = "".join(c for c in (parts.path or "/") if "!" <= c <= "~")
+    return path + (f"?{parts.query}" if parts.query.isprintable() and parts.query else "")
+
+
+def _utc(body: Element) -> datetime:
+    moment = soap.child(body, "SystemDateAndTime", "UTCDateTime")
+    if moment is None:
+        raise Garbled("GetSystemDateAndTime gives no UTC time")
+    date = [soap.text(moment, "Date", name) for name in ("Year", "Month", "Day")]
+    clock = [soap.text(moment, "Time", name) for name in ("Hour", "Minute", "Second")]
+    try:
+        year, month, day, hour, minute, second = (int(part) for part in (*date, *clock))
+        return datetime(year, month, day, hour, minute, min(second, 59), tzinfo=UTC)
+    except (ValueError, OverflowError) as error:
+        written = " ".join((*date, *clock))[:80]
+        raise Garbled(f"GetSystemDateAndTime gives no time: {written}") from error

@@ -1,0 +1,1 @@
+"""TCP and UDP ports: which are open, and what answers there."""

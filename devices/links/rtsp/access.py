@@ -1,0 +1,73 @@
+"""How the RTSP link gets at a camera: permitted addresses, declared streams, the test's account."""
+
+from __future__ import annotations
+
+from devices.description import DeviceFile, Stream
+from devices.errors import NotOffered
+from devices.links.capture import Capture
+from devices.links.rtsp.client import REQUEST_SECONDS, Endpoint, RtspClient, endpoint_of
+from devices.permit import Permit
+from devices.protocols.digest import DigestClient
+from devices.secrets import Secrets
+
+
+class RtspAccess:
+    """Opens connections as the device file allows and says."""
+
+    def __init__(self, device: DeviceFile, permit: Permit, secrets: Secrets) -> None:
+        self.device = device
+        self._permit = permit
+        self._secrets = secrets
+
+    def streams(self) -> list[Stream]:
+        """Return the declared streams; raises NotOffered when there are none."""
+        if not self.device.declared.streams:
+            raise NotOffered("the device file declares no stream")
+        return self.device.declared.streams
+
+    def endpoints(self) -> list[Endpoint]:
+        """Return the endpoints of the declared streams, each once."""
+        return list(dict.fromkeys(endpoint_of(stream.url) for stream in self.streams()))
+
+    def connect(
+        self,
+        endpoint: Endpoint,
+        *,
+        login: DigestClient | None = None,
+        capture: Capture | None = None,
+        allow_basic: bool = True,
+        timeout: float = REQUEST_SECONDS,
+    ) -> RtspClient:
+        """Connect to a permitted endpoint; raises OutsideAuthorisation and LinkError."""
+        return RtspClient(
+            endpoint,
+            self._permit.address(endpoint.host),
+            login=login,
+            allow_basic=allow_basic,
+            capture=capture,
+            timeout=timeout,
+        )
+
+    def login(self) -> DigestClient | None:
+        """Return a fresh login of the test's account; None when the device file gives none."""
+        link = self.device.links.rtsp
+        if link is not None and link.account is not None:
+            return self.login_of(link.account)
+        for role in ("viewer", "operator", "admin"):
+            found = self._secrets.account(role=role, service="rtsp")
+            if found is not None and found[1].password is not None:
+                return self.login_of(found[0])
+        return None
+
+    def login_of(self, account: str) -> DigestClient:
+        """Return a fresh login of one account; raises DeviceFileError."""
+        username = self.device.accounts[account].username
+        return DigestClient(username, self._secrets.password(account))
+
+    def account_of(self, username: str) -> str | None:
+        """Return the account with this user name whose password is known and that RTSP takes."""
+        for name, account in self.device.accounts.items():
+            services = account.services or ["rtsp"]
+            if account.username == username and account.password and "rtsp" in services:
+                return name
+        return None

@@ -1,0 +1,123 @@
+"""From a stream's URL to what can be set up: the session description, its tracks, its keys."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from devices.errors import Garbled, LinkError, NotOffered
+from devices.links.rtsp.client import RtspClient
+from devices.protocols import mikey, sdes, sdp
+from devices.protocols.h26x import Codec
+from devices.protocols.rtsp import Response
+from devices.protocols.srtp_suite import SrtpKeys
+
+_CODECS: dict[str, Codec] = {"H264": "h264", "H265": "h265", "HEVC": "h265"}
+
+
+@dataclass(frozen=True)
+class Described:
+    """A session description and the URL that its control attributes are relative to."""
+
+    description: sdp.SessionDescription
+    base: str
+
+    @property
+    def aggregate(self) -> str:
+        """The URL for PLAY and TEARDOWN of the whole session."""
+        return sdp.control_url(self.base, self.description.control)
+
+    def track(self, media: sdp.Media) -> str:
+        """The URL for SETUP of one section."""
+        if not media.control:
+            return self.aggregate
+        return sdp.control_url(self.base, media.control)
+
+    def video(self, *, secure: bool) -> sdp.Media:
+        """Return the video section to set up, one of the wanted profile if there is any.
+
+        Raises NotOffered when there is no video at all.
+        """
+        sections = self.description.video()
+        if not sections:
+            raise NotOffered("the session description has no video")
+        suited = [m for m in sections if m.secure == secure]
+        plain_profile = [m for m in suited if m.protocol.endswith("AVP")]
+        return next(iter([*plain_profile, *suited, *sections]))
+
+
+@dataclass(frozen=True)
+class OfferedKeys:
+    """SRTP keys, how they came (``mikey``, ``sdes``), and a problem when they are not readable."""
+
+    exchange: str
+    keys: SrtpKeys | None
+    problem: str = ""
+
+
+def describe(client: RtspClient, url: str) -> Described:
+    """Ask for the description of a stream, logged in if the client has a login.
+
+    Raises NotOffered for an answer other than success (redirects are not followed).
+    """
+    answer = client.request("DESCRIBE", url, {"Accept": "application/sdp"})
+    if not answer.ok:
+        raise NotOffered(f"DESCRIBE {url} is answered {answer.status} {answer.reason}".rstrip())
+    return described(answer, url)
+
+
+def described(answer: Response, url: str) -> Described:
+    """Return the description that an answer carries; raises Garbled."""
+    base = sdp.base_url(url, answer.get("Content-Base"), answer.get("Content-Location"))
+    return Described(sdp.parse(answer.body), base)
+
+
+def has_video(answer: Response) -> bool:
+    """Whether a successful answer describes a video stream."""
+    if not answer.ok:
+        return False
+    try:
+        return bool(sdp.parse(answer.body).video())
+    except Garbled:
+        return False
+
+
+def codec_of(media: sdp.Media) -> Codec | None:
+    """Return the codec of a section; None for one that is neither H.264 nor H.265."""
+    return _CODECS.get(media.encoding)
+
+
+def keys_of(
+    description: sdp.SessionDescription, media: sdp.Media, setup: Response | None = None
+) -> list[OfferedKeys]:
+    """Return every SRTP key offered for a section: in it, for the session, or with SETUP."""
+    management = [*media.all("key-mgmt"), *description.all("key-mgmt")]
+    if setup is not None:
+        management += setup.all("KeyMgmt")
+    return [*_mikey(management), *_sdes(media.all("crypto"))]
+
+
+def usable(offered: Iterable[OfferedKeys]) -> OfferedKeys:
+    """Return the first keys that can be used; raises NotOffered when there are none."""
+    problems = []
+    for offer in offered:
+        if offer.keys is not None:
+            return offer
+        problems.append(offer.problem)
+    raise NotOffered("; ".join(problems) or "the camera gives no SRTP keys")
+
+
+def _mikey(values: Iterable[str]) -> Iterable[OfferedKeys]:
+    for value in values:
+        try:
+            yield OfferedKeys("mikey", mikey.parse_key_management(value).srtp_keys())
+        except LinkError as error:
+            yield OfferedKeys("mikey", None, str(error))
+
+
+def _sdes(values: Iterable[str]) -> Iterable[OfferedKeys]:
+    for value in values:
+        try:
+            yield OfferedKeys("sdes", sdes.parse_crypto(value))
+        except LinkError as error:
+            yield OfferedKeys("sdes", None, str(error))

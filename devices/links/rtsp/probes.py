@@ -1,0 +1,170 @@
+"""Asks RTSP endpoints what they say to whom: options, challenges, answers without a login."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from itertools import chain
+
+from devices.errors import LinkError, LoginRefused
+from devices.links.rtsp.access import RtspAccess
+from devices.links.rtsp.client import Endpoint, RtspClient, endpoint_of, without_userinfo
+from devices.links.rtsp.describe import describe, has_video
+from devices.links.rtsp.observations import (
+    AnonymousAnswers,
+    OfferedChallenge,
+    PathAnswer,
+    RtspEndpoint,
+    RtspEndpoints,
+)
+from devices.protocols.digest import DigestClient
+from devices.protocols.rtsp import Response
+
+PROBE_SECONDS = 3.0  # for one answer of a port that may not speak RTSP at all
+PATHS_SECONDS = 30.0  # for all paths of one endpoint
+_FAILURES = 3  # in a row, after which an endpoint is left alone
+
+
+def endpoints(access: RtspAccess, ports: Iterable[int]) -> RtspEndpoints:
+    """Ask the declared endpoints for their options, and ``ports`` and theirs without TLS.
+
+    Ports that the device file gives to the bench machine itself are left out.
+    """
+    declared = access.endpoints()
+    hosts = dict.fromkeys([endpoint.host for endpoint in declared])
+    usual = [Endpoint(host, port, encrypted=False) for host in hosts for port in ports]
+    bare = [Endpoint(e.host, e.port, encrypted=False) for e in declared]
+    belongs_to_bench = set(access.device.bench.host_tcp_ports)
+    wanted = [
+        endpoint
+        for endpoint in dict.fromkeys([*declared, *bare, *usual])
+        if endpoint in declared or endpoint.port not in belongs_to_bench
+    ]
+    with ThreadPoolExecutor(access.device.bench.parallel, "rtsp-options") as pool:
+        found = list(pool.map(lambda e: _options(access, e, declared=e in declared), wanted))
+    silent = [f"{e.host} port {e.port}: {e.problem}" for e in found if e.declared and e.problem]
+    return RtspEndpoints(endpoints=tuple(found), shortfall="; ".join(silent))
+
+
+def _options(access: RtspAccess, endpoint: Endpoint, *, declared: bool) -> RtspEndpoint:
+    try:
+        with access.connect(endpoint, timeout=PROBE_SECONDS) as client:
+            answer = client.request("OPTIONS", endpoint.url + "/")
+    except LinkError as error:
+        return RtspEndpoint(
+            endpoint.host,
+            endpoint.port,
+            endpoint.encrypted,
+            declared,
+            speaks_rtsp=False,
+            problem=error.cause,
+        )
+    methods = chain.from_iterable(value.split(",") for value in answer.all("Public"))
+    return RtspEndpoint(
+        endpoint.host,
+        endpoint.port,
+        endpoint.encrypted,
+        declared,
+        speaks_rtsp=True,
+        status=answer.status,
+        server=answer.get("Server")[:200],
+        methods=tuple(method.strip() for method in methods),
+    )
+
+
+def anonymous_answers(
+    access: RtspAccess, paths: Sequence[str], *, set_up: bool = True
+) -> AnonymousAnswers:
+    """Ask for every declared stream and every path without a login, and with an unknown user."""
+    answers: list[PathAnswer] = []
+    shortfalls: list[str] = []
+    for endpoint in access.endpoints():
+        own = [u for s in access.streams() if endpoint_of(u := without_userinfo(s.url)) == endpoint]
+        urls = list(dict.fromkeys([*own, *(endpoint.url + path for path in paths)]))
+        found, shortfall = _describe_all(access, endpoint, urls)
+        answers += found
+        shortfalls += [shortfall] if shortfall else []
+        try:
+            answers += _unknown_user(access, endpoint, own[0])
+        except LinkError as error:
+            shortfalls.append(f"{own[0]} as an unknown user: {error}")
+        for url in own if set_up else ():
+            try:
+                _set_up_without_login(access, endpoint, url, answers)
+            except LinkError as error:
+                shortfalls.append(f"{url} could not be set up without a login: {error}")
+    return AnonymousAnswers(answers=tuple(answers), shortfall="; ".join(shortfalls))
+
+
+def _describe_all(
+    access: RtspAccess, endpoint: Endpoint, urls: Sequence[str]
+) -> tuple[list[PathAnswer], str]:
+    """Describe on one connection, opened again when the camera closes it."""
+    answers: list[PathAnswer] = []
+    client: RtspClient | None = None
+    failures, problem = 0, ""
+    deadline = time.monotonic() + PATHS_SECONDS
+    for url in urls:
+        if failures >= _FAILURES or time.monotonic() > deadline:
+            break
+        try:
+            client = client or access.connect(endpoint)
+            answer = client.request("DESCRIBE", url, {"Accept": "application/sdp"})
+        except LinkError as error:
+            failures, problem = failures + 1, str(error)
+            if client is not None:
+                client.close()
+            client = None
+        else:
+            failures = 0
+            answers.append(_answer(url, "DESCRIBE", "none", answer, client))
+    if client is not None:
+        client.close()
+    missing = len(urls) - len(answers)
+    return answers, f"{missing} of {len(urls)} paths gave no answer: {problem}" if missing else ""
+
+
+def _answer(url: str, method: str, login: str, answer: Response, client: RtspClient) -> PathAnswer:
+    challenges = client.challenges if answer.status == 401 else []
+    offered = [
+        OfferedChallenge(
+            scheme=c.scheme.upper(),
+            algorithm=c.algorithm if c.scheme == "digest" else "",
+            realm=c.realm[:200],
+        )
+        for c in challenges
+    ]
+    return PathAnswer(url, method, login, answer.status, has_video(answer), tuple(offered))
+
+
+def _unknown_user(access: RtspAccess, endpoint: Endpoint, url: str) -> list[PathAnswer]:
+    """Describe as somebody who cannot exist: some cameras let any name in."""
+    nobody = DigestClient(f"x{secrets.token_hex(6)}", secrets.token_hex(8))
+    with access.connect(endpoint, login=nobody) as client:
+        try:
+            answer = client.request("DESCRIBE", url, {"Accept": "application/sdp"})
+        except LoginRefused:
+            answer = Response(status=401)
+        return [_answer(url, "DESCRIBE", "unknown user", answer, client)]
+
+
+def _set_up_without_login(
+    access: RtspAccess, endpoint: Endpoint, url: str, answers: list[PathAnswer]
+) -> None:
+    """Set a stream up and play it without a login: some cameras guard DESCRIBE alone.
+
+    Each answer is added to ``answers`` as it comes.
+    """
+    transport = {"Transport": "RTP/AVP/TCP;unicast;interleaved=0-1"}
+    with access.connect(endpoint, login=access.login()) as client:
+        described = describe(client, url)
+        track = described.track(described.video(secure=False))
+    with access.connect(endpoint) as client:
+        answer = client.request("SETUP", track, transport)
+        answers.append(_answer(track, "SETUP", "none", answer, client))
+        if answer.ok:
+            session = {"Session": answer.get("Session").partition(";")[0]}
+            answer = client.request("PLAY", described.aggregate, session)
+            answers.append(_answer(described.aggregate, "PLAY", "none", answer, client))

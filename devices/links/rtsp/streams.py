@@ -1,0 +1,126 @@
+"""Plays the declared streams, several at once, and puts the facts together."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+from devices.description import Stream
+from devices.errors import LinkError
+from devices.links.capture import Capture
+from devices.links.rtsp.access import RtspAccess
+from devices.links.rtsp.analysis import (
+    decoded,
+    nal_units,
+    of_track,
+    rtp_packets,
+    unlock,
+    wire_facts,
+)
+from devices.links.rtsp.client import endpoint_of, without_userinfo
+from devices.links.rtsp.describe import codec_of
+from devices.links.rtsp.observations import PlayedStream, PlayedStreams
+from devices.links.rtsp.player import Recording, play
+from devices.observation import Artefact
+from devices.protocols.rtp import lost
+
+PLAY_SECONDS = 2.2
+"""Media recorded of each stream: two keyframe intervals of most cameras."""
+
+_UNDECLARED_PROBE = "udp"
+"""Tried for every stream, declared or not: media in the clear is what must not be had."""
+
+
+@dataclass(frozen=True)
+class _Played:
+    stream: PlayedStream
+    artefacts: tuple[Artefact, ...]
+    png: bytes
+
+
+def play_streams(access: RtspAccess, seconds: float = PLAY_SECONDS) -> PlayedStreams:
+    """Play every declared stream over its transports; raises NotOffered for none declared."""
+    tasks = [(s, transport) for s in access.streams() for transport in _transports(s)]
+    with ThreadPoolExecutor(access.device.bench.parallel, "rtsp") as pool:
+        played = list(pool.map(lambda task: _one(access, *task, seconds=seconds), tasks))
+    artefacts = [artefact for one in played for artefact in one.artefacts]
+    return PlayedStreams(
+        streams=tuple(one.stream for one in played),
+        shortfall=_shortfall([one.stream for one in played]),
+        artefacts=(*artefacts, *_pictures(played)),
+    )
+
+
+def _transports(stream: Stream) -> list[str]:
+    return list(dict.fromkeys([*stream.transports, _UNDECLARED_PROBE]))
+
+
+def _pictures(played: Sequence[_Played]) -> list[Artefact]:
+    """Return one picture of each stream."""
+    first: dict[str, bytes] = {}
+    for one in played:
+        if one.png:
+            first.setdefault(one.stream.name, one.png)
+    return [Artefact(f"{name}.png", "image/png", png) for name, png in first.items()]
+
+
+def _shortfall(streams: Sequence[PlayedStream]) -> str:
+    missing = [f"{s.name} over {s.transport}: {s.reason}" for s in streams if s.outcome == "failed"]
+    return "; ".join(missing)
+
+
+def _one(access: RtspAccess, stream: Stream, transport: str, *, seconds: float) -> _Played:
+    url = without_userinfo(stream.url)
+    blank = PlayedStream(
+        name=stream.name,
+        url=url,
+        transport=transport,
+        declared=transport in stream.transports,
+        outcome="failed",
+    )
+    capture = Capture()
+    png = b""
+    try:
+        endpoint = endpoint_of(url)
+        with access.connect(endpoint, login=access.login(), capture=capture) as client:
+            recording = play(client, url, transport, seconds=seconds, capture=capture)
+        facts, png = _facts(blank, recording)
+    except LinkError as error:
+        facts = dataclasses.replace(blank, cause=error.cause, reason=str(error))
+    artefact = capture.artefact(f"{stream.name}-{transport}.pcap")
+    return _Played(facts, (artefact,), png)
+
+
+def _facts(blank: PlayedStream, recording: Recording) -> tuple[PlayedStream, bytes]:
+    media = recording.media
+    assert media is not None  # play() has described the stream
+    facts = dataclasses.replace(
+        blank,
+        outcome="played",
+        status=recording.status,
+        tls_version=recording.tls_version,
+        codec=codec_of(media) or media.encoding.lower(),
+    )
+    if recording.refused:
+        return dataclasses.replace(facts, outcome="refused", reason=recording.refused), b""
+    if not recording.packets:
+        return dataclasses.replace(facts, outcome="silent", reason="no media arrived"), b""
+    packets, srtp = recording.packets, None
+    if recording.keys is not None:
+        srtp, packets = unlock(recording, recording.keys)
+    track = of_track(rtp_packets(packets), media)
+    units, malformed = nal_units(media, track)
+    pictures, png = decoded(media, units)
+    facts = dataclasses.replace(
+        facts,
+        packets=len(track),
+        lost=lost(track),
+        malformed=malformed,
+        nal_units=len(units),
+        pictures=pictures,
+        wire=wire_facts(recording),
+        srtp=srtp,
+    )
+    return facts, png

@@ -1,0 +1,278 @@
+"""SSH to the camera: what its server offers, what it accepts, and commands for the laboratory."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+import shlex
+import threading
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from devices.description import DeviceFile
+from devices.description import SshLink as SshDescription
+from devices.errors import (
+    DeviceError,
+    DeviceFileError,
+    Garbled,
+    LinkError,
+    LoginRefused,
+    NotOffered,
+)
+from devices.links.ssh import probe as ssh_probe
+from devices.links.ssh.session import MAX_OUTPUT, CommandResult, Forwarding, Session, public_half
+from devices.links.ssh.trials import PasswordPair, PasswordTrials, Trials
+from devices.observation import Observation
+from devices.permit import Permit
+from devices.protocols.ssh import HostKey, Identification, KexInit, parse_host_key
+from devices.secrets import Secrets
+
+_SECONDS = 10.0
+_SHA256_LINE = re.compile(r"^([0-9a-f]{64}) [ *]?(.+)$", re.MULTILINE)
+_PATHS_AT_ONCE = 40
+
+
+@dataclass(frozen=True, kw_only=True)
+class SshOffer(Observation):
+    """What an SSH server says before login."""
+
+    endpoint: str
+    identification: Identification
+    kexinit: KexInit
+    host_keys: tuple[HostKey, ...]
+
+
+@dataclass(frozen=True)
+class UserAuthentication:
+    """What one user name is offered. ``known`` tells whether the device file names that user."""
+
+    user: str
+    methods: tuple[str, ...]
+    none_accepted: bool
+    known: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class SshAuthentication(Observation):
+    """Login methods of an SSH server, for each user name asked about."""
+
+    endpoint: str
+    users: tuple[UserAuthentication, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class SshForwarding(Observation):
+    """What the server answers a logged-in user who asks to forward connections."""
+
+    endpoint: str
+    direct: Forwarding
+    remote: Forwarding
+
+
+@dataclass(frozen=True, kw_only=True)
+class CommandRun(Observation):
+    """One command run on the camera."""
+
+    result: CommandResult
+
+
+@dataclass(frozen=True, kw_only=True)
+class FileDigests(Observation):
+    """SHA-256 of files on the camera, hexadecimal; ``missing`` are not there."""
+
+    sha256: dict[str, str]
+    missing: tuple[str, ...]
+
+
+class SshLink:
+    """The camera's SSH server. One session of the laboratory's account is kept and shared."""
+
+    def __init__(self, device: DeviceFile, permit: Permit, secrets: Secrets) -> None:
+        self._device = device
+        self._permit = permit
+        self._secrets = secrets
+        self._session: Session | None = None
+        self._lock = threading.RLock()
+
+    @property
+    def endpoint(self) -> str:
+        """``host:port`` of the server. Raises DeviceFileError without [links.ssh]."""
+        return f"{self._description.host}:{self._description.port}"
+
+    def offer(self) -> SshOffer:
+        """Read software, algorithms and host keys from the bytes before login."""
+        address, port = self._target()
+        greeting = ssh_probe.greet(address, port, _SECONDS)
+        keys, shortfall = ssh_probe.host_keys(address, port, greeting.kexinit, _SECONDS)
+        return SshOffer(
+            endpoint=self.endpoint,
+            identification=greeting.identification,
+            kexinit=greeting.kexinit,
+            host_keys=tuple(keys),
+            shortfall=shortfall,
+        )
+
+    def authentication(self, users: Sequence[str] = ()) -> SshAuthentication:
+        """Ask which login methods the laboratory's user, and each of ``users``, is offered.
+
+        Raises the last LinkError when the server answers for none of them.
+        """
+        own = self._device.accounts[self._description.account].username
+        found, missing = [], []
+        problem: LinkError | None = None
+        for user in dict.fromkeys((own, *users)):
+            try:
+                with self._connect() as session:
+                    methods, none_accepted = session.methods(user)
+            except LinkError as error:
+                problem = error
+                missing.append(f"{user} ({error})")
+                continue
+            known = user == own or user in self._device.declared.os_accounts
+            found.append(UserAuthentication(user, methods, none_accepted, known))
+        if problem is not None and not found:
+            raise problem
+        return SshAuthentication(
+            endpoint=self.endpoint,
+            users=tuple(found),
+            shortfall=f"login methods not obtained for {', '.join(missing)}" if missing else "",
+        )
+
+    def forwarding(self) -> SshForwarding:
+        """Ask the server to forward a connection to itself, and to listen; both undone at once.
+
+        Its own SSH port is a target that surely answers, and no other host is touched.
+        """
+        address, port = self._target()
+        with self._connect() as session:
+            self._log_in(session)
+            direct = session.forward(address, port, _SECONDS)
+            remote = session.listen()
+        return SshForwarding(endpoint=self.endpoint, direct=direct, remote=remote)
+
+    def try_pairs(
+        self, pairs: Sequence[PasswordPair], *, each_user: int, seconds: float
+    ) -> PasswordTrials:
+        """Try each pair once, at most ``each_user`` for one user name, within ``seconds``.
+
+        What was not tried, because the server stopped answering or a guess protection would lock
+        the user, is said in the shortfall.
+        """
+        return Trials(self._connect, each_user, seconds).run(self.endpoint, pairs)
+
+    def run(self, command: str, *, seconds: float = _SECONDS) -> CommandRun:
+        """Run one command as the laboratory's user.
+
+        Raises LoginRefused, NotOffered, Unreachable, TimedOut, Garbled.
+        """
+        result = self._run(command, seconds)
+        cut = f"the output of {command!r} passed {MAX_OUTPUT} bytes" if result.truncated else ""
+        return CommandRun(result=result, shortfall=cut)
+
+    def read_file(self, path: str, *, limit: int = 1_000_000) -> bytes:
+        """Read a file of the camera.
+
+        Raises NotOffered when there is none or it may not be read, Garbled when it is larger
+        than ``limit`` bytes.
+        """
+        result = self._run(f"cat {shlex.quote(path)}", _SECONDS)
+        if len(result.output) > limit or result.truncated:
+            raise Garbled(f"{path} on the camera is larger than {limit} bytes")
+        if result.status != 0:
+            said = result.errors.decode("utf-8", "replace").strip()[:160]
+            raise NotOffered(f"{path} on the camera cannot be read: {said or 'no reason given'}")
+        return result.output
+
+    def digests(self, paths: Iterable[str]) -> FileDigests:
+        """SHA-256 of files, by the camera's ``sha256sum``, else by reading them over."""
+        wanted = list(dict.fromkeys(paths))
+        found: dict[str, str] = {}
+        for start in range(0, len(wanted), _PATHS_AT_ONCE):
+            group = wanted[start : start + _PATHS_AT_ONCE]
+            result = self._run("sha256sum " + shlex.join(group), 60)
+            if result.status == 127:
+                found |= self._digests_by_reading(group)
+            else:
+                found |= {name: digest for digest, name in _SHA256_LINE.findall(result.text)}
+        missing = [path for path in wanted if path not in found]
+        unread = [path for path in missing if self._exists(path)]
+        return FileDigests(
+            sha256={p: found[p] for p in wanted if p in found},
+            missing=tuple(path for path in missing if path not in unread),
+            shortfall=f"there, and not readable for the bench: {', '.join(unread[:5])}"
+            if unread
+            else "",
+        )
+
+    def known_fingerprints(self) -> frozenset[str]:
+        """``SHA256:`` fingerprints of the keys of every account that the device file gives."""
+        keys = [
+            public_half(self._secrets.key(name))
+            for name, account in self._device.accounts.items()
+            if account.key is not None
+        ]
+        return frozenset(parse_host_key(base64.b64decode(k.split()[1])).fingerprint for k in keys)
+
+    def close(self) -> None:
+        """End the laboratory's session."""
+        with self._lock:
+            if self._session is not None:
+                self._session.close()
+                self._session = None
+
+    @property
+    def _description(self) -> SshDescription:
+        if self._device.links.ssh is None:
+            raise DeviceFileError("the device file gives no [links.ssh]")
+        return self._device.links.ssh
+
+    def _target(self) -> tuple[str, int]:
+        return self._permit.address(self._description.host), self._description.port
+
+    def _connect(self) -> Session:
+        return Session(*self._target(), _SECONDS)
+
+    def _log_in(self, session: Session) -> None:
+        name = self._description.account
+        account = self._device.accounts[name]
+        if account.key is not None:
+            session.log_in_by_key(account.username, self._secrets.key(name))
+        else:
+            session.log_in_by_password(account.username, self._secrets.password(name))
+
+    def _logged_in(self) -> Session:
+        """A new session of the laboratory's account.
+
+        NotOffered is for what a logged-in user asks for, a file above all: a server that offers
+        no algorithm or no login method in common raises LoginRefused.
+        """
+        try:
+            session = self._connect()
+            try:
+                self._log_in(session)
+            except DeviceError:
+                session.close()
+                raise
+        except NotOffered as error:
+            raise LoginRefused(str(error)) from error
+        return session
+
+    def _run(self, command: str, seconds: float) -> CommandResult:
+        with self._lock:
+            if self._session is None or not self._session.alive:
+                self.close()
+                self._session = self._logged_in()
+            return self._session.run(command, seconds)
+
+    def _exists(self, path: str) -> bool:
+        return self._run(f"ls -d {shlex.quote(path)}", _SECONDS).status == 0
+
+    def _digests_by_reading(self, paths: Sequence[str]) -> dict[str, str]:
+        found = {}
+        for path in paths:
+            try:
+                found[path] = hashlib.sha256(self.read_file(path, limit=MAX_OUTPUT)).hexdigest()
+            except (NotOffered, Garbled):
+                continue
+        return found

@@ -1,0 +1,1 @@
+"""TLS: what an endpoint accepts, asked without a TLS library."""
