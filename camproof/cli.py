@@ -215,6 +215,7 @@ def _add_selftest(commands: Commands) -> None:
     parser.add_argument("--faults", default="", metavar="EXPR", help="only these faults")
     parser.add_argument("--full", action="store_true",
                         help="the whole suite against every faulty twin")  # fmt: skip
+    parser.add_argument("--no-clean", action="store_true", help="leave out the clean twin")
     parser.add_argument("--parallel", type=int, default=0, help="cameras at once")
     parser.add_argument("--output", type=Path, metavar="DIR")
 
@@ -226,6 +227,7 @@ def _selftest(console: Console, arguments: argparse.Namespace) -> int:
         console,
         expression=arguments.faults,
         full=arguments.full,
+        clean=not arguments.no_clean,
         parallel=arguments.parallel,
         output=arguments.output,
     )

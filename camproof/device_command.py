@@ -107,19 +107,20 @@ def _content(ask: _Interview) -> dict[str, Any]:
 
 
 def _identification(ask: _Interview) -> dict[str, Any]:
-    firmware: dict[str, Any] = {"version": ask.text("Firmware version")}
-    image = ask.optional("Firmware image file of that version (empty: none)")
-    if image:
-        firmware["image"] = image
-        if Path(image).is_file():
-            firmware["sha256"] = hashlib.sha256(Path(image).read_bytes()).hexdigest()
-    return {
+    device: dict[str, Any] = {
         "manufacturer": ask.text("Manufacturer, as on the label"),
         "model": ask.text("Model"),
         "hardware": ask.text("Hardware revision"),
         "serial": ask.text("Serial number"),
-        "firmware": firmware,
+        "firmware": {"version": ask.text("Firmware version")},
     }
+    image = ask.optional("Firmware image file of that version (empty: none)")
+    if image:
+        device["firmware"]["image"] = image
+        if Path(image).is_file():
+            digest = hashlib.sha256(Path(image).read_bytes()).hexdigest()
+            device["firmware"]["sha256"] = digest
+    return device
 
 
 def _authorisation(ask: _Interview, host: str) -> dict[str, Any]:

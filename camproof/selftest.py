@@ -75,7 +75,13 @@ class Twin:
 
 
 def run(
-    console: Console, *, expression: str, full: bool, parallel: int, output: Path | None
+    console: Console,
+    *,
+    expression: str,
+    full: bool,
+    clean: bool,
+    parallel: int,
+    output: Path | None,
 ) -> Exit:
     """Run the matrix, print the rates, write ``selftest.json``."""
     try:
@@ -86,7 +92,7 @@ def run(
     except (catalogue.CatalogueError, SelectionError) as error:
         raise CommandError(str(error)) from error
     folder = run_folder.prepare(output, prefix="selftest")
-    twins = _plan(known, faults)
+    twins = _plan(known, faults, clean=clean)
     workers = parallel or max(2, os.cpu_count() or 2)
     console.print(f"{len(twins)} emulated cameras, {workers} at once; results in {folder}")
     _run_all(console, twins, workers, folder, full=full)
@@ -96,9 +102,9 @@ def run(
     return Exit.APPROVED if all(twin.good for twin in twins) else Exit.REJECTED
 
 
-def _plan(known: Catalogue, faults: Sequence[Fault]) -> list[Twin]:
-    clean = Twin("", ())
-    return [clean, *(Twin(fault.id, tuple(known.catchers(fault.id))) for fault in faults)]
+def _plan(known: Catalogue, faults: Sequence[Fault], *, clean: bool) -> list[Twin]:
+    faulty = [Twin(fault.id, tuple(known.catchers(fault.id))) for fault in faults]
+    return [Twin("", ()), *faulty] if clean else faulty
 
 
 def _run_all(

@@ -23,9 +23,11 @@ def check(console: Console, path: Path, trusted_key: str | None) -> Exit:
     for problem in found.problems:
         console.print(f"✗ {problem}", markup=False, highlight=False, soft_wrap=True)
     if not found.ok:
-        console.print(f"{path} is NOT as it was sealed", style="bold red")
+        console.print(f"{path} is NOT as it was sealed", style="bold red", soft_wrap=True)
         return Exit.REJECTED
-    console.print(f"{path} is as it was sealed", style="bold green", highlight=False)
+    console.print(
+        f"{path} is as it was sealed", style="bold green", highlight=False, soft_wrap=True
+    )
     if found.demonstration:
         console.print(
             "DEMONSTRATION - an emulated camera, not a laboratory report", style="magenta"

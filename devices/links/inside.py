@@ -65,8 +65,7 @@ def search_files(ssh: SshLink, texts: Sequence[str]) -> MarkedFiles:
 
     Raises NotOffered when the camera has no ``find`` or ``grep``, or shows no file at all.
     """
-    files = _program_files(ssh)
-    unread: list[str] = []
+    files, unread = _program_files(ssh)
     searched, any_of = files[:MAX_FILES], _expression(texts)
     suspects = [path for group in _groups(searched) for path in _grep(ssh, any_of, group, unread)]
     found = [
@@ -85,13 +84,16 @@ def search_files(ssh: SshLink, texts: Sequence[str]) -> MarkedFiles:
     )
 
 
-def _program_files(ssh: SshLink) -> list[str]:
+def _program_files(ssh: SshLink) -> tuple[list[str], list[str]]:
+    """The program files, and what find says of folders that it may not enter."""
     said = ""
     for tests in (f"-xdev -type f -size -{_LARGEST}", "-type f"):  # small builds know few tests
         run = ssh.run(f"find {shlex.join(PROGRAM_FOLDERS)} {tests}", seconds=_SECONDS)
         files = [line for line in run.result.text.splitlines() if line.startswith("/")]
         if files and not run.shortfall:
-            return sorted(dict.fromkeys(files))
+            closed = run.result.errors.count(b"ermission denied")
+            problems = [f"{closed} folders may not be entered by the laboratory's account"]
+            return sorted(dict.fromkeys(files)), problems if closed else []
         said = run.shortfall or run.result.errors.decode("utf-8", "replace").strip()[:160]
     raise NotOffered(f"the camera's files cannot be listed with find: {said}")
 

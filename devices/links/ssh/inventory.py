@@ -179,7 +179,8 @@ _KEY_FILES = ("authorized_keys", "authorized_keys2")
 
 def start_scripts(link: SshLink, places: Sequence[str]) -> DeviceStartScripts:
     """Read every file under ``places`` (files, directories and shell patterns)."""
-    names = _files(link, places, size="")
+    files = _files(link, places, size="")
+    names = files.names
     scripts = []
     unread = []
     for name in names[:_MAX_FILES]:
@@ -189,7 +190,9 @@ def start_scripts(link: SshLink, places: Sequence[str]) -> DeviceStartScripts:
             unread.append(name)
             continue
         scripts.append(StartScript(name, text))
-    problems = [f"{', '.join(unread[:5])} cannot be read"] if unread else []
+    problems = files.problems()
+    if unread:
+        problems.append(f"{', '.join(unread[:5])} cannot be read")
     if len(names) > _MAX_FILES:
         problems.append(f"{len(names)} start scripts, of which {_MAX_FILES} were read")
     if not names:
@@ -212,7 +215,8 @@ def stored_secrets(
     needles = [(whose, secret.encode()) for whose, secret in secrets if len(secret) >= 6]
     forms = [(what, re.compile(path), re.compile(text)) for what, path, text in patterns]
     found, searched, unread = [], 0, 0
-    names = _files(link, places, size="-256k")
+    files = _files(link, places, size="-256k")
+    names = files.names
     for name in names[:_MAX_FILES]:
         try:
             data = link.read_file(name)
@@ -227,7 +231,9 @@ def stored_secrets(
             for what, path, content in forms
             if path.search(name) and content.search(text)
         ]
-    problems = [f"{unread} files could not be read"] if unread else []
+    problems = files.problems()
+    if unread:
+        problems.append(f"{unread} files could not be read")
     if len(names) > _MAX_FILES:
         problems.append(f"{len(names) - _MAX_FILES} files were not searched")
     if not needles:
@@ -237,21 +243,34 @@ def stored_secrets(
     return StoredSecrets(searched=searched, found=tuple(found), shortfall="; ".join(problems))
 
 
-def _files(link: SshLink, places: Sequence[str], *, size: str) -> list[str]:
-    """Paths of regular files under the places that exist, sorted."""
+@dataclass(frozen=True)
+class _Found:
+    """Paths of regular files, sorted; ``closed`` counts folders that may not be entered."""
+
+    names: list[str]
+    closed: int = 0
+
+    def problems(self) -> list[str]:
+        if not self.closed:
+            return []
+        return [f"{self.closed} folders may not be entered by the laboratory's account"]
+
+
+def _files(link: SshLink, places: Sequence[str], *, size: str) -> _Found:
+    """Regular files under the places that exist."""
     where = " ".join(places)  # shell patterns are meant; they come from the suite's own data
     limit = f" -size {size}" if size else ""
     inside = " ".join(f"{place}/*" for place in places)
     for command in (
-        f"find {where} -maxdepth 4 -type f{limit} 2>/dev/null",
-        f"find {where} -type f{limit} 2>/dev/null",  # a find without -maxdepth
-        f"ls -d {inside} {where} 2>/dev/null",  # no find
+        f"find {where} -maxdepth 4 -type f{limit}",
+        f"find {where} -type f{limit}",  # a find without -maxdepth
+        f"ls -d {inside} {where}",  # no find
     ):
         result = link.run(command, seconds=30).result
         names = [name for name in result.text.splitlines() if name.startswith("/")]
         if names:
-            return sorted(set(names))
-    return []
+            return _Found(sorted(set(names)), result.errors.count(b"ermission denied"))
+    return _Found([])
 
 
 def _says_absent(result: CommandResult) -> bool:

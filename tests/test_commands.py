@@ -1,0 +1,151 @@
+"""The commands as a user types them."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import laboratory
+import pytest
+
+from devices import device_file
+from devices.emulated.bench.launch import EmulatedCamera
+
+PASSES = "evidence.record('seen', 'it is there')"
+
+
+def camproof(*arguments: object, **more: Any) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "camproof", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=180, check=False, **more)
+
+
+def test_emulate_says_where_it_is_and_ends_with_ctrl_c(tmp_path: Path) -> None:
+    written = tmp_path / "camera.toml"
+    command = [sys.executable, "-u", "-m", "camproof", "emulate"]
+    command += ["--fault", "backdoor-telnet", "--write-device-file", str(written)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        said = ""
+        for line in process.stdout:
+            said += line
+            if "power" in line:
+                break
+        assert "rtsps://127." in said
+        assert "socket://" in said
+        device = device_file.load(written)
+        assert device.device.emulated
+        assert "telnet" not in written.read_text()
+        process.send_signal(signal.SIGINT)
+        assert process.wait(timeout=30) == 0
+    assert "camera ready" not in said
+
+
+def test_doctor_finds_the_bench_ready_and_says_what_is_missing(tmp_path: Path) -> None:
+    with EmulatedCamera() as ready:
+        done = camproof("doctor", ready.device_file)
+        assert done.returncode == 0, done.stdout
+        assert "the bench is ready" in done.stdout
+        broken = tmp_path / "broken.toml"
+        text = ready.device_file.read_text().replace(ready.serial, "socket://127.0.0.1:9")
+        broken.write_text(text.replace("sbom.cdx.json", "none.json"))
+        done = camproof("doctor", broken)
+    assert done.returncode == 3
+    assert "✗ link serial" in done.stdout
+    assert "✗ documents.sbom" in done.stdout
+    assert "✓ link onvif" in done.stdout
+
+
+def test_device_new_asks_its_way_to_a_valid_file(tmp_path: Path) -> None:
+    answers = [
+        *("not an address", "192.0.2.10"),
+        *("Acme", "C1", "A", "0001", "1.0", ""),
+        *("y", "y", "n", "n", "n"),
+        *("2099-12-31", "the head of laboratory", "order 7"),
+        *("admin", "CAM_ADMIN", "443", "y", "/onvif/device_service"),
+        *("322", "/live/main", "1280x720", "h264", ""),
+        *("y", "22", "lab", "lab-key"),
+        "",
+    ]
+    path = tmp_path / "camera.toml"
+    done = camproof("device", "new", path, input="\n".join(answers) + "\n")
+    assert done.returncode == 0, done.stderr
+    assert "an IP address such as" in done.stdout
+    device = device_file.load(path)
+    assert device.authorisation.allow == ["settings", "lockout"]
+    assert [stream.url for stream in device.declared.streams] == [
+        "rtsps://192.0.2.10:322/live/main"
+    ]
+    again = camproof("device", "new", path, input="")
+    assert again.returncode == 2
+    assert "exists already" in again.stderr
+    short = camproof("device", "new", tmp_path / "short.toml", input="192.0.2.10\n")
+    assert short.returncode == 2
+    assert "the questions ended" in short.stderr
+    assert not (tmp_path / "short.toml").exists()
+
+
+def test_device_check_names_every_fault(tmp_path: Path) -> None:
+    path = laboratory.device_file(tmp_path)
+    assert camproof("device", "check", path).returncode == 0
+    path.write_text(path.read_text().replace('model = "C1"', 'model = "C1"\ncolour = "red"'))
+    done = camproof("device", "check", path)
+    assert done.returncode == 2
+    assert f"{path}:5: device.colour: is not a key" in done.stdout
+
+
+@pytest.mark.parametrize("what", ["tests", "clauses", "profiles", "faults", "coverage"])
+def test_every_listing_is_json_with_ids(what: str) -> None:
+    rows = json.loads(camproof("catalogue", what, "--format", "json").stdout)
+    assert rows
+    assert len({row["id"] for row in rows}) == len(rows)
+
+
+def test_a_changed_byte_in_a_dossier_is_found_and_the_report_can_be_made_again(
+    tmp_path: Path,
+) -> None:
+    device = laboratory.device_file(tmp_path)
+    own = laboratory.test_cases(tmp_path, "evidence.record('seen', b'\\x01 only here')")
+    out = tmp_path / "run"
+    camproof("run", device, "--tests", own, "--select", "LAB-*", "--output", out, "--no-allure")
+    dossier = out / "dossier.zip"
+    assert camproof("verify", dossier).returncode == 0
+    data = bytearray(dossier.read_bytes())
+    data[data.index(b"\x01 only here")] ^= 1
+    dossier.write_bytes(data)
+    done = camproof("verify", dossier)
+    assert done.returncode == 1
+    assert "evidence/LAB-001/seen.bin" in done.stdout
+    (out / "report" / "index.html").unlink()
+    camproof("report", out, "--no-allure")
+    assert (out / "report" / "index.html").exists()
+    assert camproof("verify", dossier).returncode == 0
+
+
+def test_several_cameras_have_a_folder_each(tmp_path: Path) -> None:
+    files = []
+    for number in (1, 2):
+        (tmp_path / str(number)).mkdir()
+        files.append(laboratory.device_file(tmp_path / str(number)))
+    own = laboratory.test_cases(tmp_path, PASSES)
+    out = tmp_path / "run"
+    done = camproof(
+        "run", *files, "--tests", own, "--select", "LAB-*", "--output", out, "--no-allure"
+    )
+    assert done.returncode == 3, done.stdout + done.stderr
+    cameras = json.loads((out / "campaign.json").read_text())["cameras"]
+    assert [row["folder"] for row in cameras] == ["C1-0001", "C1-0001-2"]
+    for row in cameras:
+        assert (out / row["folder"] / "assessment.json").exists()
+
+
+def test_selftest_says_what_was_caught(tmp_path: Path) -> None:
+    out = tmp_path / "selftest"
+    done = camproof("selftest", "--faults", "origin-relabelled", "--output", out, "--no-clean")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "detection 100 %" in done.stdout
+    document = json.loads((out / "selftest.json").read_text())
+    assert [twin["caught"] for twin in document["twins"]] == [["ORIGIN-005"]]
