@@ -72,7 +72,7 @@ class Campaign:
                 stderr=subprocess.STDOUT,
                 pass_fds=(write_end, ended),
                 cwd=self._job.folder,
-                env={**os.environ, **self._job.environment},
+                env={**os.environ, **_same_suite(), **self._job.environment},
                 start_new_session=True,
             )
         os.close(write_end)
@@ -117,6 +117,13 @@ class Campaign:
             raise CommandError(
                 f"the suite itself failed before it had any result; {log} says:\n{said}", Exit.SUITE
             ) from None
+
+
+def _same_suite() -> dict[str, str]:
+    """Let the child import the packages that this process has: it starts in another folder."""
+    home = str(Path(str(files("conformance"))).parent)
+    inherited = os.environ.get("PYTHONPATH")
+    return {"PYTHONPATH": os.pathsep.join((home, inherited)) if inherited else home}
 
 
 def pytest_arguments(job: Job) -> list[str]:
