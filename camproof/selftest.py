@@ -225,6 +225,7 @@ def _show(console: Console, rows: Sequence[Rate], twins: Sequence[Twin]) -> None
         f"{alarms} false alarm{'' if alarms == 1 else 's'}",
         style="bold",
         highlight=False,
+        soft_wrap=True,
     )
 
 
