@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 import os
+import pwd
 import shutil
 import socket
 import subprocess
@@ -326,7 +327,7 @@ def test_the_link_logs_in_to_dropbear(tmp_path: Path) -> None:
     subprocess.run(
         [program("dropbearkey"), "-t", "ed25519", "-f", str(host)], check=True, capture_output=True
     )
-    home = Path("~").expanduser()
+    home = Path(pwd.getpwuid(os.getuid()).pw_dir)  # where dropbear looks, whatever $HOME says
     script = (
         'mount -t tmpfs -o mode=700 none "$1" && mkdir -m 700 "$1/.ssh" && '
         'cp "$2" "$1/.ssh/authorized_keys" && chmod 600 "$1/.ssh/authorized_keys" && shift 2 && '
