@@ -1,4 +1,4 @@
-"""Measure and print. ``python -m benchmarks [NAME ...] [--json FILE]``."""
+"""Measure and print (dossiers: ``python -m benchmarks.dossier_verify``). ``python -m benchmarks [NAME ...] [--json FILE]``."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import importlib
 import json
 from pathlib import Path
 
-NAMES = ("emulator_start", "demo", "dossier_verify")
+NAMES = ("emulator_start", "demo")
 
 
 def main() -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 from benchmarks.figure import Figure
 from conformance import assessment
 
-RUNS = 3
+RUNS = 2
 
 
 def measure() -> Iterator[Figure]:
