@@ -1,4 +1,7 @@
-"""Measure and print (dossiers: ``python -m benchmarks.dossier_verify``). ``python -m benchmarks [NAME ...] [--json FILE]``."""
+"""Measure and print. ``python -m benchmarks [NAME ...] [--json FILE]``.
+
+Dossiers have a command of their own: ``python -m benchmarks.dossier_verify``.
+"""
 
 from __future__ import annotations
 
