@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
+import requests
 from pydantic import BaseModel
 from rich.console import Console
 from rich.text import Text
@@ -154,11 +154,11 @@ def _power(device: DeviceFile) -> Finding:
     if power.url is None:
         return Finding("power control", READY, "by commands of the bench (not tried)")
     try:
-        with urllib.request.urlopen(power.url, timeout=5) as answer:  # noqa: S310 - the bench's own
-            state = answer.read(16).decode("ascii", "replace").strip()
-    except (OSError, ValueError) as error:
+        answer = requests.get(power.url, timeout=5, allow_redirects=False)
+        answer.raise_for_status()
+    except requests.RequestException as error:
         return Finding("power control", FAULT, f"{power.url}: {error}")
-    return Finding("power control", READY, f"the relay answers {state!r}")
+    return Finding("power control", READY, f"the relay answers {answer.text[:16].strip()!r}")
 
 
 def _files(device: DeviceFile) -> Iterator[Finding]:
