@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import itertools
 import socket
 from pathlib import Path
 
@@ -16,6 +17,8 @@ from rtsp_stand import (
     scripted_server,
 )
 
+from devices.emulated.video.scene import Scene
+from devices.emulated.video.source import Encoder, StreamDefinition
 from devices.errors import Garbled, LinkError, LoginRefused, OutsideAuthorisation, Unreachable
 from devices.links.capture import Capture, Flow
 from devices.links.rtsp.client import Endpoint, RtspClient, endpoint_of
@@ -179,7 +182,7 @@ def test_old_camera_is_measured(tmp_path: Path) -> None:
         device = device_file(
             f"rtsp://127.0.0.1:{port}", tmp_path, streams=[STREAM], transports=["interleaved"]
         )
-        observation = play_streams(access_to(device), seconds=1.5)
+        observation = play_streams(access_to(device), seconds=0.3)
     played = {s.transport: s for s in observation.streams}
     assert played["udp"].status == 461
     stream = played["interleaved"]
@@ -188,6 +191,42 @@ def test_old_camera_is_measured(tmp_path: Path) -> None:
     assert (stream.wire.carrier, stream.wire.video_share) == ("tcp", 1.0)
     assert stream.wire.nal_units == 20
     assert "GET_PARAMETER" in camera.methods  # half of its time-out had passed
+
+
+class _LateEncoder(_OldCamera):
+    """Its encoder has just started: the first viewer gets one picture, then nothing for long."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        encoder = Encoder(StreamDefinition("/s", "h264", 64, 64))
+        scene = Scene(64, 64, "1", "moving")
+        self._pictures = [
+            unit
+            for number in range(12)
+            for unit in encoder.encode(scene.at(number), 0, keyframe=number == 0)
+        ]
+
+    def _send_media(self, connection: socket.socket) -> None:
+        first = self.methods.count("PLAY") == 1
+        numbers = itertools.count()
+        for at, picture in enumerate(self._pictures[: 1 if first else None]):
+            payloads = [p for unit in picture.units for p in packetise("h264", unit, 300)]
+            for payload in payloads:
+                packet = RtpPacket(97, next(numbers), 7500 * at, 5, payload).to_bytes()
+                connection.sendall(Interleaved(8, packet).to_bytes())
+
+
+def test_few_pictures_are_looked_at_again_for_longer(tmp_path: Path) -> None:
+    camera = _LateEncoder()
+    with scripted_server(camera) as port:
+        device = device_file(
+            f"rtsp://127.0.0.1:{port}", tmp_path, streams=[STREAM], transports=["interleaved"]
+        )
+        observation = play_streams(access_to(device), seconds=0.2)
+    (stream,) = [s for s in observation.streams if s.declared]
+    assert camera.methods.count("PLAY") == 2
+    assert stream.pictures is not None
+    assert stream.pictures.frames == 12
 
 
 def test_endless_refusals_are_a_shortfall_not_a_pass(tmp_path: Path) -> None:

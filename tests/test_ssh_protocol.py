@@ -156,6 +156,20 @@ def saying(words: bytes, *, hold: bool = True) -> Iterator[int]:
             NotOffered,
         ),
     ],
+    ids=[
+        "silent",
+        "banner",
+        "closed",
+        "closed after banner",
+        "http",
+        "endless line",
+        "ssh 1.5",
+        "no version",
+        "binary",
+        "short message",
+        "ignored messages",
+        "disconnect",
+    ],
 )
 def test_a_server_that_misbehaves_is_a_typed_error(
     words: bytes,

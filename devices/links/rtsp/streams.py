@@ -29,6 +29,13 @@ from devices.protocols.rtp import lost
 PLAY_SECONDS = 2.2
 """Media recorded of each stream: two keyframe intervals of most cameras."""
 
+LONGER = 5
+"""How many times as long a stream that gave few pictures is recorded again: cameras with long
+keyframe intervals need some 10 s to begin, and a bench may have been starved for a moment."""
+
+FEW_PICTURES = 10
+"""Fewer decoded pictures than this are no ground to judge a declared stream by."""
+
 _UNDECLARED_PROBE = "udp"
 """Tried for every stream, declared or not: media in the clear is what must not be had."""
 
@@ -72,6 +79,20 @@ def _shortfall(streams: Sequence[PlayedStream]) -> str:
 
 
 def _one(access: RtspAccess, stream: Stream, transport: str, *, seconds: float) -> _Played:
+    """Play a stream; a declared one that gives few pictures is given longer, once."""
+    played = _attempt(access, stream, transport, seconds=seconds)
+    if played.stream.declared and _gave_little(played.stream):
+        return _attempt(access, stream, transport, seconds=LONGER * seconds)
+    return played
+
+
+def _gave_little(stream: PlayedStream) -> bool:
+    if stream.outcome == "played":
+        return stream.pictures is None or stream.pictures.frames < FEW_PICTURES
+    return stream.outcome == "silent"
+
+
+def _attempt(access: RtspAccess, stream: Stream, transport: str, *, seconds: float) -> _Played:
     url = without_userinfo(stream.url)
     blank = PlayedStream(
         name=stream.name,
