@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from conformance.case import case
-from conformance.credentials.test_published_accounts import Tried, published_pairs
+from conformance.credentials.published_pairs import Tried, published_pairs
 from conformance.credentials.web_accounts import accepts, administrator
 from conformance.verdict import Inconclusive
 from devices.description import DeviceFile

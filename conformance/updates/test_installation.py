@@ -14,6 +14,9 @@ from devices.links.update import UpdateTrial
 CUTS = (0.35, 0.6, 0.85)
 """When the power is cut: shares of the time that an installation takes."""
 
+SPARE_CUTS = (0.5, 0.7)
+"""Tried besides when every installation had ended before its cut."""
+
 
 @case(
     "UPDATE-001",
@@ -87,7 +90,8 @@ def test_a_power_cut_during_an_update_does_no_harm(
 
     Method: install the genuine bundle once, unless that was done before, to learn how long it
     takes; then begin again and cut the power at several moments of that time; give power again
-    and ask the camera for its version.
+    and ask the camera for its version. When every installation ended before its cut, cut again by
+    the time that the quickest one took.
     Pass: each time the camera comes back by itself within the declared time, with the version from
     before or the one of the bundle, and at least one cut came before the installation had ended.
     """
@@ -95,7 +99,9 @@ def test_a_power_cut_during_an_update_does_no_harm(
         evidence.observe(update_trials.restore(), "a whole installation")
     allowed = {update_trials.version(), update_trials.declared.bundle_version}
     effective = 0
-    for share in CUTS:
+    for share in (*CUTS, *SPARE_CUTS):
+        if effective and share in SPARE_CUTS:
+            break
         cut = evidence.observe(update_trials.cut_power(power, share))
         effective += not cut.finished
         if not cut.went_away:

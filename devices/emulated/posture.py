@@ -37,6 +37,7 @@ class Posture:
     # credentials
     factory_account: str = ""  # "admin:admin": works before set-up
     extra_web_account: str = ""  # "user:user": a published pair that works after set-up
+    extra_onvif_account: str = ""  # "admin:12345": an ONVIF user apart from the camera's accounts
     extra_ssh_account: str = ""  # "root:..." password login over SSH
     password_min_length: int = 8
     password_complexity: bool = True

@@ -78,7 +78,7 @@ class Login:
             self._refuse(token.username, source, "account locked")
         if not token.digested and not camera.posture.onvif_password_text:
             self._refuse(token.username, source, "password in clear")
-        password = camera.accounts.password(token.username)
+        password = self._password(token.username)
         if password is None or not token.proves(password):
             camera.lockout.failed(SERVICE, token.username)
             self._refuse(token.username, source, "wrong user name or password")
@@ -96,7 +96,7 @@ class Login:
         camera, source = self._camera, request.remote or ""
         try:
             checked = self._digest.check(
-                header, request.method, request.path_qs, camera.accounts.password, body=body
+                header, request.method, request.path_qs, self._password, body=body
             )
         except DeviceError as error:
             raise NotAuthorized(str(error)) from error
@@ -110,7 +110,15 @@ class Login:
 
     def _accept(self, name: str) -> Caller:
         self._camera.lockout.succeeded(SERVICE, name)
-        return Caller(name, self._camera.accounts.role(name) or "")
+        own = name == self._camera.posture.extra_onvif_account.partition(":")[0]
+        return Caller(name, "viewer" if own else self._camera.accounts.role(name) or "")
+
+    def _password(self, name: str) -> str | None:
+        """The password of an account; also of one that only ONVIF knows."""
+        extra_name, _, extra_password = self._camera.posture.extra_onvif_account.partition(":")
+        if extra_name and name == extra_name:
+            return extra_password
+        return self._camera.accounts.password(name)
 
     def _refuse(self, name: str, source: str, why: str) -> NoReturn:
         self._camera.audit.write("onvif-login-failed", user=name, source=source, detail=why)

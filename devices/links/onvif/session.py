@@ -79,6 +79,15 @@ class OnvifSession:
         """Call an operation of a service, as the session's account."""
         return self.client.call(self.path(service), body, self.credentials)
 
+    def log_in(self, username: str, password: str) -> Reply:
+        """Read the device information, which any account may and nobody else (READ_SYSTEM).
+
+        By the scheme that the session has found, so that each try is one; the session's own
+        account stays.
+        """
+        body = requests.plain("device", "GetDeviceInformation")
+        return self.client.call(self._entry, body, Credentials(username, password))
+
     def answer(self, service: str, body: Element, reply: Reply) -> OperationAnswer:
         """What is observed of a reply."""
         operation = soap.local(body)

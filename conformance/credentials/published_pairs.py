@@ -1,0 +1,108 @@
+"""Published user names and passwords, tried without locking anybody out."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from conformance.credentials.web_accounts import MODEST_FIRST
+from conformance.verdict import Inconclusive
+from devices.description import DeviceFile
+from devices.observation import Observation
+from devices.secrets import Secrets
+
+Login = Callable[[str, str], tuple[int, bool]]
+"""Tries a user name and a password; returns the HTTP status, and whether they were accepted."""
+
+Known = tuple[str, str]
+"""A user name of the device file with its right password."""
+
+
+@dataclass(frozen=True)
+class Tried:
+    """One published pair; ``status`` of the answer, 0 when it was not tried."""
+
+    username: str
+    password: str
+    vendor: str
+    status: int = 0
+    accepted: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class PublishedPairs(Observation):
+    """Published pairs tried on one login, and those that the camera's lock left out."""
+
+    tried: tuple[Tried, ...]
+    left_out: tuple[Tried, ...]
+
+    def accepted_by(self, url: str) -> str:
+        """What was accepted, as a sentence; empty when every pair was refused."""
+        accepted = [pair for pair in self.tried if pair.accepted]
+        pairs = ", ".join(f"{p.username!r} with {p.password!r} ({p.vendor})" for p in accepted)
+        return f"{url} accepts the published {pairs}; expected a refusal." if accepted else ""
+
+
+def published_pairs(rows: Sequence[dict[str, str]]) -> list[Tried]:
+    """The web pairs of the table, each once, those of the most vendors first."""
+    counts: Counter[tuple[str, str]] = Counter()
+    vendors: dict[tuple[str, str], str] = {}
+    for row in rows:
+        if row["service"] == "http" and row["username"]:
+            pair = (row["username"], row["password"])
+            counts[pair] += 1
+            vendors.setdefault(pair, row["vendor"])
+    ordered = sorted(counts, key=lambda pair: (-counts[pair], pair))
+    return [Tried(name, password, vendors[name, password]) for name, password in ordered]
+
+
+def own_passwords(device: DeviceFile, secrets: Secrets, service: str) -> dict[str, Known]:
+    """The accounts of the device file for a service, by user name."""
+    found: dict[str, Known] = {}
+    for name, account in device.accounts.items():
+        meant = not account.services or service in account.services
+        if account.password is not None and meant and account.role in MODEST_FIRST:
+            found[account.username] = (account.username, secrets.password(name))
+    return found
+
+
+def try_all(
+    login: Login,
+    pairs: Sequence[Tried],
+    own: Mapping[str, Known],
+    tries: int,
+    *,
+    together: bool,
+) -> PublishedPairs:
+    """Try every pair; ``tries`` wrong ones in a row are safe, per user name or ``together``.
+
+    Before the next one the right password is given: that of the name, or under ``""`` in ``own``
+    that of an account that may be locked. Raises Inconclusive when it is refused.
+    """
+    wrong: Counter[str] = Counter()
+    tried: list[Tried] = []
+    left_out: list[Tried] = []
+    for pair in pairs:
+        key = "" if together else pair.username
+        if wrong[key] >= tries:
+            if key not in own:
+                left_out.append(pair)
+                continue
+            _unlock(login, *own[key])
+            wrong[key] = 0
+        status, accepted = login(pair.username, pair.password)
+        wrong[key] = 0 if accepted else wrong[key] + 1
+        tried.append(Tried(pair.username, pair.password, pair.vendor, status, accepted))
+    for key in [key for key in own if wrong[key]]:
+        _unlock(login, *own[key])
+    return PublishedPairs(tried=tuple(tried), left_out=tuple(left_out))
+
+
+def _unlock(login: Login, username: str, password: str) -> None:
+    if not login(username, password)[1]:
+        raise Inconclusive(
+            f"{username} can no longer log in after fewer wrong passwords than the device file "
+            "declares: the published passwords cannot all be tried",
+            "login-refused",
+        )
