@@ -10,8 +10,11 @@ from typing import Any
 import pytest
 from onvif_stand import Stand, onvif_stand
 
-from conformance import policy
+from conformance import knowledge, policy
 from conformance.credentials import test_onvif as cases
+from conformance.credentials.test_published_accounts import (
+    test_no_published_account_opens_onvif as judge_published_accounts,
+)
 from conformance.streams.test_stream_uri import test_stream_addresses as judge_addresses
 from conformance.verdict import Inconclusive
 from devices.emulated.posture import Posture
@@ -59,7 +62,18 @@ def judge_uris(stand: Stand) -> None:
     judge_addresses(link.stream_uris(), link.snapshot_uris(), secrets_of(stand), policy.load)
 
 
-JUDGES = (judge_roles, judge_replay, judge_anonymous, judge_uris, judge_guessing)
+def judge_published(stand: Stand) -> None:
+    judge_published_accounts(
+        onvif=stand.link,
+        device=stand.device,
+        secrets=secrets_of(stand),
+        evidence=EVIDENCE,
+        knowledge=knowledge.load,
+        policy=policy.load,
+    )
+
+
+JUDGES = (judge_roles, judge_replay, judge_anonymous, judge_uris, judge_published, judge_guessing)
 
 
 def test_the_compliant_camera_passes_all(tmp_path: Path) -> None:
@@ -75,6 +89,7 @@ def test_the_compliant_camera_passes_all(tmp_path: Path) -> None:
         (Posture(lockout_onvif=False), judge_guessing),
         (Posture(onvif_replay_window=False), judge_replay),
         (Posture(onvif_password_text=True), judge_replay),
+        (Posture(extra_onvif_account="supervisor:supervisor"), judge_published),
         (Posture(onvif_anonymous=True), judge_anonymous),
         (Posture(stream_uri="rtsp"), judge_uris),
         (Posture(stream_uri="credentials"), judge_uris),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from conformance.credentials.web_accounts import MODEST_FIRST
 from conformance.verdict import Inconclusive
@@ -44,6 +45,29 @@ class PublishedPairs(Observation):
         return f"{url} accepts the published {pairs}; expected a refusal." if accepted else ""
 
 
+@dataclass(frozen=True)
+class SafeTries:
+    """How many wrong passwords in a row close nothing.
+
+    ``known`` for a user name of the device file, ``others`` for any other one; ``together``: they
+    count for all user names, as the lock is of the address.
+    """
+
+    known: int
+    others: int
+    together: bool
+
+
+def safe_tries(device: DeviceFile, policy: Any) -> SafeTries:
+    """What the declared lock allows; without one, what the policy "passwords" says."""
+    declared = device.declared.lockout
+    if declared is None:
+        published = policy("passwords")["published"]
+        return SafeTries(published["own_tries"], published["tries"], together=False)
+    tries = max(1, declared.attempts - 1)
+    return SafeTries(tries, tries, together=declared.scope == "address")
+
+
 def published_pairs(rows: Sequence[dict[str, str]]) -> list[Tried]:
     """The web pairs of the table, each once, those of the most vendors first."""
     counts: Counter[tuple[str, str]] = Counter()
@@ -71,11 +95,9 @@ def try_all(
     login: Login,
     pairs: Sequence[Tried],
     own: Mapping[str, Known],
-    tries: int,
-    *,
-    together: bool,
+    safe: SafeTries,
 ) -> PublishedPairs:
-    """Try every pair; ``tries`` wrong ones in a row are safe, per user name or ``together``.
+    """Try every pair, as many in a row as are safe.
 
     Before the next one the right password is given: that of the name, or under ``""`` in ``own``
     that of an account that may be locked. Raises Inconclusive when it is refused.
@@ -84,8 +106,8 @@ def try_all(
     tried: list[Tried] = []
     left_out: list[Tried] = []
     for pair in pairs:
-        key = "" if together else pair.username
-        if wrong[key] >= tries:
+        key = "" if safe.together else pair.username
+        if wrong[key] >= (safe.known if key in own else safe.others):
             if key not in own:
                 left_out.append(pair)
                 continue

@@ -6,7 +6,12 @@ import secrets as random
 from typing import Any
 
 from conformance.case import case
-from conformance.credentials.published_pairs import own_passwords, published_pairs, try_all
+from conformance.credentials.published_pairs import (
+    own_passwords,
+    published_pairs,
+    safe_tries,
+    try_all,
+)
 from conformance.credentials.web_accounts import (
     MODEST_FIRST,
     accepts,
@@ -50,9 +55,9 @@ def test_no_published_account_opens_the_web_interface(
     """
     pairs = published_pairs(knowledge("default_credentials"))
     own = own_passwords(device, secrets, "http")
-    tries, by_address = _safe_tries(device, policy)
-    name, account = expendable_account(secrets) if by_address else ("", None)
-    if account is not None:
+    safe = safe_tries(device, policy)
+    if safe.together:
+        name, account = expendable_account(secrets)
         own = {"": (account.username, secrets.password(name)), **own}
     _demand_own_login(http, secrets)
 
@@ -60,7 +65,7 @@ def test_no_published_account_opens_the_web_interface(
         attempt = accepts(http, username, password)
         return attempt.answer.status, attempt.accepted
 
-    found = evidence.observe(try_all(login, pairs, own, tries, together=by_address))
+    found = evidence.observe(try_all(login, pairs, own, safe))
     accepted = found.accepted_by(http.server.url)
     assert not accepted, accepted
     if not found.tried:
@@ -93,8 +98,8 @@ def test_no_published_account_opens_onvif(
     Pass: the first is answered with data, and no other is.
     """
     own = own_passwords(device, secrets, "onvif")
-    tries, by_address = _safe_tries(device, policy)
-    if by_address:
+    safe = safe_tries(device, policy)
+    if safe.together:
         name = onvif.expendable_account()
         own = {"": (device.accounts[name].username, secrets.password(name)), **own}
     assert device.links.onvif is not None  # the fixture needs it
@@ -109,27 +114,13 @@ def test_no_published_account_opens_onvif(
         if not login(device.accounts[known].username, secrets.password(known))[1]:
             raise LoginRefused(f"ONVIF does not accept the account {known!r} of the device file")
         stranger = login(f"Tr1al-{random.token_hex(3)}", strong_password())
-        found = evidence.observe(
-            try_all(
-                login,
-                published_pairs(knowledge("default_credentials")),
-                own,
-                tries,
-                together=by_address,
-            )
-        )
+        pairs = published_pairs(knowledge("default_credentials"))
+        found = evidence.observe(try_all(login, pairs, own, safe))
     assert not stranger[1], f"{url} accepts a made-up user and password."
     accepted = found.accepted_by(url)
     assert not accepted, accepted
     if not found.tried:
         raise Inconclusive("no published pair was tried", "insufficient")
-
-
-def _safe_tries(device: DeviceFile, policy: Any) -> tuple[int, bool]:
-    """How many wrong passwords in a row close nothing; whether they count for all users."""
-    declared = device.declared.lockout
-    attempts = declared.attempts if declared else policy("passwords")["published"]["tries"]
-    return max(1, attempts - 1), declared is not None and declared.scope == "address"
 
 
 def _demand_own_login(http: HttpLink, secrets: Secrets) -> None:
