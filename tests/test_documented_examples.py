@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
 
 from conformance import declared_cases, profile, regulation
 from conformance.fault import FaultFile
-from conformance.selection import Selection
+from conformance.selection import Selection, case_labels
+from devices import device_file
+from devices.description import DeviceFile
+from devices.identity.origin_certificate import ORIGIN, parse_certificate
 
 DOCS = Path(__file__).parent.parent / "docs"
 
@@ -48,9 +52,39 @@ def test_the_examples_of_a_regulation_and_a_profile_load(tmp_path: Path) -> None
     assert profile.read(chosen).id == profile.DEFAULT
 
 
-def test_the_examples_of_selections_parse() -> None:
-    page = (DOCS / "writing-a-test.md").read_text(encoding="utf-8")
-    expressions = re.findall(r'--select "([^"]+)"', page)
-    assert len(expressions) == 2
+@pytest.mark.parametrize(("page", "count"), [("writing-a-test.md", 2), ("../README.md", 1)])
+def test_the_examples_of_selections_choose_something(page: str, count: int) -> None:
+    text = (DOCS / page).read_text(encoding="utf-8")
+    expressions = re.findall(r"--select (?:\"([^\"]+)\"|'([^']+)')", text)
+    assert len(expressions) == count
+    cases = [entry.case for entry in declared_cases.built_in()]
     for expression in expressions:
-        Selection.parse(expression)
+        assert Selection.parse("".join(expression)).choose(cases, case_labels)
+
+
+def test_the_example_of_a_device_file_loads(tmp_path: Path) -> None:
+    path = tmp_path / "camera.toml"
+    whole, web = blocks("device-file.md", "toml")
+    path.write_text(whole)
+    device = device_file.load(path)
+    assert device.declared.lockout is not None
+    assert device.documents.quality_certificate == tmp_path / "quality.json"
+    own = device.model_dump(by_alias=True, exclude_none=True)
+    own["links"]["http"] = tomllib.loads(web)["links"]["http"]
+    http = DeviceFile.model_validate(own).links.http
+    assert http is not None
+    assert set(http.operations) == {"login"}
+
+
+def test_the_example_of_a_certificate_loads() -> None:
+    (text,) = blocks("device-file.md", "json")
+    assert parse_certificate(text.encode()).form == ORIGIN
+
+
+def test_the_page_names_the_test_cases_that_need_a_shell() -> None:
+    """Those of the SSH server do not apply without one; those inside the camera still do."""
+    text = (DOCS / "device-file.md").read_text(encoding="utf-8")
+    server, inside = re.findall(r"test cases (?:of an SSH|that look inside)[^(]*\(([^)]*)\)", text)
+    cases = [entry.case for entry in declared_cases.built_in() if "ssh" in entry.case.needs]
+    assert set(re.split(r",\s+", server)) == {c.id for c in cases if "ssh" in c.applies_to}
+    assert set(re.split(r",\s+", inside)) == {c.id for c in cases if "ssh" not in c.applies_to}
