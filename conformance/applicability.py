@@ -59,7 +59,6 @@ CONDITIONS: dict[str, Callable[[DeviceFile], str]] = {
     "http": _web,
     "onvif": _service("onvif"),
     "ssh": _service("ssh"),
-    "serial": _service("serial"),
     "streams": _streams,
     "srtp": _srtp,
     "update": _update,

@@ -42,7 +42,6 @@ def boot_log(serial: SerialLink, cold_start: ColdStart, camera: Any, device: Dev
     needs=("serial",),
     catches=("backdoor-bootloader",),
     changes="power",
-    applies_to=("serial",),
 )
 def test_the_boot_loader_gives_no_prompt(
     *,
@@ -105,7 +104,6 @@ def test_the_boot_loader_gives_no_prompt(
         "cred-ssh-root",
     ),
     changes="power",
-    applies_to=("serial",),
 )
 def test_the_serial_console_gives_no_shell(
     boot_log: BootLog, serial: SerialLink, knowledge: Any, evidence: Any
@@ -165,7 +163,6 @@ def test_the_serial_console_gives_no_shell(
     needs=("serial",),
     catches=("backdoor-serial-secrets",),
     changes="power",
-    applies_to=("serial",),
 )
 def test_the_boot_log_holds_no_secrets(
     boot_log: BootLog, device: DeviceFile, secrets: Secrets, knowledge: Any, evidence: Any
