@@ -12,6 +12,7 @@ from typing import Any
 import laboratory
 import pytest
 
+from conformance import assessment
 from devices import device_file
 from devices.emulated.bench.launch import EmulatedCamera
 
@@ -125,21 +126,92 @@ def test_a_changed_byte_in_a_dossier_is_found_and_the_report_can_be_made_again(
     assert camproof("verify", dossier).returncode == 0
 
 
-def test_several_cameras_have_a_folder_each(tmp_path: Path) -> None:
+def cameras(tmp_path: Path, *serials: str) -> list[Path]:
+    """A device file for each serial number."""
     files = []
-    for number in (1, 2):
+    for number, serial in enumerate(serials):
         (tmp_path / str(number)).mkdir()
-        files.append(laboratory.device_file(tmp_path / str(number)))
+        path = laboratory.device_file(tmp_path / str(number))
+        path.write_text(path.read_text().replace('"0001"', f'"{serial}"'))
+        files.append(path)
+    return files
+
+
+def rows(folder: Path) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = json.loads((folder / "campaign.json").read_text())["cameras"]
+    return found
+
+
+def test_several_cameras_have_a_folder_each(tmp_path: Path) -> None:
+    files = cameras(tmp_path, "0001", "0001")
     own = laboratory.test_cases(tmp_path, PASSES)
     out = tmp_path / "run"
     done = camproof(
         "run", *files, "--tests", own, "--select", "LAB-*", "--output", out, "--no-allure"
     )
     assert done.returncode == 3, done.stdout + done.stderr
-    cameras = json.loads((out / "campaign.json").read_text())["cameras"]
-    assert [row["folder"] for row in cameras] == ["C1-0001", "C1-0001-2"]
-    for row in cameras:
+    assert [row["folder"] for row in rows(out)] == ["C1-0001", "C1-0001-2"]
+    for row in rows(out):
         assert (out / row["folder"] / "assessment.json").exists()
+
+
+def test_a_camera_whose_run_fails_takes_nothing_from_the_others(tmp_path: Path) -> None:
+    files = cameras(tmp_path, "0001", "0002", "0003")
+    own = laboratory.test_cases(tmp_path, PASSES)
+    (own / "conftest.py").write_text(
+        "import os, sys\nif any('C1-0002' in word for word in sys.argv):\n    os._exit(9)\n"
+    )
+    out = tmp_path / "run"
+    done = camproof(
+        "run", *files, "--tests", own, "--select", "LAB-*", "--output", out, "--no-allure"
+    )
+    assert done.returncode == 4, done.stdout + done.stderr
+    assert [row["decision"] for row in rows(out)] == ["INCOMPLETE", None, "INCOMPLETE"]
+    assert "failed before it had any result" in rows(out)[1]["error"]
+    assert "failed before it had any result" in done.stdout
+    assert (out / "C1-0001" / "dossier.zip").exists()
+    assert (out / "C1-0003" / "dossier.zip").exists()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_several_cameras_are_interrupted_and_resumed(
+    tmp_path: Path, number: signal.Signals, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = cameras(tmp_path, "0001", "0002")
+    blocks = f"os.environ.get('GO') or threading.Event().wait(120); {PASSES}"
+    own = laboratory.test_cases(tmp_path, PASSES, blocks)
+    out = tmp_path / "run"
+    command = [*("run", *files, "--tests", own), *("--select", "LAB-*", "--output", out)]
+    command.append("--no-allure")
+    words = [sys.executable, "-u", "-m", "camproof", *map(str, command)]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        waiting, said = {"C1-0001", "C1-0002"}, ""
+        for line in process.stdout:
+            said += line
+            if waiting and "LAB-001" in line:
+                assert [row["decision"] for row in rows(out)] == [None, None]
+                waiting.discard(line.partition(":")[0])
+                if not waiting:
+                    process.send_signal(number)
+        assert process.wait(timeout=60) == 3, said
+    assert [row["decision"] for row in rows(out)] == ["INCOMPLETE", "INCOMPLETE"]
+    for row in rows(out):
+        assert verdicts(out / row["folder"]) == ["PASS", "INCONCLUSIVE"]
+        assert (out / row["folder"] / "dossier.zip").exists()
+
+    other = camproof(*command, cameras(tmp_path / "own", "0009")[0], "--resume")
+    assert other.returncode == 2
+    assert "name the same cameras" in other.stderr
+    monkeypatch.setenv("GO", "1")
+    again = camproof(*command, "--resume")
+    assert again.returncode == 3, again.stdout + again.stderr
+    for row in rows(out):
+        assert verdicts(out / row["folder"]) == ["PASS", "PASS"]
+
+
+def verdicts(folder: Path) -> list[str]:
+    return [result.verdict.value for result in assessment.read(folder).results]
 
 
 def test_selftest_says_what_was_caught(tmp_path: Path) -> None:
