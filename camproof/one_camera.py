@@ -60,10 +60,13 @@ def ended(campaign: Campaign, code: Exit) -> Exit:
 
 
 def report(console: Console, record: Assessment, folder: Path, *, allure: bool) -> Exit:
-    """Make the reports and say what came out; the exit code is the decision's."""
+    """Make the reports and say what came out.
+
+    The exit code is the decision's, unless a report is missing that a decision is handed in with.
+    """
     with console.status("making the reports ..."):
-        problems = make_all(folder, allure=allure)
-    summary.show(console, record, folder)
-    for problem in problems:
+        made = make_all(folder, allure=allure)
+    summary.show(console, record, folder, made.outputs)
+    for problem in made.problems:
         console.print(f"not made: {problem}", style="yellow", markup=False)
-    return exit_code(record)
+    return exit_code(record) if made.complete else Exit.SUITE

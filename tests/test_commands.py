@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -11,7 +12,10 @@ from typing import Any
 
 import laboratory
 import pytest
+from sample_run import build_run
 
+from camproof.cli import main
+from camproof.errors import Exit
 from conformance import assessment
 from devices import device_file
 from devices.emulated.bench.launch import EmulatedCamera
@@ -124,6 +128,39 @@ def test_a_changed_byte_in_a_dossier_is_found_and_the_report_can_be_made_again(
     camproof("report", out, "--no-allure")
     assert (out / "report" / "index.html").exists()
     assert camproof("verify", dossier).returncode == 0
+
+
+def test_what_could_not_be_made_is_not_shown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    key, run = tmp_path / "key.pem", tmp_path / "run"
+    monkeypatch.setenv("CAMPROOF_SEAL_KEY", str(key))
+    build_run(run)
+    command = ["report", str(run), "--no-allure"]
+    assert main(command) == Exit.REJECTED
+    assert f"{run / 'dossier.zip'}" in capsys.readouterr().out
+    sealed = (run / "dossier.zip").read_bytes()
+    (run / "evidence" / "STREAM-003" / "transcript.txt").write_text("another")
+    (run / "allure-report").mkdir()
+    (run / "allure-report" / "index.html").write_text("of an earlier run")
+    for _ in range(2):
+        assert main(command) == Exit.SUITE
+        said = capsys.readouterr().out
+        assert "no dossier was sealed" in said
+        assert f"{run / 'dossier.zip'}" not in said
+        assert f"{run / 'allure-report'}" not in said
+        assert not (run / "dossier.zip").exists()
+        assert (run / "dossier-earlier.zip").read_bytes() == sealed
+    build_run(run)
+    assert main(command) == Exit.REJECTED
+    assert not (run / "dossier-earlier.zip").exists()
+    key.chmod(0o644)
+    assert main(command) == Exit.SUITE
+    assert not (run / "dossier.zip").exists()
+    key.chmod(0o600)
+    shutil.rmtree(run / "report")
+    (run / "report").write_text("in the way")
+    assert main(command) == Exit.SUITE
 
 
 def cameras(tmp_path: Path, *serials: str) -> list[Path]:

@@ -14,8 +14,8 @@ import laboratory
 import pytest
 from sample_run import build_run
 
+from camproof import __version__, resume
 from camproof import campaign as campaigns
-from camproof import resume
 from camproof.campaign import Campaign, Job
 from camproof.cli import main
 from camproof.errors import CommandError, Exit
@@ -321,7 +321,7 @@ def test_a_demonstration_is_resumed_with_the_same_faults_alone(
 ) -> None:
     known = catalogue.load()
     record = build_run(tmp_path)
-    suite = assessment.Suite(version=campaigns.__version__, catalogue_sha256=known.sha256)
+    suite = assessment.Suite(version=__version__, catalogue_sha256=known.sha256)
     same = record.model_copy(update={"suite": suite, "profiles": ["core"]})
     assessment.write(same, tmp_path)
     command = ["demo", "--output", str(tmp_path), "--resume"]
