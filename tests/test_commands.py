@@ -237,7 +237,8 @@ def test_several_cameras_are_interrupted_and_resumed(
         assert verdicts(out / row["folder"]) == ["PASS", "INCONCLUSIVE"]
         assert (out / row["folder"] / "dossier.zip").exists()
 
-    other = camproof(*command, cameras(tmp_path / "own", "0009")[0], "--resume")
+    third = cameras(tmp_path / "own", "0009")
+    other = camproof("run", *third, *command[1:], "--resume")
     assert other.returncode == 2
     assert "name the same cameras" in other.stderr
     monkeypatch.setenv("GO", "1")
