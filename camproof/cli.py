@@ -15,7 +15,7 @@ from camproof import __version__
 from camproof.errors import CommandError, Exit
 
 if TYPE_CHECKING:
-    from camproof import assess as assessing
+    from camproof.options import Options
 
 Handler = Callable[[Console, argparse.Namespace], int]
 
@@ -128,12 +128,12 @@ def _run(console: Console, arguments: argparse.Namespace) -> int:
     return assess.run(console, arguments.device, _options(arguments))
 
 
-def _options(arguments: argparse.Namespace) -> assessing.Options:
-    from camproof import assess
+def _options(arguments: argparse.Namespace) -> Options:
+    from camproof.options import Options
 
     if arguments.resume and arguments.output is None:
         raise CommandError("--resume needs --output: the folder of the run to go on with")
-    return assess.Options(
+    return Options(
         profiles=arguments.profile,
         select=arguments.select,
         tests=getattr(arguments, "tests", []),

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import os
 import tempfile
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
 from camproof.errors import CommandError
 from conformance import assessment
+
+CAMPAIGN = "campaign.json"
+"""Names the cameras of a run of several, each with its folder."""
 
 
 def prepare(folder: Path | None, *, prefix: str, resume: bool = False) -> Path:
@@ -17,14 +22,49 @@ def prepare(folder: Path | None, *, prefix: str, resume: bool = False) -> Path:
     Without ``folder`` it is ``camproof-<prefix>-<UTC time>`` here. Raises CommandError when it is
     not empty (unless ``resume``, which needs an assessment in it) or cannot be written.
     """
+    folder = _chosen(folder, prefix)
+    if resume and not (folder / assessment.FILE_NAME).exists():
+        several = (folder / CAMPAIGN).exists()
+        hint = "; it is a run of several cameras: name their device files" if several else ""
+        raise CommandError(f"{folder} holds no {assessment.FILE_NAME} to resume from{hint}")
+    return _made(folder, resume=resume)
+
+
+def prepare_several(folder: Path | None, names: Sequence[str], *, resume: bool) -> Path:
+    """Return the folder of a run of several cameras, whose folders below it are ``names``.
+
+    Raises CommandError as ``prepare`` does, and when it is to resume a run of other cameras.
+    """
+    folder = _chosen(folder, "run")
+    if resume and set(earlier := _cameras(folder)) != set(names):
+        raise CommandError(
+            f"cannot resume: the run in {folder} is of {', '.join(earlier)}, and these device "
+            f"files are of {', '.join(names)}; name the same cameras"
+        )
+    return _made(folder, resume=resume)
+
+
+def _cameras(folder: Path) -> list[str]:
+    path = folder / CAMPAIGN
+    try:
+        return [str(row["folder"]) for row in json.loads(path.read_bytes())["cameras"]]
+    except FileNotFoundError:
+        raise CommandError(f"{folder} holds no {CAMPAIGN} to resume from") from None
+    except (OSError, ValueError, LookupError, TypeError) as error:
+        raise CommandError(
+            f"cannot resume: {path} cannot be read: {type(error).__name__}: {error}"
+        ) from error
+
+
+def _chosen(folder: Path | None, prefix: str) -> Path:
     if folder is None:
         stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
         folder = Path(f"camproof-{prefix}-{stamp}")
-    folder = folder.absolute()
-    if resume:
-        if not (folder / assessment.FILE_NAME).exists():
-            raise CommandError(f"{folder} holds no {assessment.FILE_NAME} to resume from")
-    elif folder.is_dir() and any(folder.iterdir()):
+    return folder.absolute()
+
+
+def _made(folder: Path, *, resume: bool) -> Path:
+    if not resume and folder.is_dir() and any(folder.iterdir()):
         raise CommandError(
             f"{folder} is not empty; choose another --output, or --resume an earlier run there"
         )

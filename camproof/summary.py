@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Collection
 from pathlib import Path
 
 from rich.console import Console
@@ -11,21 +12,23 @@ from rich.table import Table
 from rich.text import Text
 
 from camproof.progress import STYLE
-from conformance.assessment import Assessment
+from conformance.assessment import FILE_NAME, Assessment
+from reports import dossier
+from reports.make import ALLURE, PAGE
 
 DECISION_STYLE = {"APPROVED": "bold green", "REJECTED": "bold red", "INCOMPLETE": "bold yellow"}
 _REASONS = 8
 _REASON_WIDTH = 110
 _OUTPUTS = (
-    ("approval page", "report/index.html"),
-    ("Allure report", "allure-report/index.html"),
-    ("assessment", "assessment.json"),
-    ("sealed dossier", "dossier.zip"),
+    ("approval page", PAGE),
+    ("Allure report", ALLURE),
+    ("assessment", FILE_NAME),
+    ("sealed dossier", dossier.FILE_NAME),
 )
 
 
-def show(console: Console, record: Assessment, folder: Path) -> None:
-    """Print the outcome of one camera."""
+def show(console: Console, record: Assessment, folder: Path, made: Collection[str]) -> None:
+    """Print the outcome of one camera; ``made`` are the reports in ``folder`` that are of it."""
     _verdicts(console, record)
     for result in record.results:
         if result.verdict == "FAIL":
@@ -36,7 +39,7 @@ def show(console: Console, record: Assessment, folder: Path) -> None:
             )
     _decision(console, record)
     for name, path in _OUTPUTS:
-        if (folder / path).exists():
+        if path in {FILE_NAME, *made}:
             console.print(f"  {name:15} {folder / path}", highlight=False, soft_wrap=True)
 
 

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 import fixtures.plugin
-from camproof.campaign import Job, pytest_arguments
+from camproof.campaign import CAME_TO_AN_END, FOREIGN_SETTINGS, Job, pytest_arguments
 from conformance import assessment, catalogue
 from conformance.verdict import Verdict
 from devices.emulated.bench.launch import EmulatedCamera
@@ -39,10 +39,14 @@ def assess(posture: Mapping[str, Any], select: str, folder: Path) -> Outcome:
     """Start a camera with this posture and run the selected test cases into ``folder``."""
     folder.mkdir(parents=True)
     _print_into(folder / "pytest.log")
+    for name in FOREIGN_SETTINGS:
+        os.environ.pop(name, None)
     outcome = Outcome()
     try:
         with EmulatedCamera(posture) as ready:
-            pytest.main(pytest_arguments(Job(ready.device_file, folder, select=select)))
+            code = pytest.main(pytest_arguments(Job(ready.device_file, folder, select=select)))
+        if code not in CAME_TO_AN_END:
+            outcome.error = f"the suite itself failed; {folder / 'pytest.log'} says why"
         for result in assessment.read(folder).results:
             outcome.verdicts[result.id] = result.verdict
             if result.verdict != Verdict.PASS:

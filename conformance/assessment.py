@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Literal
@@ -138,6 +139,33 @@ def read(folder: Path) -> Assessment:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"]) or "the whole file"
         raise AssessmentError(f"{path}: {where}: {first['msg']}") from error
+
+
+def differences(earlier: Assessment, now: Assessment) -> list[str]:
+    """What keeps the results of ``earlier`` from counting in ``now``, each with both values.
+
+    Verdicts belong together only when one suite found them on one camera for the same profiles.
+    Emulated cameras of one kind count as one: each start makes new keys, and with them firmware
+    of another digest.
+    """
+    one, other = (dict(_identity(record)) for record in (earlier, now))
+    if earlier.device.emulated and now.device.emulated:
+        other["firmware.sha256"] = one["firmware.sha256"]
+    return [
+        f"{key} was {one.get(key)!r} and is {other.get(key)!r}"
+        for key in dict.fromkeys((*one, *other))
+        if one.get(key) != other.get(key)
+    ]
+
+
+def _identity(record: Assessment) -> Iterator[tuple[str, object]]:
+    yield "demonstration", record.demonstration
+    yield "profiles", ", ".join(sorted(set(record.profiles)))
+    for table in (record.suite, record.device, record.device.firmware):
+        for key, value in table:
+            if not isinstance(value, Record):
+                name = type(table).__name__.removesuffix("Identity").lower()
+                yield f"{name}.{key}", value
 
 
 def write(assessment: Assessment, folder: Path) -> Path:

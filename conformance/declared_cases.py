@@ -119,12 +119,30 @@ def _executed(path: Path) -> ModuleType:
 
 
 def _in_module(module: ModuleType, path: Path, *, built_in: bool) -> Iterator[DeclaredCase]:
-    """The test cases defined in ``module``; what it merely imports belongs to another."""
+    """The test cases defined in ``module``; what it merely imports belongs to another.
+
+    Raises CatalogueError for one that pytest would run several times.
+    """
     for member in list(vars(module).values()):
         declared = getattr(member, ATTRIBUTE, None) if inspect.isfunction(member) else None
         if isinstance(declared, Case) and declared.module == module.__name__:
             line = inspect.unwrap(member).__code__.co_firstlineno
-            yield DeclaredCase(declared, path, line, built_in)
+            found = DeclaredCase(declared, path, line, built_in)
+            if _parametrized(member) or _parametrized(module):
+                raise found.error(
+                    "is parametrized, and one test case has one verdict",
+                    "loop over the values inside it, or declare a test case for each",
+                )
+            yield found
+
+
+def _parametrized(marked: object) -> bool:
+    """Whether a function, or a module for all of its functions, carries the mark of pytest."""
+    marks = getattr(marked, "pytestmark", [])
+    return any(
+        getattr(mark, "name", "") == "parametrize"
+        for mark in (marks if isinstance(marks, list | tuple) else [marks])
+    )
 
 
 def _import_failed(path: Path, error: BaseException) -> CatalogueError:

@@ -11,7 +11,7 @@ import hashlib
 import os
 import zipfile
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import BinaryIO
 
 from reports.manifest import SEAL, Manifest, SealedFile, path_problem
@@ -28,10 +28,14 @@ def printable(name: str) -> str:
     return shown if len(shown) <= 200 else shown[:200] + "..."
 
 
-def diagnose(stream: BinaryIO, manifest: Manifest | None) -> list[str]:
+def diagnose(
+    stream: BinaryIO, manifest: Manifest | None, checked: Collection[str] = ()
+) -> list[str]:
     """Sentences that name what differs; empty when the directory shows nothing.
 
-    ``stream`` is the archive, in any position. Never raises for what it may hold.
+    ``stream`` is the archive, in any position. The contents of ``checked`` have been read where
+    the manifest puts them; a false directory would only lead elsewhere. Never raises for what
+    the archive may hold.
     """
     if problem := _directory_problem(stream):
         return [problem]
@@ -40,7 +44,7 @@ def diagnose(stream: BinaryIO, manifest: Manifest | None) -> list[str]:
             infos = archive.infolist()
             sentences = [*_structure(archive, infos)]
             if manifest is not None:
-                sentences += _against(archive, infos, manifest)
+                sentences += _against(archive, infos, manifest, checked)
             return sentences[:_MOST]
     except (zipfile.BadZipFile, NotImplementedError, ValueError, OSError, EOFError) as error:
         return [f"the archive's directory cannot be read: {printable(str(error))}"]
@@ -78,7 +82,10 @@ def _structure(archive: zipfile.ZipFile, infos: list[zipfile.ZipInfo]) -> Iterat
 
 
 def _against(
-    archive: zipfile.ZipFile, infos: list[zipfile.ZipInfo], manifest: Manifest
+    archive: zipfile.ZipFile,
+    infos: list[zipfile.ZipInfo],
+    manifest: Manifest,
+    checked: Collection[str],
 ) -> Iterator[str]:
     expected = [*SEAL, *(file.path for file in manifest.files)]
     names = [info.filename for info in infos]
@@ -88,7 +95,7 @@ def _against(
     if names != expected and sorted(names) == sorted(expected):
         first = next(name for name, due in zip(names, expected, strict=True) if name != due)
         yield f"{printable(first)}: the entries are not in the manifest's order"
-    files = {file.path: file for file in manifest.files}
+    files = {file.path: file for file in manifest.files if file.path not in checked}
     for info in infos:
         file = files.get(info.filename)
         if file is not None and _changed(archive, info, file):

@@ -37,9 +37,11 @@ from reports.manifest import (
 from reports.seal_key import fingerprint, load_or_make_seal_key, public_pem
 from reports.verification import Verification, verify
 
-__all__ = ["DossierError", "Verification", "load_or_make_seal_key", "seal", "verify"]
+__all__ = ["DossierError", "Verification", "load_or_make_seal_key", "put_aside", "seal", "verify"]
 
 FILE_NAME = "dossier.zip"
+EARLIER = "dossier-earlier.zip"
+"""A dossier that was sealed before, until another takes its place."""
 FOLDERS = ("evidence",)
 FILES = (record.FILE_NAME, "catalogue.json", "device.json", "report/index.html")
 """What is sealed besides the evidence, where it exists."""
@@ -54,13 +56,16 @@ class DossierError(Exception):
 def seal(folder: Path, key: Ed25519PrivateKey) -> Path:
     """Write ``folder/dossier.zip`` in one step and return its path.
 
-    Sealing the same files again with the same key gives the same bytes. Raises DossierError
-    when evidence is missing or is not what the assessment recorded, and AssessmentError.
+    Sealing the same files again with the same key gives the same bytes. While no other is sealed,
+    an earlier dossier is ``dossier-earlier.zip``: nobody shall take it for this one. Raises
+    DossierError when evidence is missing or is not what the assessment recorded, and
+    AssessmentError.
     """
     assessment = record.read(folder)
+    put_aside(folder)
     files = [_digest(folder, path) for path in sorted(_contents(folder))]
     _check_evidence(assessment, {file.path: file for file in files})
-    manifest = _manifest(assessment, files, key, folder / FILE_NAME)
+    manifest = _manifest(assessment, files, key, folder / EARLIER)
     encoded = manifest.encode()
     pem = public_pem(key.public_key())
     heads = {MANIFEST: encoded, SIGNATURE: key.sign(encoded), SIGNER: pem}
@@ -75,7 +80,14 @@ def seal(folder: Path, key: Ed25519PrivateKey) -> Path:
     except BaseException:
         Path(draft).unlink(missing_ok=True)
         raise
+    (folder / EARLIER).unlink(missing_ok=True)
     return folder / FILE_NAME
+
+
+def put_aside(folder: Path) -> None:
+    """Give an earlier dossier its own name, before anything can fail."""
+    if (folder / FILE_NAME).exists():
+        (folder / FILE_NAME).replace(folder / EARLIER)
 
 
 def _contents(folder: Path) -> Iterator[str]:

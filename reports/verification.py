@@ -107,9 +107,10 @@ class _Check:
         self.stream = stream
         self.found = found
         self.size = os.fstat(stream.fileno()).st_size
+        self.expected = 0
         self.entries: list[Entry] = []
         self.manifest: Manifest | None = None
-        self.assessment = b""
+        self.assessment: bytes | None = None
 
     def run(self) -> None:
         if self.size > MAX_SIZE:
@@ -130,7 +131,7 @@ class _Check:
         self._check_assessment()
 
     def _explain(self, first: str) -> None:
-        reasons = diagnose(self.stream, self.manifest)
+        reasons = diagnose(self.stream, self.manifest, {entry.name for entry in self.entries})
         already = set(self.found.problems)
         self.found.problems += [reason for reason in (first, *reasons) if reason not in already]
 
@@ -191,10 +192,10 @@ class _Check:
     def _check_length(self) -> None:
         files = self.manifest.files if self.manifest else ()
         seal = [(entry.name, entry.size) for entry in self.entries]
-        expected = total_size([*seal, *((file.path, file.size) for file in files)])
-        if self.size != expected:
+        self.expected = total_size([*seal, *((file.path, file.size) for file in files)])
+        if self.size != self.expected:
             self.found.problems.append(
-                f"the archive has {self.size:,} bytes, and its manifest makes {expected:,}"
+                f"the archive has {self.size:,} bytes, and its manifest makes {self.expected:,}"
             )
 
     def _file(self, file: SealedFile) -> None:
@@ -228,14 +229,19 @@ class _Check:
             if self.stream.read(len(expected)) != expected:
                 at_fault.append(printable(name))
         if at_fault:
-            self._explain(f"the archive's directory differs at {', '.join(at_fault[:5])}")
+            what = f"the archive's directory differs at {', '.join(at_fault[:5])}"
+            if self.size == self.expected:  # every file is in its place: nothing else to explain
+                self.found.problems.append(what)
+            else:
+                self._explain(what)
         elif left := self.size - self.stream.tell():
             self.found.problems.append(f"{left:,} bytes follow the end of the archive")
 
     def _check_assessment(self) -> None:
-        if not self.assessment or self.manifest is None:
-            if self.manifest and all(f.path != record.FILE_NAME for f in self.manifest.files):
-                self.found.problems.append(f"{record.FILE_NAME}: is not in the dossier")
+        if self.manifest is None:
+            return
+        if self.assessment is None:
+            self.found.problems += self._no_assessment(self.manifest)
             return
         try:
             assessment = Assessment.model_validate_json(self.assessment)
@@ -245,6 +251,15 @@ class _Check:
             self.found.problems.append(f"{record.FILE_NAME}: {where}: {first['msg']}")
             return
         self.found.problems += _disagreements(assessment, self.manifest)
+
+    def _no_assessment(self, manifest: Manifest) -> list[str]:
+        """Why there is none to look into, unless that has been said: it was changed, or not met."""
+        sealed = next((f for f in manifest.files if f.path == record.FILE_NAME), None)
+        if sealed is None:
+            return [f"{record.FILE_NAME}: is not in the dossier"]
+        if sealed.size > _MAX_ASSESSMENT:
+            return [f"{record.FILE_NAME}: {sealed.size:,} bytes are more than it can have"]
+        return [] if self.found.problems else [f"{record.FILE_NAME}: could not be read"]
 
 
 def _disagreements(assessment: Assessment, manifest: Manifest) -> list[str]:

@@ -121,8 +121,11 @@ def test_without_a_registry_everything_else_is_made(
     run = tmp_path / "run"
     write_allure_results(run, build_run(run))
     said: list[str] = []
-    messages = make.make_all(run, allure=True, log=said.append)
+    made = make.make_all(run, allure=True, log=said.append)
+    messages = made.problems
     assert len(messages) == 1
+    assert made.complete
+    assert made.outputs == ["report/index.html", "dossier.zip"]
     assert "could not be installed with npm (ECONNREFUSED" in messages[0]
     assert "CAMPROOF_NPM_REGISTRY" in messages[0]
     assert "camproof report DIR" in messages[0]
@@ -137,9 +140,9 @@ def test_making_all_again_gives_the_same(tmp_path: Path, monkeypatch: pytest.Mon
     offline(monkeypatch, tmp_path)
     run = tmp_path / "run"
     build_run(run)
-    assert make.make_all(run, allure=False) == []
+    assert make.make_all(run, allure=False).problems == []
     first = {p: p.read_bytes() for p in sorted(run.rglob("*")) if p.is_file()}
-    assert make.make_all(run, allure=False) == []
+    assert make.make_all(run, allure=False).problems == []
     assert {p: p.read_bytes() for p in sorted(run.rglob("*")) if p.is_file()} == first
 
 
@@ -151,8 +154,11 @@ def test_what_fails_is_told_and_the_rest_is_made(
     build_run(run)
     (run / "report").write_text("a file where a folder should be")
     (run / "evidence/STREAM-001/main.png").unlink()
-    messages = make.make_all(run, allure=False)
+    made = make.make_all(run, allure=False)
+    messages = made.problems
     assert len(messages) == 2
+    assert not made.complete
+    assert made.outputs == []
     assert "the approval page could not be written" in messages[0]
     assert "evidence/STREAM-001/main.png" in messages[1]
     assert (run / "allurerc.json").is_file()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -11,7 +12,11 @@ from typing import Any
 
 import laboratory
 import pytest
+from sample_run import build_run
 
+from camproof.cli import main
+from camproof.errors import Exit
+from conformance import assessment
 from devices import device_file
 from devices.emulated.bench.launch import EmulatedCamera
 
@@ -125,21 +130,126 @@ def test_a_changed_byte_in_a_dossier_is_found_and_the_report_can_be_made_again(
     assert camproof("verify", dossier).returncode == 0
 
 
-def test_several_cameras_have_a_folder_each(tmp_path: Path) -> None:
+def test_what_could_not_be_made_is_not_shown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    key, run = tmp_path / "key.pem", tmp_path / "run"
+    monkeypatch.setenv("CAMPROOF_SEAL_KEY", str(key))
+    build_run(run)
+    command = ["report", str(run), "--no-allure"]
+    assert main(command) == Exit.REJECTED
+    assert f"{run / 'dossier.zip'}" in capsys.readouterr().out
+    sealed = (run / "dossier.zip").read_bytes()
+    (run / "evidence" / "STREAM-003" / "transcript.txt").write_text("another")
+    (run / "allure-report").mkdir()
+    (run / "allure-report" / "index.html").write_text("of an earlier run")
+    for _ in range(2):
+        assert main(command) == Exit.SUITE
+        said = capsys.readouterr().out
+        assert "no dossier was sealed" in said
+        assert f"{run / 'dossier.zip'}" not in said
+        assert f"{run / 'allure-report'}" not in said
+        assert not (run / "dossier.zip").exists()
+        assert (run / "dossier-earlier.zip").read_bytes() == sealed
+    build_run(run)
+    assert main(command) == Exit.REJECTED
+    assert not (run / "dossier-earlier.zip").exists()
+    key.chmod(0o644)
+    assert main(command) == Exit.SUITE
+    assert not (run / "dossier.zip").exists()
+    key.chmod(0o600)
+    shutil.rmtree(run / "report")
+    (run / "report").write_text("in the way")
+    assert main(command) == Exit.SUITE
+
+
+def cameras(tmp_path: Path, *serials: str) -> list[Path]:
+    """A device file for each serial number."""
     files = []
-    for number in (1, 2):
+    for number, serial in enumerate(serials):
         (tmp_path / str(number)).mkdir()
-        files.append(laboratory.device_file(tmp_path / str(number)))
+        path = laboratory.device_file(tmp_path / str(number))
+        path.write_text(path.read_text().replace('"0001"', f'"{serial}"'))
+        files.append(path)
+    return files
+
+
+def rows(folder: Path) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = json.loads((folder / "campaign.json").read_text())["cameras"]
+    return found
+
+
+def test_several_cameras_have_a_folder_each(tmp_path: Path) -> None:
+    files = cameras(tmp_path, "0001", "0001")
     own = laboratory.test_cases(tmp_path, PASSES)
     out = tmp_path / "run"
     done = camproof(
         "run", *files, "--tests", own, "--select", "LAB-*", "--output", out, "--no-allure"
     )
     assert done.returncode == 3, done.stdout + done.stderr
-    cameras = json.loads((out / "campaign.json").read_text())["cameras"]
-    assert [row["folder"] for row in cameras] == ["C1-0001", "C1-0001-2"]
-    for row in cameras:
+    assert [row["folder"] for row in rows(out)] == ["C1-0001", "C1-0001-2"]
+    for row in rows(out):
         assert (out / row["folder"] / "assessment.json").exists()
+
+
+def test_a_camera_whose_run_fails_takes_nothing_from_the_others(tmp_path: Path) -> None:
+    files = cameras(tmp_path, "0001", "0002", "0003")
+    own = laboratory.test_cases(tmp_path, PASSES)
+    (own / "conftest.py").write_text(
+        "import os, sys\nif any('C1-0002' in word for word in sys.argv):\n    os._exit(9)\n"
+    )
+    out = tmp_path / "run"
+    done = camproof(
+        "run", *files, "--tests", own, "--select", "LAB-*", "--output", out, "--no-allure"
+    )
+    assert done.returncode == 4, done.stdout + done.stderr
+    assert [row["decision"] for row in rows(out)] == ["INCOMPLETE", None, "INCOMPLETE"]
+    assert "failed before it had any result" in rows(out)[1]["error"]
+    assert "failed before it had any result" in done.stdout
+    assert (out / "C1-0001" / "dossier.zip").exists()
+    assert (out / "C1-0003" / "dossier.zip").exists()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_several_cameras_are_interrupted_and_resumed(
+    tmp_path: Path, number: signal.Signals, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = cameras(tmp_path, "0001", "0002")
+    blocks = f"os.environ.get('GO') or threading.Event().wait(120); {PASSES}"
+    own = laboratory.test_cases(tmp_path, PASSES, blocks)
+    out = tmp_path / "run"
+    command = [*("run", *files, "--tests", own), *("--select", "LAB-*", "--output", out)]
+    command.append("--no-allure")
+    words = [sys.executable, "-u", "-m", "camproof", *map(str, command)]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        waiting, said = {"C1-0001", "C1-0002"}, ""
+        for line in process.stdout:
+            said += line
+            if waiting and "LAB-001" in line:
+                assert [row["decision"] for row in rows(out)] == [None, None]
+                waiting.discard(line.partition(":")[0])
+                if not waiting:
+                    process.send_signal(number)
+        assert process.wait(timeout=60) == 3, said
+    assert [row["decision"] for row in rows(out)] == ["INCOMPLETE", "INCOMPLETE"]
+    for row in rows(out):
+        assert verdicts(out / row["folder"]) == ["PASS", "INCONCLUSIVE"]
+        assert (out / row["folder"] / "dossier.zip").exists()
+
+    third = cameras(tmp_path / "own", "0009")
+    other = camproof("run", *third, *command[1:], "--resume")
+    assert other.returncode == 2
+    assert "name the same cameras" in other.stderr
+    monkeypatch.setenv("GO", "1")
+    again = camproof(*command, "--resume")
+    assert again.returncode == 3, again.stdout + again.stderr
+    for row in rows(out):
+        assert verdicts(out / row["folder"]) == ["PASS", "PASS"]
+
+
+def verdicts(folder: Path) -> list[str]:
+    return [result.verdict.value for result in assessment.read(folder).results]
 
 
 def test_selftest_says_what_was_caught(tmp_path: Path) -> None:

@@ -278,6 +278,49 @@ def test_a_manifest_that_contradicts_its_assessment_is_refused(tmp_path: Path) -
     assert found.problems == ["assessment.json: an emulated camera, but no demonstration"]
 
 
+@pytest.mark.parametrize(
+    ("content", "says"), [(b"", "EOF"), (b" " * (64 * 1024 * 1024 + 1), "more than it can have")]
+)
+def test_a_sealed_assessment_that_nobody_can_read_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: bytes, says: str
+) -> None:
+    """Whoever signs an archive of his own must still seal an assessment."""
+    build_run(tmp_path)
+    genuine = record.read(tmp_path)
+    (tmp_path / "assessment.json").write_bytes(content)
+    monkeypatch.setattr(record, "read", lambda _folder: genuine)
+    found = verify(seal(tmp_path, KEY))
+    assert len(found.problems) == 1
+    assert says in found.problems[0]
+    assert "assessment.json" in found.problems[0]
+
+
+@settings(max_examples=100, deadline=None)
+@given(data=st.data())
+def test_a_false_directory_accuses_no_file(dossier: Path, data: st.DataObject) -> None:
+    original = bytearray(dossier.read_bytes())
+    with zipfile.ZipFile(dossier) as archive:
+        start = archive.start_dir
+    at = data.draw(st.integers(start, len(original) - 1), label="offset")
+    original[at] ^= 1 << data.draw(st.integers(0, 7), label="bit")
+    changed = dossier.with_name("directory.zip")
+    changed.write_bytes(original)
+    problems = verify(changed).problems
+    assert len(problems) == 1
+    assert problems[0].startswith("the archive's directory differs at ")
+
+
+def test_files_before_a_removed_byte_are_not_accused(dossier: Path, tmp_path: Path) -> None:
+    original = dossier.read_bytes()
+    with zipfile.ZipFile(dossier) as archive:
+        names = archive.namelist()
+        at = archive.getinfo(TRANSCRIPT).header_offset + 60 + len(TRANSCRIPT)
+    problems = check(tmp_path, original[:at] + original[at + 1 :])
+    assert any(TRANSCRIPT in problem for problem in problems)
+    before = names[len(SEAL) : names.index(TRANSCRIPT)]
+    assert not [p for p in problems if any(name in p for name in before)], problems
+
+
 @pytest.mark.parametrize("loss", ["changed", "missing"])
 def test_false_evidence_is_not_sealed(tmp_path: Path, loss: str) -> None:
     build_run(tmp_path)

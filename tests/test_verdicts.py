@@ -32,6 +32,7 @@ reason = "this product has no such thing"
 """
 
 CASES = """\
+import logging
 import pytest
 from dataclasses import dataclass
 from conformance.case import case
@@ -125,6 +126,30 @@ def test_secret(evidence, secrets):
 @published
 def test_no_link(http, evidence):
     evidence.record("x", "must not run")
+
+@lab(14)
+@published
+def test_text_that_cannot_be_written(evidence, step):
+    with step("asks \\udc80"):
+        evidence.record("answer \\udc80", "\\udc80")
+    evidence.record("tree", {"\\udc80": ["\\udc80"]})
+    evidence.observe(Seen(fact="\\udc80"))
+    assert False, "its name is \\udc80"
+
+@lab(15)
+@published
+def test_error_that_cannot_be_written(evidence):
+    logging.warning("\\udc80")
+    raise Unreachable("it answered \\udc80")
+
+@pytest.fixture
+def broken():
+    raise ValueError("\\udc80")
+
+@lab(16)
+@published
+def test_set_up_that_cannot_be_written(broken):
+    raise AssertionError("must not run")
 """
 
 
@@ -166,6 +191,9 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Result]:
         ("LAB-011", "NOT_APPLICABLE", "", "no such thing"),
         ("LAB-012", "FAIL", "", "[redacted:admin.password]"),
         ("LAB-013", "INCONCLUSIVE", "no-link", "[links.http]"),
+        ("LAB-014", "FAIL", "", "its name is \\udc80"),
+        ("LAB-015", "INCONCLUSIVE", "unreachable", "it answered \\udc80"),
+        ("LAB-016", "INCONCLUSIVE", "suite", "\\udc80"),
     ],
 )
 def test_verdict(
