@@ -58,6 +58,10 @@ class Secrets:
                 data = data.replace(form, mark)
         return data
 
+    def redact_text(self, text: str) -> str:
+        """The same for text."""
+        return self.redact(text.encode(errors="surrogatepass")).decode(errors="surrogatepass")
+
     def _fetch(self, account: str, kind: str, *, whole: bool) -> str:
         where = f"accounts.{account}.{kind}"
         try:

@@ -5,6 +5,8 @@ A laboratory's own test cases (``--tests``) go through the same plugin as the su
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from camproof.campaign import Campaign, Job
@@ -32,6 +34,10 @@ reason = "this product has no such thing"
 """
 
 CASES = """\
+import logging
+import sys
+import warnings
+import allure
 import pytest
 from dataclasses import dataclass
 from conformance.case import case
@@ -47,6 +53,40 @@ class Seen(Observation):
 
 def lab(number, **more):
     return case(f"LAB-{number:03}", severity="low", needs=("http",), **more)
+
+
+class Told(Exception):
+    def __init__(self, told):
+        super().__init__("the camera said something")
+        self.told = told
+
+    def __str__(self):
+        return f"it told {self.told}"
+
+
+def tell(secrets):
+    password = secrets.password("admin")
+    logging.getLogger("lab").warning("logged %s", password)
+    print("printed", password)
+    print("printed too", password, file=sys.stderr)
+    warnings.warn(f"warned of {password}")
+    allure.attach(f"attached {password}", f"name with {password}")
+    with allure.step(f"step with {password}"):
+        try:
+            raise OSError(2, "not found", f"/keys/{password}")
+        except OSError as error:
+            raise Told(password) from ValueError([password], error)
+
+
+@pytest.fixture
+def telling_set_up(secrets):
+    tell(secrets)
+
+
+@pytest.fixture
+def telling_tear_down(secrets):
+    yield
+    tell(secrets)
 
 
 def published(function):
@@ -125,12 +165,37 @@ def test_secret(evidence, secrets):
 @published
 def test_no_link(http, evidence):
     evidence.record("x", "must not run")
+
+@lab(14)
+@published
+def test_tells(evidence, secrets):
+    evidence.record("x", "y")
+    tell(secrets)
+
+@lab(15)
+@published
+def test_tells_before(telling_set_up, evidence):
+    evidence.record("x", "must not run")
+
+@lab(16)
+@published
+def test_tells_after(telling_tear_down, evidence):
+    evidence.record("x pa55-w0rd-of-the-test", "y")
+
+@lab(17)
+@published
+def test_skips_with_a_secret(secrets):
+    pytest.skip("no time for " + secrets.password("admin"))
 """
 
 
 @pytest.fixture(scope="module")
-def results(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Result]:
-    folder = tmp_path_factory.mktemp("verdicts")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("verdicts")
+
+
+@pytest.fixture(scope="module")
+def results(folder: Path) -> dict[str, Result]:
     (folder / "camera.toml").write_text(DEVICE)
     (folder / "own").mkdir()
     (folder / "own" / "test_lab.py").write_text(CASES)
@@ -141,12 +206,6 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Result]:
     for result in record.results:
         for item in result.evidence:
             assert (folder / "run" / item.path).is_file()
-    leaks = [
-        path
-        for path in (folder / "run").rglob("*")
-        if path.is_file() and b"pa55-w0rd" in path.read_bytes()
-    ]
-    assert not leaks
     return {result.id: result for result in record.results}
 
 
@@ -166,6 +225,10 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Result]:
         ("LAB-011", "NOT_APPLICABLE", "", "no such thing"),
         ("LAB-012", "FAIL", "", "[redacted:admin.password]"),
         ("LAB-013", "INCONCLUSIVE", "no-link", "[links.http]"),
+        ("LAB-014", "INCONCLUSIVE", "suite", "Told: it told [redacted:admin.password]"),
+        ("LAB-015", "INCONCLUSIVE", "suite", "Told: it told [redacted:admin.password]"),
+        ("LAB-016", "INCONCLUSIVE", "suite", "Told: it told [redacted:admin.password]"),
+        ("LAB-017", "INCONCLUSIVE", "skipped", "no time for [redacted:admin.password]"),
     ],
 )
 def test_verdict(
@@ -174,3 +237,21 @@ def test_verdict(
     result = results[case_id]
     assert (result.verdict.value, result.cause) == (verdict, cause), result.reason
     assert says in result.reason
+
+
+def test_no_file_of_the_run_holds_the_password(results: dict[str, Result], folder: Path) -> None:
+    written = {path: path.read_bytes() for path in (folder / "run").rglob("*") if path.is_file()}
+    assert not [path for path, data in written.items() if b"pa55-w0rd" in data]
+    assert not [path for path in written if "pa55-w0rd" in path.name]
+    shown = b"".join(written.values())
+    for what in (
+        "logged",
+        "printed",
+        "printed too",
+        "warned of",
+        "attached",
+        "name with",
+        "step with",
+    ):
+        assert f"{what} [redacted:admin.password]".encode() in shown, what
+    assert results["LAB-014"].evidence
