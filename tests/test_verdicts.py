@@ -5,12 +5,14 @@ A laboratory's own test cases (``--tests``) go through the same plugin as the su
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 
 from camproof.campaign import Campaign, Job
 from conformance.assessment import Result
+from conformance.verdict import Verdict
 
 DEVICE = """\
 schema_version = 1
@@ -43,6 +45,7 @@ from dataclasses import dataclass
 from conformance.case import case
 from conformance.verdict import Inconclusive, NotApplicable
 from devices.errors import Unreachable
+from devices.links.http.pool import PinnedAdapter
 from devices.observation import Artefact, Observation
 
 
@@ -186,6 +189,60 @@ def test_tells_after(telling_tear_down, evidence):
 @published
 def test_skips_with_a_secret(secrets):
     pytest.skip("no time for " + secrets.password("admin"))
+
+@lab(18)
+@published
+def test_fails_on_nothing():
+    assert False, "port 23 is open"
+
+@lab(19)
+@published
+def test_says_fail_on_nothing():
+    pytest.fail("port 23 is open")
+
+@lab(20)
+@published
+def test_says_fail(evidence):
+    evidence.record("x", "y")
+    pytest.fail("port 23 is open")
+
+@pytest.fixture
+def asserts_in_set_up():
+    assert [] == [1], "no ports"
+
+@lab(21)
+@published
+def test_assertion_in_set_up(evidence, asserts_in_set_up):
+    evidence.record("x", "must not run")
+
+@pytest.fixture
+def fails_in_tear_down():
+    yield
+    pytest.fail("not put back")
+
+@lab(22)
+@published
+def test_fail_in_tear_down(evidence, fails_in_tear_down):
+    evidence.record("x", "y")
+
+@lab(23)
+@published
+def test_assertion_in_tear_down_after_a_fail(evidence, fails_in_tear_down):
+    evidence.record("x", "y")
+    assert False, "port 23 is open"
+
+@lab(24)
+@published
+def test_assertion_inside_a_link(evidence):
+    evidence.record("x", "y")
+    PinnedAdapter.request_url(None, "not a request", None)
+
+@lab(25)
+@published
+def test_assertion_in_a_step(evidence, step):
+    evidence.record("x", "y")
+    with step("look"):
+        assert False, "port 23 is open"
 """
 
 
@@ -229,6 +286,14 @@ def results(folder: Path) -> dict[str, Result]:
         ("LAB-015", "INCONCLUSIVE", "suite", "Told: it told [redacted:admin.password]"),
         ("LAB-016", "INCONCLUSIVE", "suite", "Told: it told [redacted:admin.password]"),
         ("LAB-017", "INCONCLUSIVE", "skipped", "no time for [redacted:admin.password]"),
+        ("LAB-018", "INCONCLUSIVE", "no-evidence", "port 23 is open"),
+        ("LAB-019", "INCONCLUSIVE", "no-evidence", "port 23 is open"),
+        ("LAB-020", "FAIL", "", "port 23 is open"),
+        ("LAB-021", "INCONCLUSIVE", "suite", "the set-up of the test case failed"),
+        ("LAB-022", "INCONCLUSIVE", "suite", "not put back"),
+        ("LAB-023", "FAIL", "", "port 23 is open"),
+        ("LAB-024", "INCONCLUSIVE", "suite", "a check inside the suite failed"),
+        ("LAB-025", "FAIL", "", "port 23 is open"),
     ],
 )
 def test_verdict(
@@ -255,3 +320,14 @@ def test_no_file_of_the_run_holds_the_password(results: dict[str, Result], folde
     ):
         assert f"{what} [redacted:admin.password]".encode() in shown, what
     assert results["LAB-014"].evidence
+
+
+def test_allure_shows_a_failure_for_a_fail_and_nothing_else(
+    results: dict[str, Result], folder: Path
+) -> None:
+    records = [
+        json.loads(path.read_text())
+        for path in (folder / "run" / "allure-results").glob("*-result.json")
+    ]
+    failed = [record for record in records if record["status"] == "failed"]
+    assert len(failed) == sum(result.verdict is Verdict.FAIL for result in results.values())
