@@ -49,12 +49,24 @@ class Secrets:
         self._know({label: value})
 
     def check(self) -> None:
-        """Fetch every secret once. Raises DeviceFileError naming the first that is missing."""
+        """Fetch every secret once. Raises DeviceFileError naming each that is missing."""
+        if missing := self.missing():
+            lines = [f"{'.'.join(where)}: {message}" for where, message in missing]
+            raise DeviceFileError("\n".join(lines))
+
+    def missing(self) -> list[tuple[tuple[str, ...], str]]:
+        """The secrets that cannot be had: where they are named, and why not."""
+        found: list[tuple[tuple[str, ...], str]] = []
         for name, account in self._accounts.items():
-            if account.password is not None:
-                self.password(name)
-            if account.key is not None:
-                self.key(name)
+            for kind, fetch in (("password", self.password), ("key", self.key)):
+                if getattr(account, kind) is None:
+                    continue
+                try:
+                    fetch(name)
+                except DeviceFileError as error:
+                    why = str(error).removeprefix(f"accounts.{name}.{kind}").lstrip(": ")
+                    found.append((("accounts", name, kind), why))
+        return found
 
     def redact(self, data: bytes) -> bytes:
         """Replace every known secret, plain or in any usual way to write it, by its label."""
