@@ -61,6 +61,40 @@ def test_doctor_finds_the_bench_ready_and_says_what_is_missing(tmp_path: Path) -
     assert "✓ link onvif" in done.stdout
 
 
+def test_doctor_says_which_test_cases_miss_what_is_not_given(tmp_path: Path) -> None:
+    more = """\
+[declared.update]
+format = "swupdate"
+[[declared.services]]
+name = "ssh"
+port = 22
+protocol = "ssh"
+purpose = "maintenance"
+encrypted = true
+"""
+    done = camproof("doctor", laboratory.device_file(tmp_path, more=more))
+    assert done.returncode == 0, done.stdout + done.stderr
+    parts = [line[2:].partition(" not given: ") for line in done.stdout.splitlines()]
+    said = {what.strip(): text for what, found, text in parts if found}
+    assert said["link serial"] == (
+        "3 test cases do not apply (BACKDOOR-009, BACKDOOR-010, BACKDOOR-011)"
+    )
+    assert "test cases stay INCONCLUSIVE (" in said["link ssh"]
+    for case in ("BACKDOOR-004", "BACKDOOR-012", "CRED-014", "ORIGIN-008"):
+        assert case in said["link ssh"]
+    assert said["power control"] == "1 test case stays INCONCLUSIVE (UPDATE-008)"
+    papers = "2 test cases cannot pass (ORIGIN-003, ORIGIN-004)"
+    assert said["documents.certificate_of_origin"] == papers
+    assert said["documents.quality_certificate"] == papers
+    assert "ORIGIN-006, ORIGIN-007, ORIGIN-010" in said["documents.sbom"]
+    assert "UPDATE-001" in said["declared.update.bundle"]
+    assert "UPDATE-011" in said["declared.update.bundle"]
+    assert said["declared.update.older"] == "1 test case cannot pass (UPDATE-006)"
+    assert "UPDATE-006" not in said["declared.update.bundle"]
+    assert "link rtsp                       the device file gives no links.rtsp" in done.stdout
+    assert f"the bench is ready, but {len(said)} things are not given" in done.stdout
+
+
 def answers(address: str, *, image: str = "", key: str = "lab-key") -> str:
     return "\n".join(
         [
