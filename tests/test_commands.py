@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import signal
 import subprocess
@@ -12,7 +13,10 @@ from typing import Any
 
 import laboratory
 import pytest
+from rich.console import Console
 
+from camproof import listings
+from conformance import catalogue, listing
 from devices import device_file
 from devices.description import Secret
 from devices.emulated.bench.launch import EmulatedCamera
@@ -209,6 +213,18 @@ def test_every_listing_is_json_with_ids(what: str) -> None:
     rows = json.loads(camproof("catalogue", what, "--format", "json").stdout)
     assert rows
     assert len({row["id"] for row in rows}) == len(rows)
+
+
+@pytest.mark.parametrize("what", ["tests", "clauses", "profiles", "faults", "coverage"])
+def test_a_listing_through_a_pipe_has_one_line_for_each_row(what: str) -> None:
+    rows, pipe = listing.LISTINGS[what](catalogue.load()), io.StringIO()
+    listings.show(Console(file=pipe), what, "table")
+    header, *lines, end = pipe.getvalue().splitlines()
+    assert header.startswith("id ")
+    assert [line.split()[0] for line in lines] == [row["id"] for row in rows]
+    assert end == f"{len(rows)} {what}"
+    assert not [line for line in lines if "…" in line]
+    assert max(map(len, lines)) < 10_000
 
 
 def test_a_changed_byte_in_a_dossier_is_found_and_the_report_can_be_made_again(
