@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.prompt import Confirm, Prompt
 
 from camproof.errors import CommandError, Exit
+from camproof.targets import check_writable
 from devices import device_file
 from devices.errors import DeviceFileError
 from devices.secrets import Secrets
@@ -36,21 +37,36 @@ def act(console: Console, arguments: argparse.Namespace) -> Exit:
 def _check(console: Console, paths: list[Path]) -> Exit:
     outcome = Exit.APPROVED
     for path in paths:
-        try:
-            Secrets(device_file.load(path)).check()
-        except DeviceFileError as error:
-            for line in str(error).splitlines():
-                prefix = "" if line.startswith(str(path.absolute())) else f"{path}: "
-                console.print(prefix + line, markup=False, highlight=False, soft_wrap=True)
+        lines = _wrong(path)
+        for line in lines:
+            console.print(line, markup=False, highlight=False, soft_wrap=True)
+        if lines:
             outcome = Exit.USAGE
         else:
-            console.print(f"{path}: a valid device file", highlight=False)
+            console.print(f"{path}: a valid device file", highlight=False, soft_wrap=True)
     return outcome
+
+
+def _wrong(path: Path) -> list[str]:
+    """What is wrong with a device file, or not there yet, as lines for people."""
+    try:
+        device = device_file.load(path)
+    except DeviceFileError as error:
+        return str(error).splitlines()
+    absent = [*Secrets(device).missing(), *device_file.absent_files(device)]
+    faults = device_file.located(path, absent)
+    if not faults:
+        return []
+    return [
+        *(fault.text(path.absolute()) for fault in faults),
+        f"{path}: what it refers to above is not there; the file itself is valid",
+    ]
 
 
 def _new(console: Console, path: Path) -> Exit:
     if path.exists():
         raise CommandError(f"{path} exists already; name another file")
+    check_writable(path)  # before anybody answers twenty questions
     ask = _Interview(console)
     try:
         content = _content(ask)
@@ -83,6 +99,16 @@ class _Interview:
     def optional(self, question: str) -> str:
         return (Prompt.ask(question, console=self._console, default="") or "").strip()
 
+    def file(self, question: str, *, needed: bool) -> Path | None:
+        """The absolute path of a file; relative answers count from where the question is asked."""
+        answer = self.text(question) if needed else self.optional(question)
+        if not answer:
+            return None
+        path = Path(answer).expanduser().absolute()
+        if not path.is_file():
+            self._console.print(f"  {path} is not there yet", style="yellow", soft_wrap=True)
+        return path
+
     def yes(self, question: str, *, default: bool) -> bool:
         return Confirm.ask(question, console=self._console, default=default)
 
@@ -114,12 +140,11 @@ def _identification(ask: _Interview) -> dict[str, Any]:
         "serial": ask.text("Serial number"),
         "firmware": {"version": ask.text("Firmware version")},
     }
-    image = ask.optional("Firmware image file of that version (empty: none)")
-    if image:
-        device["firmware"]["image"] = image
-        if Path(image).is_file():
-            digest = hashlib.sha256(Path(image).read_bytes()).hexdigest()
-            device["firmware"]["sha256"] = digest
+    image = ask.file("Firmware image file of that version (empty: none)", needed=False)
+    if image is not None:
+        device["firmware"]["image"] = str(image)
+        if image.is_file():
+            device["firmware"]["sha256"] = hashlib.sha256(image.read_bytes()).hexdigest()
     return device
 
 
@@ -151,7 +176,7 @@ def _ask_web(ask: _Interview, host: str, content: dict[str, Any]) -> None:
     variable = ask.text("Environment variable that holds its password", "CAMERA_ADMIN")
     content["accounts"]["admin"] = {"username": user, "password": {"env": variable}}
     port = int(ask.text("HTTPS port", "443", _port))
-    base = f"https://{host}:{port}"
+    base = f"https://{_in_url(host)}:{port}"
     content["links"]["http"] = {"url": f"{base}/"}
     content["declared"]["services"].append(_service("https", port, "https", "web interface"))
     if ask.yes("Does it offer ONVIF?", default=True):
@@ -167,7 +192,7 @@ def _ask_streams(ask: _Interview, host: str, content: dict[str, Any]) -> None:
         width, _, height = ask.text("Its size", "1920x1080", _size).partition("x")
         stream = {
             "name": path.strip("/").replace("/", "-"),
-            "url": f"rtsps://{host}:{port}/{path.lstrip('/')}",
+            "url": f"rtsps://{_in_url(host)}:{port}/{path.lstrip('/')}",
             "codec": ask.text("Its codec", "h264", _codec),
             "width": int(width),
             "height": int(height),
@@ -180,7 +205,7 @@ def _ask_ssh(ask: _Interview, host: str, content: dict[str, Any]) -> None:
         return
     port = int(ask.text("SSH port", "22", _port))
     user = ask.text("The laboratory's SSH user name")
-    key = ask.text("File with its private key")
+    key = str(ask.file("File with its private key", needed=True))
     content["accounts"]["lab"] = {"username": user, "key": {"file": key}, "services": ["ssh"]}
     content["links"]["ssh"] = {"host": host, "port": port, "account": "lab"}
     content["declared"]["services"].append(_service("ssh", port, "ssh", "maintenance"))
@@ -194,6 +219,10 @@ def _service(name: str, port: int, protocol: str, purpose: str) -> dict[str, Any
         "purpose": purpose,
         "encrypted": True,
     }
+
+
+def _in_url(host: str) -> str:
+    return f"[{host}]" if ":" in host else host  # IPv6
 
 
 def _address(value: str) -> str:

@@ -13,6 +13,7 @@ from pydantic import BaseModel
 from rich.console import Console
 from rich.text import Text
 
+from camproof.absences import absences
 from camproof.errors import Exit
 from conformance.verdict import Inconclusive
 from devices import device_file
@@ -26,13 +27,22 @@ from devices.links.ssh.link import SshLink
 from devices.permit import Permit
 from devices.secrets import Secrets
 
-READY, ABSENT, FAULT = "ready", "absent", "fault"
-_STYLE = {READY: ("✓", "green"), ABSENT: ("-", "dim"), FAULT: ("✗", "bold red")}
+READY, ABSENT, NOT_GIVEN, FAULT = "ready", "absent", "not given", "fault"
+_STYLE = {
+    READY: ("✓", "green"),
+    ABSENT: ("-", "dim"),
+    NOT_GIVEN: ("-", "yellow"),
+    FAULT: ("✗", "bold red"),
+}
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing looked at; ``state`` is READY, ABSENT (nothing declared) or FAULT."""
+    """One thing looked at.
+
+    ``state`` is READY, FAULT, ABSENT (nothing declared, nothing missed), or NOT_GIVEN: nothing
+    declared, and some test case needs it.
+    """
 
     what: str
     state: str
@@ -42,18 +52,23 @@ class Finding:
 def examine(console: Console, path: Path) -> Exit:
     """Print the findings; exit code 0 when nothing is at fault, 3 else."""
     device = device_file.load(path)
-    faults = 0
+    faults = not_given = 0
     for finding in findings(device):
         mark, style = _STYLE[finding.state]
         console.print(
-            Text.assemble((f"{mark} ", style), f"{finding.what:26} ", finding.detail),
+            Text.assemble((f"{mark} ", style), f"{finding.what:31} ", finding.detail),
             soft_wrap=True,
         )
         faults += finding.state == FAULT
+        not_given += finding.state == NOT_GIVEN
     if faults:
         console.print(f"{faults} of these stand in the way of a complete assessment", style="bold")
         return Exit.INCOMPLETE
-    console.print("the bench is ready", style="bold green")
+    if not_given:
+        are = "1 thing is" if not_given == 1 else f"{not_given} things are"
+        console.print(f"the bench is ready, but {are} not given", style="bold yellow")
+    else:
+        console.print("the bench is ready", style="bold green")
     return Exit.APPROVED
 
 
@@ -64,10 +79,19 @@ def findings(device: DeviceFile) -> Iterator[Finding]:
     permit = Permit(granted.addresses, granted.allow, granted.expires)
     yield _authorisation(device)
     yield from _secrets(device, secrets)
-    yield from _links(device, permit, secrets)
-    yield _power(device)
+    missed = {absence.key: str(absence) for absence in absences(device)}
+    yield from _links(device, permit, secrets, missed)
+    yield _power(device, missed)
     yield from _files(device)
-    yield _image(device)
+    yield _image(device, missed)
+    yield from (Finding(key, NOT_GIVEN, text) for key, text in missed.items())
+
+
+def _not_given(what: str, key: str, missed: dict[str, str]) -> Finding:
+    """Say once what is left out: ``missed`` keeps what nobody has spoken of yet."""
+    text = missed.pop(key, "")
+    state = NOT_GIVEN if text else ABSENT
+    return Finding(what, state, text or f"the device file gives no {key}")
 
 
 def _authorisation(device: DeviceFile) -> Finding:
@@ -92,7 +116,9 @@ def _secrets(device: DeviceFile, secrets: Secrets) -> Iterator[Finding]:
                 yield Finding(f"account {name}", READY, f"{kind} from {source}")
 
 
-def _links(device: DeviceFile, permit: Permit, secrets: Secrets) -> Iterator[Finding]:
+def _links(
+    device: DeviceFile, permit: Permit, secrets: Secrets, missed: dict[str, str]
+) -> Iterator[Finding]:
     probes: dict[str, Callable[[], str]] = {
         "serial": lambda: _serial(SerialLink(device, permit, secrets)),
         "ssh": lambda: _ssh(SshLink(device, permit, secrets)),
@@ -102,7 +128,7 @@ def _links(device: DeviceFile, permit: Permit, secrets: Secrets) -> Iterator[Fin
     }
     for name, probe in probes.items():
         if getattr(device.links, name) is None:
-            yield Finding(f"link {name}", ABSENT, f"the device file gives no [links.{name}]")
+            yield _not_given(f"link {name}", f"links.{name}", missed)
             continue
         try:
             yield Finding(f"link {name}", READY, probe())
@@ -147,10 +173,10 @@ def _rtsp(link: RtspLink) -> str:
     return f"RTSP answers from {', '.join(f'{e.host}:{e.port}' for e in declared)}"
 
 
-def _power(device: DeviceFile) -> Finding:
+def _power(device: DeviceFile, missed: dict[str, str]) -> Finding:
     power = device.bench.power
     if power is None:
-        return Finding("power control", ABSENT, "the device file gives no [bench.power]")
+        return _not_given("power control", "bench.power", missed)
     if power.url is None:
         return Finding("power control", READY, "by commands of the bench (not tried)")
     try:
@@ -187,10 +213,10 @@ def _file(label: str, path: Path) -> Finding:
     return Finding(label, READY, str(path))
 
 
-def _image(device: DeviceFile) -> Finding:
+def _image(device: DeviceFile, missed: dict[str, str]) -> Finding:
     firmware = device.device.firmware
     if firmware.image is None:
-        return Finding("firmware image", ABSENT, "the device file gives no device.firmware.image")
+        return _not_given("firmware image", "device.firmware.image", missed)
     try:
         digest = hashlib.sha256(firmware.image.read_bytes()).hexdigest()
     except OSError as error:

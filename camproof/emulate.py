@@ -12,6 +12,7 @@ from rich.console import Console
 
 from camproof.errors import Exit
 from camproof.faults import posture_of
+from camproof.targets import check_writable
 from devices import device_file
 from devices.emulated.addresses import PORTS
 from devices.emulated.bench.launch import EmulatedCamera, Ready
@@ -19,6 +20,8 @@ from devices.emulated.bench.launch import EmulatedCamera, Ready
 
 def serve(console: Console, arguments: argparse.Namespace) -> Exit:
     """Start the camera, say where it is, and keep it until interrupted."""
+    if arguments.write_device_file is not None:
+        check_writable(arguments.write_device_file)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     with ExitStack() as stack:
         state = arguments.state

@@ -20,6 +20,9 @@ _COLUMNS = {
 }
 
 
+_UNLIMITED = 100_000
+
+
 def show(console: Console, what: str, form: str) -> Exit:
     """Print one listing."""
     try:
@@ -29,9 +32,11 @@ def show(console: Console, what: str, form: str) -> Exit:
     if form == "json":
         print(json.dumps(rows, indent=1, ensure_ascii=False))
         return Exit.APPROVED
+    if not console.is_terminal:  # a pipe has no width; ids broken in two cannot be looked for
+        console.width = _UNLIMITED
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
     for column in _COLUMNS[what]:
-        table.add_column(column.replace("_", " "), overflow="fold")
+        table.add_column(column.replace("_", " "), overflow="fold", no_wrap=column == "id")
     for row in rows:
         table.add_row(*(_cell(row[column]) for column in _COLUMNS[what]))
     console.print(table)

@@ -6,14 +6,15 @@ import hashlib
 import json
 import re
 import tomllib
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from devices.description import DeviceFile
+from devices.description import DeviceFile, Secret
 from devices.errors import DeviceFileError
 
 Location = tuple[int | str, ...]
@@ -55,6 +56,31 @@ def load(path: Path) -> DeviceFile:
         raise InvalidDeviceFile(path, [_fault(e, lines) for e in error.errors()]) from error
 
 
+def absent_files(value: Any, at: Location = ()) -> Iterator[tuple[Location, str]]:
+    """The files that a device file names and that do not exist: where it does, and a message.
+
+    Files of secrets are left to ``devices.secrets``.
+    """
+    if isinstance(value, Path):
+        if not value.is_file():
+            yield at, f"{value} is a folder" if value.is_dir() else f"there is no file {value}"
+    elif isinstance(value, BaseModel) and not isinstance(value, Secret):
+        for name, part in value:
+            yield from absent_files(part, (*at, name))
+    elif isinstance(value, dict):
+        for name, part in value.items():
+            yield from absent_files(part, (*at, name))
+    elif isinstance(value, list):
+        for number, part in enumerate(value):
+            yield from absent_files(part, (*at, number))
+
+
+def located(path: Path, found: Iterable[tuple[Location, str]]) -> list[Fault]:
+    """Faults in what a valid device file says, with the lines of their keys, in their order."""
+    lines = key_lines(_text(path))
+    return sorted((_at(*each, lines) for each in found), key=lambda fault: fault.line)
+
+
 def sha256(path: Path) -> str:
     """Digest of the device file as it stands."""
     return hashlib.sha256(path.read_bytes()).hexdigest()
@@ -90,10 +116,14 @@ def _syntax(message: str) -> Fault:
 
 def _fault(error: ErrorDetails, lines: dict[Location, int]) -> Fault:
     location = tuple(part for part in error["loc"] if part != "json_body")
+    return _at(location, _expectation(error), lines)
+
+
+def _at(location: Location, message: str, lines: dict[Location, int]) -> Fault:
     line = next(
         (lines[location[:n]] for n in range(len(location), 0, -1) if location[:n] in lines), 1
     )
-    return Fault(line, _dotted(location) or "the file", _expectation(error))
+    return Fault(line, _dotted(location) or "the file", message)
 
 
 def _dotted(location: Location) -> str:

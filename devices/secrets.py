@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 import base64
+import json
 import os
-from urllib.parse import quote
+import re
+from collections.abc import Iterator
+from urllib.parse import quote, quote_plus
+from xml.sax import saxutils
 
 from devices.description import Account, DeviceFile, Role, Secret
 from devices.errors import DeviceFileError
+from devices.text import writable
+
+SHORTEST = 4
+"""A shorter secret is not redacted: that would redact half of every document."""
 
 
 class Secrets:
@@ -16,6 +24,7 @@ class Secrets:
     def __init__(self, device: DeviceFile) -> None:
         self._accounts = device.accounts
         self._known: dict[str, str] = {}
+        self._marks: list[tuple[bytes, bytes]] = []
 
     def password(self, account: str) -> str:
         """The password of an account. Raises DeviceFileError when it cannot be had."""
@@ -38,25 +47,37 @@ class Secrets:
 
     def remember(self, label: str, value: str) -> None:
         """Redact ``value`` from now on too (a password that a test case made up)."""
-        self._known[label] = value
+        self._know({label: value})
 
     def check(self) -> None:
-        """Fetch every secret once. Raises DeviceFileError naming the first that is missing."""
+        """Fetch every secret once. Raises DeviceFileError naming each that is missing."""
+        if missing := self.missing():
+            lines = [f"{'.'.join(where)}: {message}" for where, message in missing]
+            raise DeviceFileError("\n".join(lines))
+
+    def missing(self) -> list[tuple[tuple[str, ...], str]]:
+        """The secrets that cannot be had: where they are named, and why not."""
+        found: list[tuple[tuple[str, ...], str]] = []
         for name, account in self._accounts.items():
-            if account.password is not None:
-                self.password(name)
-            if account.key is not None:
-                self.key(name)
+            for kind, fetch in (("password", self.password), ("key", self.key)):
+                if getattr(account, kind) is None:
+                    continue
+                try:
+                    fetch(name)
+                except DeviceFileError as error:
+                    why = str(error).removeprefix(f"accounts.{name}.{kind}").lstrip(": ")
+                    found.append((("accounts", name, kind), why))
+        return found
 
     def redact(self, data: bytes) -> bytes:
-        """Replace every known secret, plain, URL-quoted or in Base64, by its label."""
-        for label, value in sorted(self._known.items(), key=lambda item: -len(item[1])):
-            if len(value) < 4:  # would redact half of every document
-                continue
-            mark = f"[redacted:{label}]".encode()
-            for form in _forms(value):
-                data = data.replace(form, mark)
+        """Replace every known secret, plain or in any usual way to write it, by its label."""
+        for form, mark in self._marks:
+            data = data.replace(form, mark)
         return data
+
+    def redact_text(self, text: str) -> str:
+        """The same for text, which UTF-8 can hold afterwards."""
+        return writable(self.redact(_bytes(text)).decode(errors="surrogateescape"))
 
     def _fetch(self, account: str, kind: str, *, whole: bool) -> str:
         where = f"accounts.{account}.{kind}"
@@ -71,10 +92,24 @@ class Secrets:
             value = value.splitlines()[0] if value else ""
         if not value:
             raise DeviceFileError(f"{where} is empty")
-        self._known[f"{account}.{kind}"] = value
+        known = {f"{account}.{kind}": value}
         if kind == "password":  # as HTTP and RTSP Basic authentication write it
-            self._known[f"{account}.basic"] = f"{self._accounts[account].username}:{value}"
+            known[f"{account}.basic"] = f"{self._accounts[account].username}:{value}"
+        self._know(known)
         return value
+
+    def _know(self, secrets: dict[str, str]) -> None:
+        if all(self._known.get(label) == value for label, value in secrets.items()):
+            return
+        self._known |= secrets
+        marks = {
+            form: f"[redacted:{label}]".encode()
+            for label, value in self._known.items()
+            if len(value) >= SHORTEST
+            for form in _forms(value)
+        }
+        # The longest first: what is inside another secret, or its plain form, comes later.
+        self._marks = sorted(marks.items(), key=lambda item: -len(item[0]))
 
 
 def _read(secret: Secret, where: str) -> str:
@@ -91,6 +126,47 @@ def _read(secret: Secret, where: str) -> str:
 
 
 def _forms(value: str) -> set[bytes]:
-    raw = value.encode()
-    quoted = quote(value, safe="").encode()
-    return {raw, quoted, base64.b64encode(raw)}
+    """The ways in which programs write a secret. A key's last line break may be left out."""
+    found = set()
+    for text in {value, value.strip()}:
+        if len(text) >= SHORTEST:
+            raw = _bytes(text)
+            found |= {raw, base64.b64encode(raw), base64.urlsafe_b64encode(raw)}
+            found |= {_bytes(form) for form in _written(text)}
+    return found
+
+
+_NO_BYTE = re.compile("[\ud800-\udc7f\udd00-\udfff]")
+"""Lone surrogates that ``surrogateescape`` does not know."""
+
+
+def _bytes(text: str) -> bytes:
+    # The environment may hold any bytes; a camera may even send what stands for no byte.
+    return _NO_BYTE.sub(lambda m: writable(m[0]), text).encode(errors="surrogateescape")
+
+
+_BREAKS = str.maketrans({"\n": "&#10;", "\r": "&#13;", "\t": "&#9;"})
+"""How attributes of XML keep white space."""
+
+
+def _written(text: str) -> Iterator[str]:
+    for safe in ("", "/"):
+        for quoted in (quote, quote_plus):
+            form = quoted(text, safe=safe, errors="surrogateescape")
+            yield form
+            yield re.sub("%..", lambda code: code.group().lower(), form)
+    for ascii_only in (True, False):
+        form = json.dumps(text, ensure_ascii=ascii_only)[1:-1]
+        yield form
+        yield form.replace("/", "\\/")  # as PHP writes it
+    for apostrophe in ("'", "&apos;", "&#39;", "&#x27;"):
+        for quotation in ('"', "&quot;", "&#34;"):
+            form = saxutils.escape(text, {"'": apostrophe, '"': quotation})
+            yield form
+            yield form.translate(_BREAKS)
+            yield form.translate(_BREAKS).encode("ascii", "xmlcharrefreplace").decode()
+            yield form.encode("ascii", "xmlcharrefreplace").decode()
+    # Python, in assertions and exceptions: whether quotes are escaped depends on what is around.
+    for apostrophe in ("'", "\\'"):
+        yield apostrophe.join(repr(part + '"')[1:-2] for part in text.split("'"))
+        yield apostrophe.join(repr(part + b'"')[2:-2] for part in _bytes(text).split(b"'"))

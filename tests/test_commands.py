@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import io
 import json
 import shutil
 import signal
@@ -12,12 +14,15 @@ from typing import Any
 
 import laboratory
 import pytest
+from rich.console import Console
 from sample_run import build_run
 
+from camproof import listings
 from camproof.cli import main
 from camproof.errors import Exit
-from conformance import assessment
+from conformance import assessment, catalogue, listing
 from devices import device_file
+from devices.description import Secret
 from devices.emulated.bench.launch import EmulatedCamera
 
 PASSES = "evidence.record('seen', 'it is there')"
@@ -64,19 +69,58 @@ def test_doctor_finds_the_bench_ready_and_says_what_is_missing(tmp_path: Path) -
     assert "✓ link onvif" in done.stdout
 
 
+def test_doctor_says_which_test_cases_miss_what_is_not_given(tmp_path: Path) -> None:
+    more = """\
+[declared.update]
+format = "swupdate"
+[[declared.services]]
+name = "ssh"
+port = 22
+protocol = "ssh"
+purpose = "maintenance"
+encrypted = true
+"""
+    done = camproof("doctor", laboratory.device_file(tmp_path, more=more))
+    assert done.returncode == 0, done.stdout + done.stderr
+    parts = [line[2:].partition(" not given: ") for line in done.stdout.splitlines()]
+    said = {what.strip(): text for what, found, text in parts if found}
+    assert said["link serial"] == (
+        "3 test cases stay INCONCLUSIVE (BACKDOOR-009, BACKDOOR-010, BACKDOOR-011)"
+    )
+    assert "test cases stay INCONCLUSIVE (" in said["link ssh"]
+    for case in ("BACKDOOR-004", "BACKDOOR-012", "CRED-014", "ORIGIN-008"):
+        assert case in said["link ssh"]
+    assert said["power control"] == "1 test case stays INCONCLUSIVE (UPDATE-008)"
+    papers = "2 test cases cannot pass (ORIGIN-003, ORIGIN-004)"
+    assert said["documents.certificate_of_origin"] == papers
+    assert said["documents.quality_certificate"] == papers
+    assert "ORIGIN-006, ORIGIN-007, ORIGIN-010" in said["documents.sbom"]
+    assert "UPDATE-001" in said["declared.update.bundle"]
+    assert "UPDATE-011" in said["declared.update.bundle"]
+    assert said["declared.update.older"] == "1 test case cannot pass (UPDATE-006)"
+    assert "UPDATE-006" not in said["declared.update.bundle"]
+    assert "link rtsp                       the device file gives no links.rtsp" in done.stdout
+    assert f"the bench is ready, but {len(said)} things are not given" in done.stdout
+
+
+def answers(address: str, *, image: str = "", key: str = "lab-key") -> str:
+    return "\n".join(
+        [
+            *("not an address", address),
+            *("Acme", "C1", "A", "0001", "1.0", image),
+            *("y", "y", "n", "n", "n"),
+            *("2099-12-31", "the head of laboratory", "order 7"),
+            *("admin", "CAM_ADMIN", "443", "y", "/onvif/device_service"),
+            *("322", "/live/main", "1280x720", "h264", ""),
+            *("y", "22", "lab", key),
+            "\n",
+        ]
+    )
+
+
 def test_device_new_asks_its_way_to_a_valid_file(tmp_path: Path) -> None:
-    answers = [
-        *("not an address", "192.0.2.10"),
-        *("Acme", "C1", "A", "0001", "1.0", ""),
-        *("y", "y", "n", "n", "n"),
-        *("2099-12-31", "the head of laboratory", "order 7"),
-        *("admin", "CAM_ADMIN", "443", "y", "/onvif/device_service"),
-        *("322", "/live/main", "1280x720", "h264", ""),
-        *("y", "22", "lab", "lab-key"),
-        "",
-    ]
     path = tmp_path / "camera.toml"
-    done = camproof("device", "new", path, input="\n".join(answers) + "\n")
+    done = camproof("device", "new", path, input=answers("192.0.2.10"))
     assert done.returncode == 0, done.stderr
     assert "an IP address such as" in done.stdout
     device = device_file.load(path)
@@ -93,6 +137,40 @@ def test_device_new_asks_its_way_to_a_valid_file(tmp_path: Path) -> None:
     assert not (tmp_path / "short.toml").exists()
 
 
+def test_device_new_brackets_ipv6_and_keeps_files_where_they_are(tmp_path: Path) -> None:
+    (tmp_path / "here").mkdir()
+    (tmp_path / "there").mkdir()
+    (tmp_path / "here" / "c1.swu").write_bytes(b"image")
+    done = camproof(
+        *("device", "new", "../there/camera.toml"),
+        input=answers("2001:db8::1", image="c1.swu"),
+        cwd=tmp_path / "here",
+    )
+    assert done.returncode == 0, done.stderr
+    device = device_file.load(tmp_path / "there" / "camera.toml")
+    assert device.links.http is not None
+    assert device.links.http.url == "https://[2001:db8::1]:443/"
+    assert device.links.onvif is not None
+    assert device.links.onvif.url == "https://[2001:db8::1]:443/onvif/device_service"
+    assert device.declared.streams[0].url == "rtsps://[2001:db8::1]:322/live/main"
+    assert device.host == "2001:db8::1"
+    assert device.device.firmware.image == tmp_path / "here" / "c1.swu"
+    assert device.device.firmware.sha256 == hashlib.sha256(b"image").hexdigest()
+    assert device.accounts["lab"].key == Secret(file=tmp_path / "here" / "lab-key")
+    assert "lab-key is not there yet" in done.stdout
+
+
+@pytest.mark.parametrize("command", ["device new", "emulate --write-device-file"])
+def test_a_file_that_cannot_be_written_is_said_before_anything_starts(
+    tmp_path: Path, command: str
+) -> None:
+    done = camproof(*command.split(), tmp_path / "none" / "x.toml", input="")
+    assert done.returncode == 2
+    assert "x.toml cannot be written: there is no folder" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not done.stdout
+
+
 def test_device_check_names_every_fault(tmp_path: Path) -> None:
     path = laboratory.device_file(tmp_path)
     assert camproof("device", "check", path).returncode == 0
@@ -102,11 +180,55 @@ def test_device_check_names_every_fault(tmp_path: Path) -> None:
     assert f"{path}:5: device.colour: is not a key" in done.stdout
 
 
+def test_device_check_names_everything_that_is_not_there_yet(tmp_path: Path) -> None:
+    more = """\
+[accounts.admin]
+username = "admin"
+password = { env = "CAMPROOF_TEST_NOT_SET" }
+[accounts.lab]
+username = "lab"
+key = { file = "lab-key" }
+[documents]
+sbom = "sbom.json"
+manual = "manual.txt"
+"""
+    path = laboratory.device_file(tmp_path, more=more)
+    (tmp_path / "manual.txt").write_text("Read me.")
+    done = camproof("device", "check", path)
+    assert done.returncode == 2
+    *said, end = done.stdout.splitlines()
+    lines = path.read_text().splitlines()
+    numbers = {line.partition(" ")[0]: number for number, line in enumerate(lines, start=1)}
+    environment = "the environment variable CAMPROOF_TEST_NOT_SET is not set"
+    assert said[0] == f"{path}:{numbers['password']}: accounts.admin.password: {environment}"
+    key = f"{path}:{numbers['key']}: accounts.lab.key: {tmp_path / 'lab-key'} cannot be read"
+    assert said[1].startswith(key)
+    absent = f"there is no file {tmp_path / 'sbom.json'}"
+    assert said[2:] == [f"{path}:{numbers['sbom']}: documents.sbom: {absent}"]
+    assert "the file itself is valid" in end
+    done = camproof("run", path, "--no-allure", "--output", tmp_path / "run")
+    assert done.returncode == 2
+    assert environment in done.stderr
+    assert "accounts.lab.key" in done.stderr
+
+
 @pytest.mark.parametrize("what", ["tests", "clauses", "profiles", "faults", "coverage"])
 def test_every_listing_is_json_with_ids(what: str) -> None:
     rows = json.loads(camproof("catalogue", what, "--format", "json").stdout)
     assert rows
     assert len({row["id"] for row in rows}) == len(rows)
+
+
+@pytest.mark.parametrize("what", ["tests", "clauses", "profiles", "faults", "coverage"])
+def test_a_listing_through_a_pipe_has_one_line_for_each_row(what: str) -> None:
+    rows, pipe = listing.LISTINGS[what](catalogue.load()), io.StringIO()
+    listings.show(Console(file=pipe), what, "table")
+    header, *lines, end = pipe.getvalue().splitlines()
+    assert header.startswith("id ")
+    assert [line.split()[0] for line in lines] == [row["id"] for row in rows]
+    assert end == f"{len(rows)} {what}"
+    assert not [line for line in lines if "…" in line]
+    assert max(map(len, lines)) < 10_000
 
 
 def test_a_changed_byte_in_a_dossier_is_found_and_the_report_can_be_made_again(

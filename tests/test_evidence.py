@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import html
 import json
+import urllib.parse
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from xml.sax import saxutils
 
 import laboratory
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from devices.observation import Artefact, Observation, to_plain
@@ -61,6 +65,42 @@ def test_every_form_of_a_secret_is_redacted(store: EvidenceStore, form: str) -> 
         assert item.sha256 == hashlib.sha256(data).hexdigest()
     plain = json.loads((store.full_path(item).parent / "answer.json").read_text())
     assert b"redacted" in base64.b64decode(plain["body"]["base64"])
+
+
+WRITERS: dict[str, Callable[[str], str]] = {
+    "plain": str,
+    "JSON": json.dumps,
+    "JSON, not only ASCII": lambda text: json.dumps(text, ensure_ascii=False),
+    "JSON as PHP writes it": lambda text: json.dumps(text).replace("/", "\\/"),
+    "XML": saxutils.escape,
+    "XML attribute": saxutils.quoteattr,
+    "XML, only ASCII": lambda text: (
+        saxutils.escape(text).encode("ascii", "xmlcharrefreplace").decode()
+    ),
+    "HTML": html.escape,
+    "form": lambda text: urllib.parse.urlencode({"x": text}),
+    "URL": urllib.parse.quote,
+    "URL, all quoted": lambda text: urllib.parse.quote(text, safe=""),
+    "Python": repr,
+    "Python bytes": lambda text: repr(text.encode()),
+}
+
+
+@given(secret=st.text(min_size=8), before=st.sampled_from(["", "'", '"', "'\"", "é"]))
+@example(secret="o'neill\\' \"quoted\"", before="'\"")
+@example(secret="line\nline\n", before="")
+def test_a_secret_is_redacted_however_it_is_written(secret: str, before: str) -> None:
+    found = Secrets(laboratory.device())
+    found.remember("made up", secret)
+    for how, write in WRITERS.items():
+        assert "x[redacted:made up]x" in found.redact_text(write(f"{before}x{secret}x")), how
+
+
+def test_bytes_that_are_no_text_may_be_a_secret() -> None:
+    found = Secrets(laboratory.device())
+    found.remember("made up", "caf\udce9-au-lait")
+    assert found.redact(b"a caf\xe9-au-lait") == b"a [redacted:made up]"
+    assert found.redact_text("a caf\udce9-au-lait, b \ud800") == "a [redacted:made up], b \\ud800"
 
 
 def test_a_made_up_password_is_redacted_from_then_on(

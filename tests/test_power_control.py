@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from concurrent.futures import Future
 from datetime import date, timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 
@@ -16,6 +18,8 @@ from devices.errors import BenchError, OutsideAuthorisation
 from devices.links.power import ColdStart, PowerControl
 from devices.permit import Permit
 from devices.secrets import Secrets
+from fixtures.camera import Camera
+from fixtures.update import UpdateTrials
 
 
 def control(power: dict[str, Any] | None, allow: tuple[str, ...] = ("power",)) -> PowerControl:
@@ -119,3 +123,47 @@ def test_without_power_control_the_camera_is_asked() -> None:
     asked: list[str] = []
     ColdStart(None, lambda: asked.append("reboot")).begin()
     assert asked == ["reboot"]
+
+
+def test_an_interruption_leaves_the_camera_with_power(
+    relay: tuple[str, type[Relay]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(_: float) -> None:
+        raise KeyboardInterrupt
+
+    url, handler = relay
+    switch = control({"url": url})
+    monkeypatch.setattr("devices.links.power.time.sleep", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        switch.cycle()
+    assert handler.states == ["0", "1"]
+
+
+class Installing:
+    """A camera, and its update link, that takes any bundle and is interrupted afterwards."""
+
+    def __init__(self, bundle: Path) -> None:
+        self.declared = SimpleNamespace(bundle=bundle)
+
+    def link(self, _: str) -> Installing:
+        return self
+
+    def begin(self, *_: object) -> Future[object]:
+        upload: Future[object] = Future()
+        upload.set_result(SimpleNamespace(accepted=True))
+        return upload
+
+    def wait_gone(self, _: float) -> bool:
+        raise KeyboardInterrupt
+
+
+def test_an_interrupted_power_cut_leaves_the_camera_with_power(
+    relay: tuple[str, type[Relay]], tmp_path: Path
+) -> None:
+    url, handler = relay
+    (tmp_path / "bundle").write_bytes(b"bundle")
+    trials = UpdateTrials(cast("Camera", Installing(tmp_path / "bundle")))
+    trials.install_seconds = 1.0
+    with pytest.raises(KeyboardInterrupt):
+        trials.cut_power(control({"url": url}), 0.5)
+    assert handler.states == ["0", "1"]

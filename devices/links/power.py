@@ -39,10 +39,15 @@ class PowerControl:
         self._switch("1", self._power.on)
 
     def cycle(self) -> None:
-        """Cut the power, wait until the camera is surely dead, and give power again."""
-        self.off()
-        time.sleep(self._power.off_seconds)
-        self.on()
+        """Cut the power, wait until the camera is surely dead, and give power again.
+
+        An interruption may not leave the camera without power.
+        """
+        try:
+            self.off()
+            time.sleep(self._power.off_seconds)
+        finally:
+            self.on()
 
     def _switch(self, state: str, command: list[str] | None) -> None:
         if not self._permit.permits("power"):
