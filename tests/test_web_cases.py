@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -30,13 +32,16 @@ from conformance.credentials import (
     test_sessions,
     test_transport,
 )
-from conformance.streams import test_snapshot
+from conformance.streams.test_snapshot import (
+    test_no_picture_without_login_or_in_clear as judge_snapshot,
+)
 from conformance.verdict import Inconclusive, NotApplicable
 from devices.errors import NotOffered, Unreachable
 from devices.links.http.bypass import Bypass, survey_bypasses
 from devices.links.http.sessions import survey_sessions
 from devices.links.http.survey import (
     KnownPath,
+    SnapshotSurvey,
     survey_clear,
     survey_pages,
     survey_snapshots,
@@ -226,14 +231,84 @@ def test_a_careless_camera_is_caught(tmp_path: Path) -> None:
             )
         pictures = survey_snapshots(lab.http, ["/snapshot.jpg", "/image.jpg"], [], None)
         with pytest.raises(AssertionError, match="without login"):
-            test_snapshot.test_no_picture_without_login_or_in_clear(pictures)
+            judge_snapshot(pictures)
         lab.http.close()
 
 
 def test_an_undeclared_snapshot_is_inconclusive(digest: Laboratory) -> None:
     pictures = survey_snapshots(digest.http, ["/snapshot.jpg"], [], None)
     with pytest.raises(Inconclusive, match="describes no operation 'snapshot'"):
-        test_snapshot.test_no_picture_without_login_or_in_clear(pictures)
+        judge_snapshot(pictures)
+
+
+def picture_behind_login(scheme: str) -> type[Handler]:
+    """A camera with one picture, for who logs in by this scheme."""
+
+    class Guarded(Handler):
+        def do_GET(self) -> None:  # noqa: N802 - the name that http.server calls
+            if not self.headers.get("Authorization", "").startswith(scheme):
+                challenge = f'{scheme} realm="x", nonce="{secrets.token_hex(8)}"'
+                return self.answer(401, WWW_Authenticate=challenge)
+            if self.path == "/snap":
+                return self.answer(200, JPEG, Content_Type="image/jpeg")
+            return self.answer(404)
+
+    return Guarded
+
+
+def pictures_of(lab: Laboratory, ports: list[int]) -> SnapshotSurvey:
+    viewer = lab.http.account("probe")
+    return survey_snapshots(lab.http, ["/image.jpg"], ports, viewer, "probe")
+
+
+SNAPSHOT: dict[str, Any] = {"operations": {"snapshot": {"path": "/snap"}}}
+
+
+@pytest.mark.parametrize("scheme", ["Basic", "Digest"])
+def test_a_picture_fetched_in_clear_fails_whoever_fetched_it(tmp_path: Path, scheme: str) -> None:
+    with foreign_server(picture_behind_login(scheme)) as url:
+        http = {"authentication": scheme.lower(), **SNAPSHOT}
+        lab = laboratory(url, tmp_path, http=http, declared={})
+        pictures = pictures_of(lab, [lab.http.server.port])
+        with pytest.raises(AssertionError, match=r"/snap gives a picture of 104 bytes without TLS"):
+            judge_snapshot(pictures)
+        lab.http.close()
+
+
+@pytest.mark.parametrize(
+    ("scheme", "raises", "says"),
+    [
+        ("Basic", Inconclusive, "a login is asked for without TLS"),
+        ("Digest", AssertionError, "/snap gives a picture of 104 bytes without TLS"),
+    ],
+)
+def test_a_plain_port_with_a_login_is_not_a_protected_one(
+    tmp_path: Path, scheme: str, raises: type[Exception], says: str
+) -> None:
+    """As of a camera whose own address is https and whose old port is still there."""
+    with foreign_server(picture_behind_login(scheme)) as url:
+        http = {"authentication": scheme.lower(), **SNAPSHOT}
+        lab = laboratory(url, tmp_path, http=http, declared={})
+        pictures = pictures_of(lab, [lab.http.server.port])
+        assert pictures.genuine is not None
+        inside = replace(pictures.genuine, protection="authenticated TLS", body=JPEG)
+        with pytest.raises(raises, match=says):
+            judge_snapshot(replace(pictures, genuine=inside))
+        lab.http.close()
+
+
+def test_a_plain_port_that_turns_pictures_away_passes(tmp_path: Path) -> None:
+    class Redirects(Handler):
+        def do_GET(self) -> None:  # noqa: N802 - the name that http.server calls
+            self.answer(301, Location="https://127.0.0.1/")
+
+    with foreign_server(picture_behind_login("Digest")) as url, foreign_server(Redirects) as old:
+        lab = laboratory(url, tmp_path, http=SNAPSHOT, declared={})
+        pictures = pictures_of(lab, [int(old.rpartition(":")[2])])
+        assert pictures.genuine is not None
+        inside = replace(pictures.genuine, protection="authenticated TLS", body=JPEG)
+        judge_snapshot(replace(pictures, genuine=inside))
+        lab.http.close()
 
 
 def test_nothing_open_to_compare_with_is_a_shortfall(tmp_path: Path) -> None:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from conformance.case import case
 from conformance.verdict import Inconclusive
+from devices.links.http.exchange import Exchange
 from devices.links.http.survey import SnapshotSurvey
 
 
@@ -11,7 +14,7 @@ from devices.links.http.survey import SnapshotSurvey
     "STREAM-012",
     severity="critical",
     needs=("http",),
-    catches=("stream-snapshot-anonymous", "stream-snapshot-http"),
+    catches=("stream-snapshot-anonymous", "stream-snapshot-http", "cred-http-login"),
     applies_to=("http",),
 )
 def test_no_picture_without_login_or_in_clear(web_snapshots: SnapshotSurvey) -> None:
@@ -19,27 +22,46 @@ def test_no_picture_without_login_or_in_clear(web_snapshots: SnapshotSurvey) -> 
 
     Method: fetch the declared snapshot with an account, to know that there is one; ask for it, and
     for the picture addresses published for cameras, without login; ask for all of them over plain
-    HTTP on every port that speaks it.
-    Pass: no request without login and no request over plain HTTP gets a picture.
+    HTTP on every port that speaks it, and again with an account where the port asks for a login
+    by Digest (any other login would send the password in clear).
+    Pass: no request without login and no request over plain HTTP, with login or without, gets a
+    picture. A plain HTTP port that asks for a login which the test does not give leaves it open.
     """
-    open_to_all = [e for e in web_snapshots.anonymous if e.picture]
-    clear = [e for e in web_snapshots.clear if e.picture]
-    faults = [
-        f"{e.request} gives a picture of {e.body_bytes} bytes without login." for e in open_to_all
-    ]
-    faults += [f"{e.request} gives a picture of {e.body_bytes} bytes without TLS." for e in clear]
+    faults = list(_given(web_snapshots))
     assert not faults, " ".join(faults)
     if not web_snapshots.anonymous:
         raise Inconclusive("no request without login was answered", "unreachable")
-    if web_snapshots.genuine is None:
+    if asking := web_snapshots.behind_login:
+        raise Inconclusive(
+            f"{', '.join(e.request for e in asking)}: a login is asked for without TLS; who gives "
+            "it would get a picture in clear if there is one, and the test gives no password away",
+            "no-login",
+        )
+    _judge_genuine(web_snapshots.genuine)
+
+
+def _given(pictures: SnapshotSurvey) -> Iterator[str]:
+    for answer in pictures.anonymous:
+        if answer.picture:
+            yield f"{answer.request} gives a picture of {answer.body_bytes} bytes without login."
+    genuine = [pictures.genuine] if pictures.genuine is not None else []
+    in_clear = [e for e in (*pictures.clear, *genuine) if e.picture and e.protection == "none"]
+    yield from dict.fromkeys(
+        f"{e.request} gives a picture of {e.body_bytes} bytes without TLS." for e in in_clear
+    )
+
+
+def _judge_genuine(genuine: Exchange | None) -> None:
+    """Refusals mean something only where there is a picture to be refused."""
+    if genuine is None:
         raise Inconclusive(
             "no published picture address answers; the device file describes no operation "
             "'snapshot' (or no account for it), so the camera's own was not tried",
             "undeclared",
         )
-    if not web_snapshots.genuine.picture:
+    if not genuine.picture:
         raise Inconclusive(
-            f"{web_snapshots.genuine.request} answers {web_snapshots.genuine.status} and no "
-            "picture even with an account: its protection cannot be judged",
+            f"{genuine.request} answers {genuine.status} and no picture even with an account: its "
+            "protection cannot be judged",
             "not-offered",
         )

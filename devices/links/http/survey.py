@@ -63,11 +63,19 @@ class SnapshotSurvey(Observation):
     """Requests for pictures. ``anonymous``: without login; ``clear``: over plain HTTP.
 
     ``genuine`` is the declared snapshot fetched with an account; None when none is declared.
+    ``clear`` holds requests without login, and with one by Digest where that was asked for.
     """
 
     genuine: Exchange | None
     anonymous: tuple[Exchange, ...]
     clear: tuple[Exchange, ...]
+
+    @property
+    def behind_login(self) -> tuple[Exchange, ...]:
+        """Requests over plain HTTP that a login is asked for, and that no login has got past."""
+        past = {answer.request for answer in self.clear if answer.status != 401}
+        asked = {e.request: e for e in self.clear if e.status == 401 and e.request not in past}
+        return tuple(asked.values())
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -140,9 +148,16 @@ def survey_pages(link: HttpLink, paths: Sequence[KnownPath]) -> PageSurvey:
 
 
 def survey_snapshots(
-    link: HttpLink, paths: Sequence[str], ports: Sequence[int], viewer: HttpClient | None
+    link: HttpLink,
+    paths: Sequence[str],
+    ports: Sequence[int],
+    viewer: HttpClient | None,
+    account: str = "",
 ) -> SnapshotSurvey:
-    """Ask for pictures without login and without TLS, and once as ``viewer``."""
+    """Ask for pictures without login and without TLS, and once as ``viewer``.
+
+    A plain HTTP port that asks for a login by Digest gets one of ``account``.
+    """
     client = link.anonymous()
     client.request("GET", "/", limit=_LIMIT, seconds=_SECONDS)
     genuine = None
@@ -154,10 +169,7 @@ def survey_snapshots(
     anonymous = _fetched(client, paths, undecided)
     clear: list[Exchange] = []
     for port in ports:
-        client = link.clear(port)
-        if not _speaks_http(client):
-            continue
-        clear += _fetched(client, paths, undecided)
+        clear += _in_clear(link, port, paths, account, undecided)
     return SnapshotSurvey(
         genuine=genuine,
         anonymous=tuple(anonymous),
@@ -210,6 +222,35 @@ def _fetched(client: HttpClient, paths: Sequence[str], undecided: list[str]) -> 
             found.append(answer)
     client.close()
     return found
+
+
+def _in_clear(
+    link: HttpLink, port: int, paths: Sequence[str], account: str, undecided: list[str]
+) -> list[Exchange]:
+    """Ask a port for pictures over plain HTTP, and again with a login by Digest if it wants one."""
+    client = link.clear(port)
+    if not _speaks_http(client):
+        return []
+    found = _fetched(client, paths, undecided)
+    asked = [e.target for e in found if e.status == 401 and _asks_digest(e)]
+    if not account or not asked:
+        return found
+    client = link.clear(port, account)
+    for target in asked:
+        try:
+            answer = _ask(client, target)
+        except LinkError:
+            break
+        if answer is None or answer.status == 401:  # never the same wrong password twice
+            break
+        found.append(answer)
+    client.close()
+    return found
+
+
+def _asks_digest(answer: Exchange) -> bool:
+    schemes = answer.all_headers("WWW-Authenticate")
+    return any(re.search(r"\bdigest\s", value, re.IGNORECASE) for value in schemes)
 
 
 def _speaks_http(client: HttpClient) -> bool:
