@@ -42,6 +42,12 @@ def _streams(device: DeviceFile) -> str:
     return "" if device.declared.streams else "the device file declares no stream"
 
 
+def _rtsp(device: DeviceFile) -> str:
+    served = any(service.protocol in ("rtsp", "rtsps") for service in device.declared.services)
+    declared = served or device.declared.streams
+    return "" if declared else "the device file declares no stream and no RTSP service"
+
+
 def _srtp(device: DeviceFile) -> str:
     if _streams(device):
         return _streams(device)
@@ -61,6 +67,7 @@ CONDITIONS: dict[str, Callable[[DeviceFile], str]] = {
     "ssh": _service("ssh"),
     "serial": _service("serial"),
     "streams": _streams,
+    "rtsp": _rtsp,
     "srtp": _srtp,
     "update": _update,
 }

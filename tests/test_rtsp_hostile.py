@@ -17,12 +17,15 @@ from rtsp_stand import (
     scripted_server,
 )
 
+from conformance.applicability import absence
+from conformance.streams.test_transport import test_rtsp_is_served_inside_tls_only as judge_ports
+from devices.description import Declared
 from devices.emulated.video.scene import Scene
 from devices.emulated.video.source import Encoder, StreamDefinition
 from devices.errors import Garbled, LinkError, LoginRefused, OutsideAuthorisation, Unreachable
 from devices.links.capture import Capture, Flow
 from devices.links.rtsp.client import Endpoint, RtspClient, endpoint_of
-from devices.links.rtsp.probes import anonymous_answers
+from devices.links.rtsp.probes import anonymous_answers, endpoints
 from devices.links.rtsp.streams import play_streams
 from devices.protocols.digest import DigestClient
 from devices.protocols.h26x import packetise
@@ -227,6 +230,42 @@ def test_few_pictures_are_looked_at_again_for_longer(tmp_path: Path) -> None:
     assert camera.methods.count("PLAY") == 2
     assert stream.pictures is not None
     assert stream.pictures.frames == 12
+
+
+def _options(connection: socket.socket) -> None:
+    while request := read_request(connection):
+        answer = f"RTSP/1.0 200 OK\r\nCSeq: {header(request, 'CSeq')}\r\nPublic: DESCRIBE\r\n\r\n"
+        connection.sendall(answer.encode())
+
+
+def _service(port: int, protocol: str = "rtsp") -> dict[str, object]:
+    names = {"name": "old recorders", "purpose": "video", "protocol": protocol}
+    return {**names, "host": "127.0.0.1", "port": port, "encrypted": protocol == "rtsps"}
+
+
+@pytest.mark.parametrize("streams", [[], [STREAM]])
+def test_a_declared_rtsp_service_is_asked_on_its_own_port(
+    tmp_path: Path, streams: list[dict[str, object]]
+) -> None:
+    """Whether or not a stream is declared, and on another port than the streams'."""
+    with scripted_server(_hangs_up) as gone, scripted_server(_options) as port:
+        declared = device_file(f"rtsps://127.0.0.1:{gone}", tmp_path, streams=[STREAM])
+        services = {"services": [_service(port)], "streams": streams and declared.declared.streams}
+        device = declared.model_copy(
+            update={"declared": Declared.model_validate(services, from_attributes=True)}
+        )
+        found = endpoints(access_to(device), [])
+        assert absence(device, "STREAM-002", ("rtsp",)) == ""
+    with pytest.raises(AssertionError, match=f"port {port} answers RTSP without TLS"):
+        judge_ports(found)
+
+
+def test_a_silent_rtsp_service_is_a_shortfall(tmp_path: Path) -> None:
+    with scripted_server(_hangs_up) as port:
+        device = device_file("rtsp://127.0.0.1:1", tmp_path, streams=[STREAM])
+        declared = Declared.model_validate({"services": [_service(port, "rtsps")]})
+        found = endpoints(access_to(device.model_copy(update={"declared": declared})), [])
+    assert f"127.0.0.1 port {port}" in found.shortfall
 
 
 def test_endless_refusals_are_a_shortfall_not_a_pass(tmp_path: Path) -> None:

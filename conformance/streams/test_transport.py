@@ -15,13 +15,14 @@ from devices.links.rtsp.observations import PlayedStream, PlayedStreams, RtspEnd
     severity="high",
     needs=("rtsp",),
     catches=("stream-plain-rtsp",),
-    applies_to=("streams",),
+    applies_to=("rtsp",),
 )
 def test_rtsp_is_served_inside_tls_only(rtsp_endpoints: RtspEndpoints) -> None:
     """RTSP is served inside TLS only.
 
-    Method: send an RTSP OPTIONS request without TLS to the port of every declared stream and to
-    the ports on which cameras are known to serve plain RTSP, and inside TLS to the declared ones.
+    Method: send an RTSP OPTIONS request without TLS to the port of every declared stream, to every
+    port of a declared RTSP service, and to the ports on which cameras are known to serve plain
+    RTSP; send one inside TLS to the ports that are declared with it.
     Pass: no port answers in RTSP without TLS, and the declared ports answer inside TLS.
     """
     plain = [e for e in rtsp_endpoints.endpoints if e.speaks_rtsp and not e.encrypted]

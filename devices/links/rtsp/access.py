@@ -29,6 +29,20 @@ class RtspAccess:
         """Return the endpoints of the declared streams, each once."""
         return list(dict.fromkeys(endpoint_of(stream.url) for stream in self.streams()))
 
+    def services(self) -> list[Endpoint]:
+        """Return the endpoints of the declared RTSP services that are on, each port once."""
+        found = [
+            Endpoint(service.host or self._host(), port, encrypted=service.protocol == "rtsps")
+            for service in self.device.declared.services
+            if service.protocol in ("rtsp", "rtsps") and service.transport == "tcp" and service.on
+            for port in range(service.port, (service.last_port or service.port) + 1)
+        ]
+        return list(dict.fromkeys(found))
+
+    def _host(self) -> str:
+        urls = [stream.url for stream in self.device.declared.streams]
+        return endpoint_of(urls[0]).host if urls else self.device.host
+
     def connect(
         self,
         endpoint: Endpoint,

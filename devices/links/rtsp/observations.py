@@ -146,7 +146,10 @@ class RtspEndpoint:
 
 @dataclass(frozen=True, kw_only=True)
 class RtspEndpoints(Observation):
-    """The declared RTSP endpoints, and the usual ports, with and without TLS."""
+    """The endpoints of declared streams and RTSP services, and the usual ports.
+
+    With TLS where it is declared, and every port without.
+    """
 
     endpoints: tuple[RtspEndpoint, ...]
 

@@ -30,9 +30,12 @@ _FAILURES = 3  # in a row, after which an endpoint is left alone
 def endpoints(access: RtspAccess, ports: Iterable[int]) -> RtspEndpoints:
     """Ask the declared endpoints for their options, and ``ports`` and theirs without TLS.
 
-    Ports that the device file gives to the bench machine itself are left out.
+    Declared are those of streams and of RTSP services. Ports that the device file gives to the
+    bench machine itself are left out. Raises NotOffered when nothing is declared.
     """
-    declared = access.endpoints()
+    services = access.services()
+    streamed = access.endpoints() if access.device.declared.streams or not services else []
+    declared = list(dict.fromkeys([*streamed, *services]))
     hosts = dict.fromkeys([endpoint.host for endpoint in declared])
     usual = [Endpoint(host, port, encrypted=False) for host in hosts for port in ports]
     bare = [Endpoint(e.host, e.port, encrypted=False) for e in declared]
