@@ -18,13 +18,16 @@ from rtsp_stand import (
 )
 
 from conformance.applicability import absence
+from conformance.streams.test_access import test_no_stream_without_login as judge_logins
 from conformance.streams.test_transport import test_rtsp_is_served_inside_tls_only as judge_ports
+from conformance.verdict import Inconclusive
 from devices.description import Declared
 from devices.emulated.video.scene import Scene
 from devices.emulated.video.source import Encoder, StreamDefinition
 from devices.errors import Garbled, LinkError, LoginRefused, OutsideAuthorisation, Unreachable
 from devices.links.capture import Capture, Flow
 from devices.links.rtsp.client import Endpoint, RtspClient, endpoint_of
+from devices.links.rtsp.observations import AnonymousAnswers
 from devices.links.rtsp.probes import anonymous_answers, endpoints
 from devices.links.rtsp.streams import play_streams
 from devices.protocols.digest import DigestClient
@@ -230,6 +233,57 @@ def test_few_pictures_are_looked_at_again_for_longer(tmp_path: Path) -> None:
     assert camera.methods.count("PLAY") == 2
     assert stream.pictures is not None
     assert stream.pictures.frames == 12
+
+
+class _SavpOnly:
+    """Guards DESCRIBE alone, and turns away what is no SRTP before it looks at a login."""
+
+    def __init__(self, *, guarded: bool) -> None:
+        self._guarded = guarded
+
+    def __call__(self, connection: socket.socket) -> None:
+        while request := read_request(connection):
+            method = request.split()[0]
+            status, more, body = 200, "", ""
+            if method == "SETUP" and "SAVP" not in header(request, "Transport"):
+                status = 461
+            elif (method == "DESCRIBE" or self._guarded) and 'username="viewer"' not in request:
+                status, more = 401, 'WWW-Authenticate: Digest realm="r", nonce="n"\r\n'
+            elif method == "DESCRIBE":
+                body = "v=0\r\nm=video 0 RTP/SAVP 97\r\na=rtpmap:97 H264/90000\r\n"
+            connection.sendall(
+                f"RTSP/1.0 {status} X\r\nCSeq: {header(request, 'CSeq')}\r\nSession: 1\r\n{more}"
+                f"Content-Length: {len(body)}\r\n\r\n{body}".encode()
+            )
+
+
+def _answers_of(camera: Handler, folder: Path, *transports: str) -> AnonymousAnswers:
+    with scripted_server(camera) as port:
+        url = f"rtsp://127.0.0.1:{port}"
+        device = device_file(url, folder, streams=[STREAM], transports=list(transports))
+        found = anonymous_answers(access_to(device), [])
+    assert found.complete, found.shortfall
+    return found
+
+
+def test_a_stream_is_set_up_over_its_declared_transports(tmp_path: Path) -> None:
+    found = _answers_of(_SavpOnly(guarded=False), tmp_path, "srtp-interleaved", "srtp-udp")
+    given = [(a.method, a.transport) for a in found.answers if a.status != 401]
+    assert given == [
+        ("SETUP", "srtp-interleaved"),
+        ("PLAY", "srtp-interleaved"),
+        ("SETUP", "srtp-udp"),
+        ("PLAY", "srtp-udp"),
+    ]
+    with pytest.raises(AssertionError, match="PLAY rtsp://"):
+        judge_logins(found)
+    judge_logins(_answers_of(_SavpOnly(guarded=True), tmp_path, "srtp-interleaved", "srtp-udp"))
+
+
+def test_a_transport_turned_away_is_no_refusal_of_a_stranger(tmp_path: Path) -> None:
+    found = _answers_of(_SavpOnly(guarded=True), tmp_path, "srtp-udp", "interleaved")
+    with pytest.raises(Inconclusive, match="over interleaved without a login is answered 461"):
+        judge_logins(found)
 
 
 def _options(connection: socket.socket) -> None:

@@ -105,7 +105,8 @@ class OfferedChallenge:
 class PathAnswer:
     """The answer to one request without a proved login.
 
-    ``described`` says that a session description with video came back.
+    ``described`` says that a session description with video came back; ``transport`` is the one
+    asked for in SETUP, a word of the device file.
     """
 
     url: str
@@ -114,6 +115,7 @@ class PathAnswer:
     status: int
     described: bool
     challenges: tuple[OfferedChallenge, ...] = ()
+    transport: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
