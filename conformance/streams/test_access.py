@@ -64,9 +64,11 @@ def _is_given(answer: PathAnswer) -> bool:
 def test_login_is_by_a_strong_digest(anonymous_answers: AnonymousAnswers, policy: Any) -> None:
     """RTSP logs in by a strong digest.
 
-    Method: read the challenges in the answers to requests for streams without a login.
-    Pass: every challenged stream offers Digest with the algorithms that the policy "streams"
-    requires, and no scheme that it refuses.
+    Method: read the challenges in the answers to requests for streams without a login, and as a
+    user who cannot exist.
+    Pass: every answer with challenges offers Digest with the algorithms that the policy "streams"
+    requires, and no scheme that it refuses. A server whose refusals hold no challenge at all shows
+    nothing of its login, which leaves the verdict open.
     """
     rules = policy("streams")["login"]
     challenged = [answer for answer in anonymous_answers.answers if answer.status == 401]
@@ -74,9 +76,19 @@ def test_login_is_by_a_strong_digest(anonymous_answers: AnonymousAnswers, policy
         raise Inconclusive("no request was answered with a challenge (see STREAM-004)", "no-login")
     problems = dict.fromkeys(p for answer in challenged for p in _weak_login(answer, rules))
     assert not problems, " ".join(problems)
+    told = {endpoint_of(answer.url) for answer in challenged if answer.challenges}
+    refused = dict.fromkeys(endpoint_of(answer.url) for answer in challenged)
+    if silent := [server.url for server in refused if server not in told]:
+        raise Inconclusive(
+            f"{', '.join(silent)}: every refusal (401) is without a challenge, so how to log in "
+            "is not shown",
+            "no-login",
+        )
 
 
 def _weak_login(answer: PathAnswer, rules: dict[str, Any]) -> Iterator[str]:
+    if not answer.challenges:  # a last refusal may be without, as that of a wrong password
+        return
     server = endpoint_of(answer.url).url
     schemes = {challenge.scheme for challenge in answer.challenges}
     for scheme in sorted(schemes & set(rules["refused_schemes"])):
