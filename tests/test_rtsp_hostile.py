@@ -199,6 +199,26 @@ def test_old_camera_is_measured(tmp_path: Path) -> None:
     assert "GET_PARAMETER" in camera.methods  # half of its time-out had passed
 
 
+class _SloppyCamera(_OldCamera):
+    """Leaves out of its Transport header that media comes inside the connection."""
+
+    def _set_up(self, connection: socket.socket, request: str, answer: str) -> None:
+        told = "RTP/AVP;unicast;interleaved=8-9"
+        if "TCP" not in header(request, "Transport"):
+            answer, told = answer.replace("200 OK", "461 No"), header(request, "Transport")
+        connection.sendall(f"{answer}Transport: {told}\r\nSession: 1\r\n\r\n".encode())
+
+
+def test_channels_without_the_word_tcp_are_tcp(tmp_path: Path) -> None:
+    with scripted_server(_SloppyCamera()) as port:
+        device = device_file(
+            f"rtsp://127.0.0.1:{port}", tmp_path, streams=[STREAM], transports=["interleaved"]
+        )
+        observation = play_streams(access_to(device), seconds=0.2)
+    (stream,) = [s for s in observation.streams if s.declared]
+    assert (stream.outcome, stream.reason, stream.nal_units) == ("played", "", 20)
+
+
 class _LateEncoder(_OldCamera):
     """Its encoder has just started: the first viewer gets one picture, then nothing for long."""
 
