@@ -29,7 +29,7 @@ from devices.emulated.posture import Posture
 from devices.emulated.tls_server import server_context
 from devices.errors import DeviceFileError, Garbled, LinkError, NotOffered, TimedOut, Unreachable
 from devices.links.tls.handshake import Prober
-from devices.links.tls.link import TlsLink, TlsServer
+from devices.links.tls.link import TlsLink, TlsScan, TlsServer
 from devices.links.tls.scan import scan
 from devices.permit import Permit
 from devices.protocols.tls import TlsVersion
@@ -185,6 +185,19 @@ def test_bad_certificates_are_described(tmp_path: Path) -> None:
     assert not other.names_endpoint
     (own,) = measure(tmp_path / "d", Posture(certificate_flaw="self-signed")).chains
     assert (own.self_signed, own.pinned) == (True, False)
+
+
+@pytest.mark.parametrize(
+    ("issued_by", "says"),
+    [("foreign-ca", "does not lead to the declared"), ("none", "self-signed")],
+)
+def test_a_device_certificate_of_nobody_known_fails_as_tls_certificate(
+    tmp_path: Path, issued_by: str, says: str
+) -> None:
+    found = TlsScan(servers=(measure(tmp_path, Posture(device_certificate=issued_by)),))
+    link: Any = SimpleNamespace(endpoints=["one"])
+    with pytest.raises(AssertionError, match=says):
+        judge_certificate(link, found, policy.load)
 
 
 def test_a_pinned_certificate_is_trusted(tmp_path: Path) -> None:
