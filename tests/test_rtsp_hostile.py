@@ -17,9 +17,16 @@ from rtsp_stand import (
     scripted_server,
 )
 
+from conformance import policy
 from conformance.applicability import absence
 from conformance.streams.test_access import test_no_stream_without_login as judge_logins
+from conformance.streams.test_picture import (
+    test_declared_streams_play_as_declared as judge_pictures,
+)
 from conformance.streams.test_transport import test_rtsp_is_served_inside_tls_only as judge_ports
+from conformance.streams.test_transport import (
+    test_video_cannot_be_read_off_the_network as judge_wire,
+)
 from conformance.verdict import Inconclusive
 from devices.description import Declared
 from devices.emulated.video.scene import Scene
@@ -27,7 +34,7 @@ from devices.emulated.video.source import Encoder, StreamDefinition
 from devices.errors import Garbled, LinkError, LoginRefused, OutsideAuthorisation, Unreachable
 from devices.links.capture import Capture, Flow
 from devices.links.rtsp.client import Endpoint, RtspClient, endpoint_of
-from devices.links.rtsp.observations import AnonymousAnswers
+from devices.links.rtsp.observations import AnonymousAnswers, PlayedStreams
 from devices.links.rtsp.probes import anonymous_answers, endpoints
 from devices.links.rtsp.streams import play_streams
 from devices.protocols.digest import DigestClient
@@ -253,6 +260,35 @@ def test_few_pictures_are_looked_at_again_for_longer(tmp_path: Path) -> None:
     assert camera.methods.count("PLAY") == 2
     assert stream.pictures is not None
     assert stream.pictures.frames == 12
+
+
+def test_mjpeg_is_named_as_not_measured_and_keeps_nothing_else_from_being_measured(
+    tmp_path: Path,
+) -> None:
+    mjpeg = STREAM | {"name": "web", "codec": "mjpeg", "path": ":1/video.mjpg"}
+    with scripted_server(_OldCamera()) as port:
+        own = STREAM | {"path": f":{port}/s"}
+        device = device_file(
+            "rtsp://127.0.0.1", tmp_path, streams=[own], transports=["interleaved"]
+        )
+        other = device_file("http://127.0.0.1", tmp_path, streams=[mjpeg])
+        streams = [*device.declared.streams, *other.declared.streams]
+        both = device.declared.model_copy(update={"streams": streams})
+        device = device.model_copy(update={"declared": both})
+        access = access_to(device)
+        assert access.endpoints() == [Endpoint("127.0.0.1", port, encrypted=False)]
+        played = play_streams(access, seconds=0.2)
+        assert anonymous_answers(access, []).complete
+    assert played.complete
+    outcomes = [(s.name, s.transport, s.outcome) for s in played.streams if s.declared]
+    assert outcomes == [("main", "interleaved", "played"), ("web", "http", "not-measured")]
+    web = PlayedStreams(streams=tuple(s for s in played.streams if s.name == "web"))
+    with pytest.raises(Inconclusive, match="MJPEG is not played") as undecided:
+        judge_pictures(web, device, policy.load)
+    assert undecided.value.cause == "not-measured"
+    with pytest.raises(Inconclusive, match="was not looked at on the network") as undecided:
+        judge_wire(web, policy.load)
+    assert undecided.value.cause == "not-measured"
 
 
 class _SavpOnly:

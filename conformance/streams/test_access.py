@@ -19,14 +19,15 @@ _REFUSALS = (401, 403, 404)
     severity="critical",
     needs=("rtsp",),
     catches=("stream-anonymous", "stream-hidden-path"),
-    applies_to=("streams",),
+    applies_to=("rtsp-streams",),
 )
 def test_no_stream_without_login(anonymous_answers: AnonymousAnswers) -> None:
     """No stream is given without a login.
 
-    Method: ask for every declared stream, and for every stream path published for cameras,
-    without a login; ask for a declared stream as a user who cannot exist; set every declared
-    stream up over each of its transports and play it without a login.
+    Method: ask for every declared RTSP stream (STREAM-012 asks for those over HTTP), and for every
+    stream path published for cameras, without a login; ask for a declared stream as a user who
+    cannot exist; set every declared stream up over each of its transports and play it without a
+    login.
     Pass: no answer describes, sets up or plays a stream, and each request to set one up is refused
     with status 401, 403 or 404: another status refuses the request, not who has no login.
     """
@@ -59,7 +60,7 @@ def _is_given(answer: PathAnswer) -> bool:
     severity="medium",
     needs=("rtsp",),
     catches=("stream-basic-auth", "stream-md5-digest"),
-    applies_to=("streams",),
+    applies_to=("rtsp-streams",),
 )
 def test_login_is_by_a_strong_digest(anonymous_answers: AnonymousAnswers, policy: Any) -> None:
     """RTSP logs in by a strong digest.
@@ -105,7 +106,7 @@ def _weak_login(answer: PathAnswer, rules: dict[str, Any]) -> Iterator[str]:
     severity="high",
     needs=("rtsp",),
     catches=("stream-nonce-reuse", "stream-basic-auth"),
-    applies_to=("streams",),
+    applies_to=("rtsp-streams",),
 )
 def test_recorded_login_is_worthless(replayed_login: ReplayedLogin) -> None:
     """A recorded RTSP login cannot be used again.

@@ -15,27 +15,38 @@ from devices.links.http.survey import SnapshotSurvey
     severity="critical",
     needs=("http",),
     catches=("stream-snapshot-anonymous", "stream-snapshot-http", "cred-http-login"),
-    applies_to=("http",),
+    applies_to=("pictures",),
 )
 def test_no_picture_without_login_or_in_clear(web_snapshots: SnapshotSurvey) -> None:
-    """No still picture is given without login or in clear.
+    """No picture is given without login or in clear over HTTP.
 
     Method: fetch the declared snapshot with an account, to know that there is one; ask for it, and
     for the picture addresses published for cameras, without login; ask for all of them over plain
     HTTP on every port that speaks it, and again with an account where the port asks for a login
-    by Digest (any other login would send the password in clear).
+    by Digest (any other login would send the password in clear). Ask the same of every declared
+    MJPEG stream over HTTP and of every snapshot address that ONVIF announces.
     Pass: no request without login and no request over plain HTTP, with login or without, gets a
-    picture. A plain HTTP port that asks for a login which the test does not give leaves it open.
+    picture, and each declared or announced address refuses who has no login with status 401 or
+    403. A plain HTTP port that asks for a login which the test does not give leaves it open.
     """
     faults = list(_given(web_snapshots))
     assert not faults, " ".join(faults)
-    if not web_snapshots.anonymous:
+    if not web_snapshots.anonymous and not web_snapshots.clear:
         raise Inconclusive("no request without login was answered", "unreachable")
     if asking := web_snapshots.behind_login:
         raise Inconclusive(
             f"{', '.join(e.request for e in asking)}: a login is asked for without TLS; who gives "
             "it would get a picture in clear if there is one, and the test gives no password away",
             "no-login",
+        )
+    if unclear := [e for e in web_snapshots.announced if e.status not in {401, 403}]:
+        raise Inconclusive(
+            " ".join(
+                f"{e.request} is declared or announced and answers {e.status} without login, which "
+                "is neither a picture nor a refusal."
+                for e in unclear
+            ),
+            "not-offered",
         )
     _judge_genuine(web_snapshots.genuine)
 
@@ -56,7 +67,8 @@ def _judge_genuine(genuine: Exchange | None) -> None:
     if genuine is None:
         raise Inconclusive(
             "no published picture address answers; the device file describes no operation "
-            "'snapshot' (or no account for it), so the camera's own was not tried",
+            "'snapshot' (or no account for it) and no other address of a picture was opened with "
+            "an account, so the camera's own was not tried",
             "undeclared",
         )
     if not genuine.picture:

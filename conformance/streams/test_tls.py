@@ -92,7 +92,7 @@ def _suite_faults(server: TlsServer, allowed: dict[str, Any]) -> Iterator[str]:
         "stream-certificate-expired",
         "stream-certificate-weak",
         "stream-certificate-wrong-name",
-        "origin-foreign-ca",  # the emulated camera's TLS certificate is its device certificate
+        "origin-foreign-ca",  # shown in TLS, as the device certificate is
         "origin-no-certificate",
     ),
 )

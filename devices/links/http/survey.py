@@ -63,12 +63,15 @@ class SnapshotSurvey(Observation):
     """Requests for pictures. ``anonymous``: without login; ``clear``: over plain HTTP.
 
     ``genuine`` is the declared snapshot fetched with an account; None when none is declared.
-    ``clear`` holds requests without login, and with one by Digest where that was asked for.
+    ``clear`` holds requests without login, and with one where that was asked for. ``announced``
+    are those of them without login to declared MJPEG streams and to ONVIF's snapshot addresses,
+    one of which is ``genuine`` where no snapshot is declared.
     """
 
     genuine: Exchange | None
     anonymous: tuple[Exchange, ...]
     clear: tuple[Exchange, ...]
+    announced: tuple[Exchange, ...] = ()
 
     @property
     def behind_login(self) -> tuple[Exchange, ...]:
@@ -187,8 +190,8 @@ def survey_clear(link: HttpLink, ports: Sequence[int]) -> ClearSurvey:
 
 
 def _look(client: HttpClient, known: KnownPath) -> PageLook:
-    neighbour = _ask(client, impossible_neighbour(known.path))
-    answer = _ask(client, known.path)
+    neighbour = ask(client, impossible_neighbour(known.path))
+    answer = ask(client, known.path)
     shown = answer is not None and (
         not known.marker or re.search(known.marker.encode(), answer.content, re.DOTALL) is not None
     )
@@ -201,7 +204,7 @@ def _look(client: HttpClient, known: KnownPath) -> PageLook:
     )
 
 
-def _ask(client: HttpClient, target: str) -> Exchange | None:
+def ask(client: HttpClient, target: str) -> Exchange | None:
     """The answer, or None when the camera hangs up on this request but still serves others."""
     try:
         return client.request("GET", target, limit=_LIMIT, seconds=_SECONDS)
@@ -214,7 +217,7 @@ def _fetched(client: HttpClient, paths: Sequence[str], undecided: list[str]) -> 
     found: list[Exchange] = []
     for path in dict.fromkeys(paths):
         try:
-            answer = _ask(client, path)
+            answer = ask(client, path)
         except LinkError as error:
             undecided.append(str(error))
             break
@@ -232,13 +235,13 @@ def _in_clear(
     if not _speaks_http(client):
         return []
     found = _fetched(client, paths, undecided)
-    asked = [e.target for e in found if e.status == 401 and _asks_digest(e)]
+    asked = [e.target for e in found if e.status == 401 and asks_for(e, "digest")]
     if not account or not asked:
         return found
     client = link.clear(port, account)
     for target in asked:
         try:
-            answer = _ask(client, target)
+            answer = ask(client, target)
         except LinkError:
             break
         if answer is None or answer.status == 401:  # never the same wrong password twice
@@ -248,9 +251,10 @@ def _in_clear(
     return found
 
 
-def _asks_digest(answer: Exchange) -> bool:
-    schemes = answer.all_headers("WWW-Authenticate")
-    return any(re.search(r"\bdigest\s", value, re.IGNORECASE) for value in schemes)
+def asks_for(answer: Exchange, scheme: str) -> bool:
+    """Whether an answer asks for a login by this scheme (lower case)."""
+    values = answer.all_headers("WWW-Authenticate")
+    return any(re.search(rf"\b{scheme}\b", value, re.IGNORECASE) for value in values)
 
 
 def _speaks_http(client: HttpClient) -> bool:
@@ -290,7 +294,7 @@ def _closed_resource(link: HttpLink, client: HttpClient) -> Exchange | None:
         target = link.gate().target
     except NotOffered:
         return None  # nothing declared is closed: the front page has to tell
-    return _ask(client, target)
+    return ask(client, target)
 
 
 def _made_up() -> str:

@@ -20,10 +20,11 @@ class RtspAccess:
         self._secrets = secrets
 
     def streams(self) -> list[Stream]:
-        """Return the declared streams; raises NotOffered when there are none."""
-        if not self.device.declared.streams:
-            raise NotOffered("the device file declares no stream")
-        return self.device.declared.streams
+        """Return the declared RTSP streams; raises NotOffered when there are none."""
+        found = [stream for stream in self.device.declared.streams if stream.over_rtsp]
+        if not found:
+            raise NotOffered("the device file declares no RTSP stream")
+        return found
 
     def endpoints(self) -> list[Endpoint]:
         """Return the endpoints of the declared streams, each once."""
@@ -40,7 +41,7 @@ class RtspAccess:
         return list(dict.fromkeys(found))
 
     def _host(self) -> str:
-        urls = [stream.url for stream in self.device.declared.streams]
+        urls = [stream.url for stream in self.device.declared.streams if stream.over_rtsp]
         return endpoint_of(urls[0]).host if urls else self.device.host
 
     def connect(

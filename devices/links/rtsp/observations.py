@@ -62,8 +62,9 @@ class PlayedStream:
 
     ``outcome``: ``played`` (media came), ``silent`` (PLAY succeeded, no media came), ``refused``
     (the camera answered ``status`` instead of setting it up), ``failed`` (``cause`` and ``reason``
-    say why it could not be tried). ``declared``: whether the device file lists the transport.
-    ``codec`` is that of the session description, lower case.
+    say why it could not be tried), ``not-measured`` (what this link does not play). ``declared``:
+    whether the device file lists the transport. ``codec`` is that of the session description,
+    lower case.
     """
 
     name: str

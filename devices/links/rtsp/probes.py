@@ -10,7 +10,7 @@ from dataclasses import replace
 from itertools import chain
 
 from devices.description import Stream
-from devices.errors import LinkError, LoginRefused
+from devices.errors import LinkError, LoginRefused, NotOffered
 from devices.links.rtsp.access import RtspAccess
 from devices.links.rtsp.client import Endpoint, RtspClient, endpoint_of, without_userinfo
 from devices.links.rtsp.describe import Described, describe, has_video
@@ -37,8 +37,10 @@ def endpoints(access: RtspAccess, ports: Iterable[int]) -> RtspEndpoints:
     bench machine itself are left out. Raises NotOffered when nothing is declared.
     """
     services = access.services()
-    streamed = access.endpoints() if access.device.declared.streams or not services else []
+    streamed = [endpoint_of(s.url) for s in access.device.declared.streams if s.over_rtsp]
     declared = list(dict.fromkeys([*streamed, *services]))
+    if not declared:
+        raise NotOffered("the device file declares no RTSP stream and no RTSP service")
     hosts = dict.fromkeys([endpoint.host for endpoint in declared])
     usual = [Endpoint(host, port, encrypted=False) for host in hosts for port in ports]
     bare = [Endpoint(e.host, e.port, encrypted=False) for e in declared]
