@@ -27,9 +27,10 @@ def test_no_stream_without_login(anonymous_answers: AnonymousAnswers) -> None:
     Method: ask for every declared RTSP stream (STREAM-012 asks for those over HTTP), and for every
     stream path published for cameras, without a login; ask for a declared stream as a user who
     cannot exist; set every declared stream up over each of its transports and play it without a
-    login.
+    login. A status other than 401, 403 and 404 there refuses the request, not who has no login,
+    and leaves the verdict open.
     Pass: no answer describes, sets up or plays a stream, and each request to set one up is refused
-    with status 401, 403 or 404: another status refuses the request, not who has no login.
+    with status 401, 403 or 404.
     """
     answers = anonymous_answers.answers
     if not answers:
@@ -66,10 +67,10 @@ def test_login_is_by_a_strong_digest(anonymous_answers: AnonymousAnswers, policy
     """RTSP logs in by a strong digest.
 
     Method: read the challenges in the answers to requests for streams without a login, and as a
-    user who cannot exist.
+    user who cannot exist. A server whose refusals hold no challenge at all shows nothing of its
+    login, which leaves the verdict open.
     Pass: every answer with challenges offers Digest with the algorithms that the policy "streams"
-    requires, and no scheme that it refuses. A server whose refusals hold no challenge at all shows
-    nothing of its login, which leaves the verdict open.
+    requires, and no scheme that it refuses.
     """
     rules = policy("streams")["login"]
     challenged = [answer for answer in anonymous_answers.answers if answer.status == 401]

@@ -25,10 +25,10 @@ def test_declared_streams_play_as_declared(
 
     Method: play each declared stream over each declared transport for some seconds with a
     reference client, put the RTP packets together to NAL units, decode them with OpenCV, and
-    compare the pictures with each other.
+    compare the pictures with each other. MJPEG is not played: a declared MJPEG stream leaves the
+    verdict open.
     Pass: each plays; codec and picture size are those declared; enough pictures decode; the
-    picture has contrast and part of it moves, by the limits of the policy "streams". MJPEG is not
-    played: a declared MJPEG stream leaves the verdict open.
+    picture has contrast and part of it moves, by the limits of the policy "streams".
     """
     limits = policy("streams")["picture"]
     declared = {stream.name: stream for stream in device.declared.streams}

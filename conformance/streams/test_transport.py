@@ -48,9 +48,9 @@ def test_video_cannot_be_read_off_the_network(played_streams: PlayedStreams, pol
     Method: play every declared stream over its declared transports, and ask for RTP over UDP
     without encryption besides, recording the bytes on the network. Try to find RTP packets with
     H.264 or H.265 in them without any key, and test the distribution of the payload's bytes.
+    MJPEG is not played: a declared MJPEG stream leaves the verdict open.
     Pass: no recording yields video, and each payload's bytes are distributed as ciphertext's are,
-    by the limits of the policy "streams". MJPEG is not played: a declared MJPEG stream leaves the
-    verdict open.
+    by the limits of the policy "streams".
     """
     limits = policy("streams")["wire"]
     problems: list[str] = []
