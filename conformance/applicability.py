@@ -42,9 +42,27 @@ def _streams(device: DeviceFile) -> str:
     return "" if device.declared.streams else "the device file declares no stream"
 
 
+def _rtsp_streams(device: DeviceFile) -> str:
+    declared = any(stream.over_rtsp for stream in device.declared.streams)
+    return "" if declared else "the device file declares no RTSP stream"
+
+
+def _rtsp(device: DeviceFile) -> str:
+    served = any(service.protocol in ("rtsp", "rtsps") for service in device.declared.services)
+    declared = served or not _rtsp_streams(device)
+    return "" if declared else "the device file declares no RTSP stream and no RTSP service"
+
+
+def _pictures(device: DeviceFile) -> str:
+    over_http = any(not stream.over_rtsp for stream in device.declared.streams)
+    if over_http or not _web(device) or declares_service(device, "onvif"):
+        return ""
+    return "the device file declares no web interface, no ONVIF and no stream over HTTP"
+
+
 def _srtp(device: DeviceFile) -> str:
-    if _streams(device):
-        return _streams(device)
+    if absent := _rtsp_streams(device):
+        return absent
     offered = {name for stream in device.declared.streams for name in stream.transports}
     if any(name.startswith("srtp") for name in offered):
         return ""
@@ -60,6 +78,9 @@ CONDITIONS: dict[str, Callable[[DeviceFile], str]] = {
     "onvif": _service("onvif"),
     "ssh": _service("ssh"),
     "streams": _streams,
+    "rtsp-streams": _rtsp_streams,
+    "rtsp": _rtsp,
+    "pictures": _pictures,
     "srtp": _srtp,
     "update": _update,
 }

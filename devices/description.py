@@ -200,17 +200,38 @@ class Service(Part):
 
 
 class Stream(Part):
-    """A video stream that the camera offers."""
+    """A video stream that the camera offers: over RTSP(S), or MJPEG over HTTP(S)."""
 
     name: str
-    url: str
-    codec: Literal["h264", "h265"]
+    url: str = Field(description="rtsp or rtsps; http or https for MJPEG")
+    codec: Literal["h264", "h265", "mjpeg"]
     width: int
     height: int
     transports: list[MediaTransport] = Field(
         ["interleaved"],
-        description="interleaved: inside the RTSP(S) connection; srtp-*: RTP/SAVP; udp: RTP/AVP",
+        description="interleaved: inside the RTSP(S) connection; srtp-*: RTP/SAVP; udp: RTP/AVP; "
+        "not for http(s)",
     )
+
+    @property
+    def over_rtsp(self) -> bool:
+        """Whether the stream is asked for over RTSP, with TLS or without."""
+        return urlsplit(self.url).scheme in ("rtsp", "rtsps")
+
+    @model_validator(mode="after")
+    def _measurable(self) -> Stream:
+        scheme = urlsplit(self.url).scheme
+        if scheme not in ("rtsp", "rtsps", "http", "https"):
+            raise ValueError(
+                f"url begins with {scheme or 'no scheme'}: streams are asked for over rtsp and "
+                "rtsps, and MJPEG over http and https; declare another way as a service alone"
+            )
+        if not self.over_rtsp and self.codec != "mjpeg":
+            raise ValueError(
+                f"over {scheme} only codec 'mjpeg' can be declared, not {self.codec!r}; leave a "
+                "stream of another kind out and declare its port under declared.services"
+            )
+        return self
 
 
 class ApiResource(Part):

@@ -52,6 +52,16 @@ encrypted = true
 """
 
 
+STREAM = """
+[[declared.streams]]
+name = "main"
+url = "{url}"
+codec = "{codec}"
+width = 640
+height = 360
+"""
+
+
 def written(folder: Path, text: str) -> Path:
     path = folder / "camera.toml"
     path.write_text(text, encoding="utf-8")
@@ -139,3 +149,36 @@ def test_lines_of_nested_arrays() -> None:
     lines = key_lines(text)
     assert lines[("a", 0, "b", 1, "y")] == 6
     assert lines[("a", 1, "b", 0, "y")] == 9
+
+
+@pytest.mark.parametrize(
+    ("url", "codec", "over_rtsp"),
+    [
+        ("rtsps://192.0.2.7/live", "h265", True),
+        ("rtsp://192.0.2.7/live", "mjpeg", True),
+        ("https://192.0.2.7/video.mjpg", "mjpeg", False),
+        ("http://192.0.2.7/video.mjpg", "mjpeg", False),
+    ],
+)
+def test_streams_over_rtsp_and_mjpeg_over_http_can_be_declared(
+    tmp_path: Path, url: str, codec: str, *, over_rtsp: bool
+) -> None:
+    text = VALID + STREAM.format(url=url, codec=codec)
+    (stream,) = device_file.load(written(tmp_path, text)).declared.streams
+    assert stream.over_rtsp is over_rtsp
+
+
+@pytest.mark.parametrize(
+    ("url", "codec", "says"),
+    [
+        ("http://192.0.2.7/live.m3u8", "h264", "declare its port under declared.services"),
+        ("rtmp://192.0.2.7/live", "h264", "begins with rtmp"),
+        ("192.0.2.7", "h264", "begins with no scheme"),
+    ],
+)
+def test_other_streams_are_refused_with_what_to_do(
+    tmp_path: Path, url: str, codec: str, says: str
+) -> None:
+    text = VALID + STREAM.format(url=url, codec=codec)
+    with pytest.raises(InvalidDeviceFile, match=says):
+        device_file.load(written(tmp_path, text))

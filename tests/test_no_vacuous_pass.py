@@ -20,7 +20,7 @@ SOURCES = {
     "ssh": ("links.ssh",),
     "http": ("links.http",),
     "onvif": ("links.onvif",),
-    "rtsp": ("links.rtsp", "declared.streams"),
+    "rtsp": ("links.rtsp", "declared.streams", "declared.services"),
     "power": ("bench.power",),
     "documents": ("documents",),
     "image": (

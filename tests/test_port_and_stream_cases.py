@@ -8,6 +8,7 @@ from laboratory import device
 from conformance import knowledge, policy
 from conformance.backdoors.test_ports import test_no_undeclared_udp_service_answers as udp_case
 from conformance.streams.test_access import test_login_is_by_a_strong_digest as digest_case
+from conformance.verdict import Inconclusive
 from devices.description import DeviceFile
 from devices.links.ports.link import PortSweep, UdpAnswers
 from devices.links.ports.udp import UdpAnswer, UdpState
@@ -24,6 +25,27 @@ def test_one_server_is_named_once_with_and_without_its_usual_port() -> None:
         digest_case(AnonymousAnswers(answers=answers), policy.load)
     reason = str(failed.value).splitlines()[0]
     assert reason.count("rtsps://192.0.2.7") == 1
+
+
+def refusal(url: str, login: str, *algorithms: str) -> PathAnswer:
+    offered = tuple(OfferedChallenge("DIGEST", algorithm, "x") for algorithm in algorithms)
+    return PathAnswer(url, "DESCRIBE", login, 401, described=False, challenges=offered)
+
+
+def test_a_refusal_without_challenge_is_not_judged_beside_one_with() -> None:
+    strong = refusal("rtsps://192.0.2.7/live", "none", "SHA-256", "MD5")
+    bare = refusal("rtsps://192.0.2.7/live", "unknown user")
+    digest_case(AnonymousAnswers(answers=(strong, bare)), policy.load)
+
+
+def test_refusals_without_any_challenge_leave_the_login_open() -> None:
+    strong = refusal("rtsps://192.0.2.7/live", "none", "SHA-256")
+    bare = refusal("rtsps://192.0.2.7:8322/live", "none")
+    with pytest.raises(Inconclusive, match=r"192\.0\.2\.7:8322: every refusal"):
+        digest_case(AnonymousAnswers(answers=(strong, bare)), policy.load)
+    weak = refusal("rtsps://192.0.2.7/live", "none", "MD5")
+    with pytest.raises(AssertionError, match="offers MD5, expected Digest with SHA-256"):
+        digest_case(AnonymousAnswers(answers=(weak, bare)), policy.load)
 
 
 def test_an_answer_over_udp_is_not_taken_for_the_protocol_asked_for() -> None:

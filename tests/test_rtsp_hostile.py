@@ -17,12 +17,25 @@ from rtsp_stand import (
     scripted_server,
 )
 
+from conformance import policy
+from conformance.applicability import absence
+from conformance.streams.test_access import test_no_stream_without_login as judge_logins
+from conformance.streams.test_picture import (
+    test_declared_streams_play_as_declared as judge_pictures,
+)
+from conformance.streams.test_transport import test_rtsp_is_served_inside_tls_only as judge_ports
+from conformance.streams.test_transport import (
+    test_video_cannot_be_read_off_the_network as judge_wire,
+)
+from conformance.verdict import Inconclusive
+from devices.description import Declared
 from devices.emulated.video.scene import Scene
 from devices.emulated.video.source import Encoder, StreamDefinition
 from devices.errors import Garbled, LinkError, LoginRefused, OutsideAuthorisation, Unreachable
 from devices.links.capture import Capture, Flow
 from devices.links.rtsp.client import Endpoint, RtspClient, endpoint_of
-from devices.links.rtsp.probes import anonymous_answers
+from devices.links.rtsp.observations import AnonymousAnswers, PlayedStreams
+from devices.links.rtsp.probes import anonymous_answers, endpoints
 from devices.links.rtsp.streams import play_streams
 from devices.protocols.digest import DigestClient
 from devices.protocols.h26x import packetise
@@ -193,6 +206,26 @@ def test_old_camera_is_measured(tmp_path: Path) -> None:
     assert "GET_PARAMETER" in camera.methods  # half of its time-out had passed
 
 
+class _SloppyCamera(_OldCamera):
+    """Leaves out of its Transport header that media comes inside the connection."""
+
+    def _set_up(self, connection: socket.socket, request: str, answer: str) -> None:
+        told = "RTP/AVP;unicast;interleaved=8-9"
+        if "TCP" not in header(request, "Transport"):
+            answer, told = answer.replace("200 OK", "461 No"), header(request, "Transport")
+        connection.sendall(f"{answer}Transport: {told}\r\nSession: 1\r\n\r\n".encode())
+
+
+def test_channels_without_the_word_tcp_are_tcp(tmp_path: Path) -> None:
+    with scripted_server(_SloppyCamera()) as port:
+        device = device_file(
+            f"rtsp://127.0.0.1:{port}", tmp_path, streams=[STREAM], transports=["interleaved"]
+        )
+        observation = play_streams(access_to(device), seconds=0.2)
+    (stream,) = [s for s in observation.streams if s.declared]
+    assert (stream.outcome, stream.reason, stream.nal_units) == ("played", "", 20)
+
+
 class _LateEncoder(_OldCamera):
     """Its encoder has just started: the first viewer gets one picture, then nothing for long."""
 
@@ -227,6 +260,122 @@ def test_few_pictures_are_looked_at_again_for_longer(tmp_path: Path) -> None:
     assert camera.methods.count("PLAY") == 2
     assert stream.pictures is not None
     assert stream.pictures.frames == 12
+
+
+def test_mjpeg_is_named_as_not_measured_and_keeps_nothing_else_from_being_measured(
+    tmp_path: Path,
+) -> None:
+    mjpeg = STREAM | {"name": "web", "codec": "mjpeg", "path": ":1/video.mjpg"}
+    with scripted_server(_OldCamera()) as port:
+        own = STREAM | {"path": f":{port}/s"}
+        device = device_file(
+            "rtsp://127.0.0.1", tmp_path, streams=[own], transports=["interleaved"]
+        )
+        other = device_file("http://127.0.0.1", tmp_path, streams=[mjpeg])
+        streams = [*device.declared.streams, *other.declared.streams]
+        both = device.declared.model_copy(update={"streams": streams})
+        device = device.model_copy(update={"declared": both})
+        access = access_to(device)
+        assert access.endpoints() == [Endpoint("127.0.0.1", port, encrypted=False)]
+        played = play_streams(access, seconds=0.2)
+        assert anonymous_answers(access, []).complete
+    assert played.complete
+    outcomes = [(s.name, s.transport, s.outcome) for s in played.streams if s.declared]
+    assert outcomes == [("main", "interleaved", "played"), ("web", "http", "not-measured")]
+    web = PlayedStreams(streams=tuple(s for s in played.streams if s.name == "web"))
+    with pytest.raises(Inconclusive, match="MJPEG is not played") as undecided:
+        judge_pictures(web, device, policy.load)
+    assert undecided.value.cause == "not-measured"
+    with pytest.raises(Inconclusive, match="was not looked at on the network") as undecided:
+        judge_wire(web, policy.load)
+    assert undecided.value.cause == "not-measured"
+
+
+class _SavpOnly:
+    """Guards DESCRIBE alone, and turns away what is no SRTP before it looks at a login."""
+
+    def __init__(self, *, guarded: bool) -> None:
+        self._guarded = guarded
+
+    def __call__(self, connection: socket.socket) -> None:
+        while request := read_request(connection):
+            method = request.split()[0]
+            status, more, body = 200, "", ""
+            if method == "SETUP" and "SAVP" not in header(request, "Transport"):
+                status = 461
+            elif (method == "DESCRIBE" or self._guarded) and 'username="viewer"' not in request:
+                status, more = 401, 'WWW-Authenticate: Digest realm="r", nonce="n"\r\n'
+            elif method == "DESCRIBE":
+                body = "v=0\r\nm=video 0 RTP/SAVP 97\r\na=rtpmap:97 H264/90000\r\n"
+            connection.sendall(
+                f"RTSP/1.0 {status} X\r\nCSeq: {header(request, 'CSeq')}\r\nSession: 1\r\n{more}"
+                f"Content-Length: {len(body)}\r\n\r\n{body}".encode()
+            )
+
+
+def _answers_of(camera: Handler, folder: Path, *transports: str) -> AnonymousAnswers:
+    with scripted_server(camera) as port:
+        url = f"rtsp://127.0.0.1:{port}"
+        device = device_file(url, folder, streams=[STREAM], transports=list(transports))
+        found = anonymous_answers(access_to(device), [])
+    assert found.complete, found.shortfall
+    return found
+
+
+def test_a_stream_is_set_up_over_its_declared_transports(tmp_path: Path) -> None:
+    found = _answers_of(_SavpOnly(guarded=False), tmp_path, "srtp-interleaved", "srtp-udp")
+    given = [(a.method, a.transport) for a in found.answers if a.status != 401]
+    assert given == [
+        ("SETUP", "srtp-interleaved"),
+        ("PLAY", "srtp-interleaved"),
+        ("SETUP", "srtp-udp"),
+        ("PLAY", "srtp-udp"),
+    ]
+    with pytest.raises(AssertionError, match="PLAY rtsp://"):
+        judge_logins(found)
+    judge_logins(_answers_of(_SavpOnly(guarded=True), tmp_path, "srtp-interleaved", "srtp-udp"))
+
+
+def test_a_transport_turned_away_is_no_refusal_of_a_stranger(tmp_path: Path) -> None:
+    found = _answers_of(_SavpOnly(guarded=True), tmp_path, "srtp-udp", "interleaved")
+    with pytest.raises(Inconclusive, match="over interleaved without a login is answered 461"):
+        judge_logins(found)
+
+
+def _options(connection: socket.socket) -> None:
+    while request := read_request(connection):
+        answer = f"RTSP/1.0 200 OK\r\nCSeq: {header(request, 'CSeq')}\r\nPublic: DESCRIBE\r\n\r\n"
+        connection.sendall(answer.encode())
+
+
+def _service(port: int, protocol: str = "rtsp") -> dict[str, object]:
+    names = {"name": "old recorders", "purpose": "video", "protocol": protocol}
+    return {**names, "host": "127.0.0.1", "port": port, "encrypted": protocol == "rtsps"}
+
+
+@pytest.mark.parametrize("streams", [[], [STREAM]])
+def test_a_declared_rtsp_service_is_asked_on_its_own_port(
+    tmp_path: Path, streams: list[dict[str, object]]
+) -> None:
+    """Whether or not a stream is declared, and on another port than the streams'."""
+    with scripted_server(_hangs_up) as gone, scripted_server(_options) as port:
+        declared = device_file(f"rtsps://127.0.0.1:{gone}", tmp_path, streams=[STREAM])
+        services = {"services": [_service(port)], "streams": streams and declared.declared.streams}
+        device = declared.model_copy(
+            update={"declared": Declared.model_validate(services, from_attributes=True)}
+        )
+        found = endpoints(access_to(device), [])
+        assert absence(device, "STREAM-002", ("rtsp",)) == ""
+    with pytest.raises(AssertionError, match=f"port {port} answers RTSP without TLS"):
+        judge_ports(found)
+
+
+def test_a_silent_rtsp_service_is_a_shortfall(tmp_path: Path) -> None:
+    with scripted_server(_hangs_up) as port:
+        device = device_file("rtsp://127.0.0.1:1", tmp_path, streams=[STREAM])
+        declared = Declared.model_validate({"services": [_service(port, "rtsps")]})
+        found = endpoints(access_to(device.model_copy(update={"declared": declared})), [])
+    assert f"127.0.0.1 port {port}" in found.shortfall
 
 
 def test_endless_refusals_are_a_shortfall_not_a_pass(tmp_path: Path) -> None:

@@ -168,6 +168,18 @@ def test_transport_header() -> None:
     assert parse_transports(second.to_text()) == [second]
 
 
+@pytest.mark.parametrize(
+    ("text", "lower"),
+    [
+        ("RTP/AVP;unicast;client_port=5000-5001", "UDP"),
+        ("RTP/AVP;unicast;interleaved=0-1", "TCP"),
+        ("RTP/AVP/UDP;unicast;interleaved=0-1", "UDP"),
+    ],
+)
+def test_channels_of_the_connection_mean_tcp(text: str, lower: str) -> None:
+    assert parse_transports(text)[0].lower == lower
+
+
 @given(st.text(max_size=200))
 def test_hostile_transports_and_sessions_raise_nothing_else(text: str) -> None:
     parse_session(text)

@@ -9,18 +9,27 @@ import subprocess
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
 from onvif_stand import device_file, give_identity
 
+from conformance import policy
+from conformance.streams.test_tls import test_certificate as judge_certificate
 from devices.emulated.posture import Posture
 from devices.emulated.tls_server import server_context
 from devices.errors import DeviceFileError, Garbled, LinkError, NotOffered, TimedOut, Unreachable
 from devices.links.tls.handshake import Prober
-from devices.links.tls.link import TlsLink, TlsServer
+from devices.links.tls.link import TlsLink, TlsScan, TlsServer
 from devices.links.tls.scan import scan
 from devices.permit import Permit
 from devices.protocols.tls import TlsVersion
@@ -106,6 +115,46 @@ def test_the_compliant_camera(tmp_path: Path) -> None:
     assert found.artefacts[0].data.count(b"BEGIN CERTIFICATE") == 2
 
 
+def certificate_files(folder: Path, issuer: str) -> tuple[Path, Path]:
+    """An authority of this name, and key and certificate of a CN=camera that it issued."""
+    begin, end = datetime.now(UTC) - timedelta(days=1), datetime.now(UTC) + timedelta(days=90)
+    keys = [ec.generate_private_key(ec.SECP256R1()) for _ in range(2)]
+    made = []
+    for key, name, authority in zip(keys, (issuer, "camera"), (True, False), strict=True):
+        builder = x509.CertificateBuilder(
+            x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, issuer)]),
+            x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)]),
+            key.public_key(),
+            x509.random_serial_number(),
+            begin,
+            end,
+        ).add_extension(x509.BasicConstraints(ca=authority, path_length=None), critical=True)
+        names = x509.SubjectAlternativeName([x509.IPAddress(ip_address(ADDRESS))])
+        made.append(builder.add_extension(names, critical=False).sign(keys[0], SHA256()))
+    trust, own = folder / "trust.pem", folder / "camera.pem"
+    trust.write_bytes(made[0].public_bytes(Encoding.PEM))
+    private = keys[1].private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    own.write_bytes(private + made[1].public_bytes(Encoding.PEM))
+    return trust, own
+
+
+@pytest.mark.parametrize("issuer", ["maker", "camera"])
+def test_an_authority_with_the_name_of_its_leaf_is_an_authority(
+    tmp_path: Path, issuer: str
+) -> None:
+    trust, own = certificate_files(tmp_path, issuer)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(own)
+    with server(with_context(context)) as port:
+        link = link_to(port, tmp_path, trust)
+        found = link.scan()
+    (chain,) = found.servers[0].chains
+    assert not chain.self_signed
+    assert chain.path is not None
+    assert chain.path.trusted, chain.path.problem
+    judge_certificate(link, found, policy.load)
+
+
 @pytest.mark.parametrize(
     ("minimum", "accepted"),
     [
@@ -136,6 +185,19 @@ def test_bad_certificates_are_described(tmp_path: Path) -> None:
     assert not other.names_endpoint
     (own,) = measure(tmp_path / "d", Posture(certificate_flaw="self-signed")).chains
     assert (own.self_signed, own.pinned) == (True, False)
+
+
+@pytest.mark.parametrize(
+    ("issued_by", "says"),
+    [("foreign-ca", "does not lead to the declared"), ("none", "self-signed")],
+)
+def test_a_device_certificate_of_nobody_known_fails_as_tls_certificate(
+    tmp_path: Path, issued_by: str, says: str
+) -> None:
+    found = TlsScan(servers=(measure(tmp_path, Posture(device_certificate=issued_by)),))
+    link: Any = SimpleNamespace(endpoints=["one"])
+    with pytest.raises(AssertionError, match=says):
+        judge_certificate(link, found, policy.load)
 
 
 def test_a_pinned_certificate_is_trusted(tmp_path: Path) -> None:

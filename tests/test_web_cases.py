@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +18,13 @@ from web_stand import (
     SinglePage,
     digest_camera,
     foreign_server,
+    https,
     laboratory,
+    web_camera,
 )
 
 from conformance import knowledge, policy
+from conformance.applicability import absence
 from conformance.backdoors import test_web as backdoors
 from conformance.credentials import (
     test_factory_state,
@@ -30,17 +35,25 @@ from conformance.credentials import (
     test_sessions,
     test_transport,
 )
-from conformance.streams import test_snapshot
+from conformance.streams.test_snapshot import (
+    test_no_picture_without_login_or_in_clear as judge_snapshot,
+)
 from conformance.verdict import Inconclusive, NotApplicable
+from devices.description import DeviceFile, OnvifLink
+from devices.emulated.posture import Posture
 from devices.errors import NotOffered, Unreachable
 from devices.links.http.bypass import Bypass, survey_bypasses
+from devices.links.http.pictures import PictureLink, with_announced
 from devices.links.http.sessions import survey_sessions
 from devices.links.http.survey import (
     KnownPath,
+    SnapshotSurvey,
     survey_clear,
     survey_pages,
     survey_snapshots,
 )
+from devices.permit import Permit
+from devices.secrets import Secrets
 
 JPEG = b"\xff\xd8\xff\xe0" + bytes(100)
 BYPASSES = [Bypass(**row) for row in knowledge.load("web_bypasses")]
@@ -226,14 +239,159 @@ def test_a_careless_camera_is_caught(tmp_path: Path) -> None:
             )
         pictures = survey_snapshots(lab.http, ["/snapshot.jpg", "/image.jpg"], [], None)
         with pytest.raises(AssertionError, match="without login"):
-            test_snapshot.test_no_picture_without_login_or_in_clear(pictures)
+            judge_snapshot(pictures)
         lab.http.close()
 
 
 def test_an_undeclared_snapshot_is_inconclusive(digest: Laboratory) -> None:
     pictures = survey_snapshots(digest.http, ["/snapshot.jpg"], [], None)
     with pytest.raises(Inconclusive, match="describes no operation 'snapshot'"):
-        test_snapshot.test_no_picture_without_login_or_in_clear(pictures)
+        judge_snapshot(pictures)
+
+
+def picture_behind_login(scheme: str) -> type[Handler]:
+    """A camera with one picture, for who logs in by this scheme."""
+
+    class Guarded(Handler):
+        def do_GET(self) -> None:  # noqa: N802 - the name that http.server calls
+            if not self.headers.get("Authorization", "").startswith(scheme):
+                challenge = f'{scheme} realm="x", nonce="{secrets.token_hex(8)}"'
+                return self.answer(401, WWW_Authenticate=challenge)
+            if self.path == "/snap":
+                return self.answer(200, JPEG, Content_Type="image/jpeg")
+            return self.answer(404)
+
+    return Guarded
+
+
+def pictures_of(lab: Laboratory, ports: list[int]) -> SnapshotSurvey:
+    viewer = lab.http.account("probe")
+    return survey_snapshots(lab.http, ["/image.jpg"], ports, viewer, "probe")
+
+
+SNAPSHOT: dict[str, Any] = {"operations": {"snapshot": {"path": "/snap"}}}
+
+
+@pytest.mark.parametrize("scheme", ["Basic", "Digest"])
+def test_a_picture_fetched_in_clear_fails_whoever_fetched_it(tmp_path: Path, scheme: str) -> None:
+    with foreign_server(picture_behind_login(scheme)) as url:
+        http = {"authentication": scheme.lower(), **SNAPSHOT}
+        lab = laboratory(url, tmp_path, http=http, declared={})
+        pictures = pictures_of(lab, [lab.http.server.port])
+        with pytest.raises(AssertionError, match=r"/snap gives a picture of 104 bytes without TLS"):
+            judge_snapshot(pictures)
+        lab.http.close()
+
+
+@pytest.mark.parametrize(
+    ("scheme", "raises", "says"),
+    [
+        ("Basic", Inconclusive, "a login is asked for without TLS"),
+        ("Digest", AssertionError, "/snap gives a picture of 104 bytes without TLS"),
+    ],
+)
+def test_a_plain_port_with_a_login_is_not_a_protected_one(
+    tmp_path: Path, scheme: str, raises: type[Exception], says: str
+) -> None:
+    """As of a camera whose own address is https and whose old port is still there."""
+    with foreign_server(picture_behind_login(scheme)) as url:
+        http = {"authentication": scheme.lower(), **SNAPSHOT}
+        lab = laboratory(url, tmp_path, http=http, declared={})
+        pictures = pictures_of(lab, [lab.http.server.port])
+        assert pictures.genuine is not None
+        inside = replace(pictures.genuine, protection="authenticated TLS", body=JPEG)
+        with pytest.raises(raises, match=says):
+            judge_snapshot(replace(pictures, genuine=inside))
+        lab.http.close()
+
+
+def test_a_plain_port_that_turns_pictures_away_passes(tmp_path: Path) -> None:
+    class Redirects(Handler):
+        def do_GET(self) -> None:  # noqa: N802 - the name that http.server calls
+            self.answer(301, Location="https://127.0.0.1/")
+
+    with foreign_server(picture_behind_login("Digest")) as url, foreign_server(Redirects) as old:
+        lab = laboratory(url, tmp_path, http=SNAPSHOT, declared={})
+        pictures = pictures_of(lab, [int(old.rpartition(":")[2])])
+        assert pictures.genuine is not None
+        inside = replace(pictures.genuine, protection="authenticated TLS", body=JPEG)
+        judge_snapshot(replace(pictures, genuine=inside))
+        lab.http.close()
+
+
+class Motion(Handler):
+    """MJPEG for who logs in by Basic, and for everybody on /open; a page on /page."""
+
+    def do_GET(self) -> None:  # noqa: N802 - the name that http.server calls
+        if self.path == "/page":
+            return self.answer(200, b"<html>", Content_Type="text/html")
+        if self.path != "/open?ch=1" and "Authorization" not in self.headers:
+            return self.answer(401, WWW_Authenticate='Basic realm="x"')
+        part = b"--x\r\nContent-Type: image/jpeg\r\n\r\n" + JPEG + b"\r\n"
+        return self.answer(200, 3 * part, Content_Type="multipart/x-mixed-replace;boundary=x")
+
+
+def camera_with_mjpeg(url: str, folder: Path) -> Laboratory:
+    stream = {"name": "web", "url": url, "codec": "mjpeg", "width": 64, "height": 64}
+    return laboratory(url, folder, declared={"streams": [stream]})
+
+
+def pictures_at(device: DeviceFile, secrets_: Secrets) -> SnapshotSurvey:
+    """What is found at the addresses that the device file and ONVIF give."""
+    granted = device.authorisation
+    permit = Permit(granted.addresses, granted.allow, granted.expires)
+    link = PictureLink(device, permit, secrets_)
+    addresses, shortfall = link.addresses()
+    assert not shortfall
+    answers, shortfalls = link.survey(addresses, "admin")
+    link.close()
+    assert not shortfalls
+    return with_announced(SnapshotSurvey(genuine=None, anonymous=(), clear=()), answers)
+
+
+@pytest.mark.parametrize(
+    ("path", "raises", "says"),
+    [
+        ("/open?ch=1", AssertionError, r"/open\?ch=1 gives a picture of \d+ bytes without TLS"),
+        ("/guarded", AssertionError, r"/guarded gives a picture of \d+ bytes without TLS"),
+        ("/page", Inconclusive, "/page is declared or announced and answers 200"),
+    ],
+)
+def test_mjpeg_over_plain_http_fails(
+    tmp_path: Path, path: str, raises: type[Exception], says: str
+) -> None:
+    with foreign_server(Motion) as url:
+        lab = camera_with_mjpeg(url + path, tmp_path)
+        assert not absence(lab.device, "STREAM-012", ("pictures",))
+        found = pictures_at(lab.device, lab.secrets)
+    with pytest.raises(raises, match=says):
+        judge_snapshot(found)
+
+
+def test_an_mjpeg_stream_that_cannot_be_asked_is_a_shortfall(tmp_path: Path) -> None:
+    lab = camera_with_mjpeg("https://127.0.0.1:1/", tmp_path)
+    granted = lab.device.authorisation
+    permit = Permit(granted.addresses, granted.allow, granted.expires)
+    link = PictureLink(lab.device, permit, lab.secrets)
+    answers, shortfalls = link.survey(link.addresses()[0], "probe")
+    assert not answers
+    assert "https://127.0.0.1:1/" in shortfalls[0]
+
+
+@pytest.mark.parametrize("open_to_all", [False, True])
+def test_the_snapshots_that_onvif_announces_are_asked(tmp_path: Path, *, open_to_all: bool) -> None:
+    """Of a camera without any web interface in its device file."""
+    with web_camera(tmp_path, Posture(snapshot_anonymous=open_to_all)) as (camera, lab):
+        onvif = OnvifLink(url=f"{https(camera)}/onvif/device_service", account="admin")
+        links = lab.device.links.model_copy(update={"onvif": onvif, "http": None})
+        device = lab.device.model_copy(update={"links": links})
+        found = pictures_at(device, lab.secrets)
+    assert found.announced
+    if open_to_all:
+        with pytest.raises(AssertionError, match="without login"):
+            judge_snapshot(found)
+    else:
+        judge_snapshot(found)
 
 
 def test_nothing_open_to_compare_with_is_a_shortfall(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ _REFUSALS = {401, 403}
     needs=("rtsp",),
     catches=("backdoor-rtsp-master-password",),
     changes="lockout",
-    applies_to=("streams",),
+    applies_to=("rtsp-streams",),
 )
 def test_no_published_password_opens_rtsp(rtsp: RtspLink, evidence: Any, knowledge: Any) -> None:
     """No published master or default password opens RTSP.

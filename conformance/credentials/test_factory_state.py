@@ -141,7 +141,7 @@ def _open_resources(http: HttpLink, evidence: Any) -> Iterator[str]:
 def _open_streams(
     device: DeviceFile, request: pytest.FixtureRequest, evidence: Any
 ) -> Iterator[str]:
-    if not device.declared.streams:
+    if not any(stream.over_rtsp for stream in device.declared.streams):
         return
     answers = evidence.observe(
         request.getfixturevalue("rtsp").anonymous_answers([], set_up=False), "streams without login"

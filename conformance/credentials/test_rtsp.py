@@ -17,7 +17,7 @@ from devices.secrets import Secrets
     needs=("rtsp",),
     catches=("cred-no-lockout-rtsp",),
     changes="lockout",
-    applies_to=("streams",),
+    applies_to=("rtsp-streams",),
 )
 def test_rtsp_guessing_is_stopped(
     rtsp: RtspLink, device: DeviceFile, secrets: Secrets, evidence: Any, policy: Any

@@ -16,7 +16,7 @@ from devices.links.rtsp.observations import OfferedKey, PlayedStreams, RtspKeyin
     severity="critical",
     needs=("rtsp",),
     catches=("stream-srtp-static-key",),
-    applies_to=("streams", "srtp"),
+    applies_to=("rtsp-streams", "srtp"),
 )
 def test_srtp_keys_are_fresh_and_confidential(
     rtsp_keying: RtspKeying, played_streams: PlayedStreams
@@ -58,7 +58,7 @@ def test_srtp_keys_are_fresh_and_confidential(
     severity="critical",
     needs=("rtsp", "capture"),
     catches=("stream-srtp-null-cipher", "stream-srtp-no-tag"),
-    applies_to=("streams", "srtp"),
+    applies_to=("rtsp-streams", "srtp"),
 )
 def test_srtp_suites_protect(
     rtsp_keying: RtspKeying, played_streams: PlayedStreams, policy: Any

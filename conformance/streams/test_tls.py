@@ -92,6 +92,8 @@ def _suite_faults(server: TlsServer, allowed: dict[str, Any]) -> Iterator[str]:
         "stream-certificate-expired",
         "stream-certificate-weak",
         "stream-certificate-wrong-name",
+        "origin-foreign-ca",  # shown in TLS, as the device certificate is
+        "origin-no-certificate",
     ),
 )
 def test_certificate(tls: TlsLink, tls_scan: TlsScan, policy: Policy) -> None:
@@ -101,8 +103,9 @@ def test_certificate(tls: TlsLink, tls_scan: TlsScan, policy: Policy) -> None:
     of key they use. Judge its validity by the bench's clock, the key and the signature hash of
     each certificate, whether a name in subjectAltName is the address that the device file uses,
     and whether the chain leads to the authority that the device file declares (links.*.trust). A
-    self-signed certificate is acceptable only when the device file pins it, that is, gives that
-    very certificate as trust: nothing else would let a client tell this camera from an impostor.
+    certificate that its own key signed is acceptable only when the device file pins it, that is,
+    gives that very certificate as trust: nothing else would let a client tell this camera from an
+    impostor.
     Pass: all of this holds for every chain, by policy "tls".
     """
     rule = policy("tls")["certificate"]
@@ -116,7 +119,7 @@ def test_certificate(tls: TlsLink, tls_scan: TlsScan, policy: Policy) -> None:
             faults.extend(
                 f"{server.where}: {fault}"
                 for certificate in chain.certificates
-                for fault in _strength_faults(certificate, rule)
+                for fault in _strength_faults(certificate, chain, rule)
             )
             _judge_path(server, chain, faults, doubts)
     assert not faults, f"{'; '.join(faults)}."
@@ -136,7 +139,9 @@ def _leaf_faults(server: TlsServer, chain: ServerChain) -> Iterator[str]:
         yield f"the certificate names {names}, and not {server.host}"
 
 
-def _strength_faults(certificate: Certificate, rule: dict[str, Any]) -> Iterator[str]:
+def _strength_faults(
+    certificate: Certificate, chain: ServerChain, rule: dict[str, Any]
+) -> Iterator[str]:
     kind, _, size = certificate.key.partition(" ")
     strong = (
         (kind == "RSA" and int(size) >= rule["rsa_bits"])
@@ -149,6 +154,8 @@ def _strength_faults(certificate: Certificate, rule: dict[str, Any]) -> Iterator
             f"{rule['rsa_bits']} bits or more, or a curve of 256 bits or more"
         )
     own_root = certificate.subject == certificate.issuer
+    if certificate is chain.leaf:  # of which it is known whose key signed it
+        own_root = chain.self_signed
     if not own_root and certificate.signature_hash not in (*rule["hashes"], rule["hashless"]):
         used = certificate.signature_hash
         yield f"the certificate of {certificate.subject} is signed with {used}"

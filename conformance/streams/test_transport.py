@@ -15,13 +15,14 @@ from devices.links.rtsp.observations import PlayedStream, PlayedStreams, RtspEnd
     severity="high",
     needs=("rtsp",),
     catches=("stream-plain-rtsp",),
-    applies_to=("streams",),
+    applies_to=("rtsp",),
 )
 def test_rtsp_is_served_inside_tls_only(rtsp_endpoints: RtspEndpoints) -> None:
     """RTSP is served inside TLS only.
 
-    Method: send an RTSP OPTIONS request without TLS to the port of every declared stream and to
-    the ports on which cameras are known to serve plain RTSP, and inside TLS to the declared ones.
+    Method: send an RTSP OPTIONS request without TLS to the port of every declared stream, to every
+    port of a declared RTSP service, and to the ports on which cameras are known to serve plain
+    RTSP; send one inside TLS to the ports that are declared with it.
     Pass: no port answers in RTSP without TLS, and the declared ports answer inside TLS.
     """
     plain = [e for e in rtsp_endpoints.endpoints if e.speaks_rtsp and not e.encrypted]
@@ -47,6 +48,7 @@ def test_video_cannot_be_read_off_the_network(played_streams: PlayedStreams, pol
     Method: play every declared stream over its declared transports, and ask for RTP over UDP
     without encryption besides, recording the bytes on the network. Try to find RTP packets with
     H.264 or H.265 in them without any key, and test the distribution of the payload's bytes.
+    MJPEG is not played: a declared MJPEG stream leaves the verdict open.
     Pass: no recording yields video, and each payload's bytes are distributed as ciphertext's are,
     by the limits of the policy "streams".
     """
@@ -58,7 +60,8 @@ def test_video_cannot_be_read_off_the_network(played_streams: PlayedStreams, pol
         doubts += _too_little(played, limits)
     assert not problems, " ".join(problems)
     if doubts:
-        raise Inconclusive(" ".join(doubts), "no-media")
+        unplayed = any(played.outcome == "not-measured" for played in played_streams.streams)
+        raise Inconclusive(" ".join(doubts), "not-measured" if unplayed else "no-media")
     if not any(played.wire for played in played_streams.streams):
         raise Inconclusive("no stream could be played, so nothing was on the network", "no-media")
 
@@ -90,6 +93,8 @@ def _too_little(played: PlayedStream, limits: dict[str, Any]) -> Iterator[str]:
     """What cannot be judged: a declared stream is not given, or too little of it came."""
     if played.declared and played.outcome == "refused":
         yield f"{_which(played)} is declared and was refused (see STREAM-001)."
+    elif played.outcome == "not-measured":
+        yield f"{_which(played)} was not looked at on the network: {played.reason}."
     elif played.outcome == "silent":
         yield f"{_which(played)} was set up, and no media arrived to be examined."
     elif played.wire is not None and played.wire.payload_bytes < limits["min_payload_bytes"]:

@@ -15,8 +15,9 @@ _PAIR = re.compile(r"(\d{1,5})(?:-(\d{1,5}))?")
 class Transport:
     """One transport specification: ``RTP/SAVP/UDP;unicast;client_port=4588-4589``.
 
-    ``profile`` is AVP, AVPF, SAVP or SAVPF; ``lower`` is UDP or TCP; parameter names are lower
-    case, a parameter without value has the empty string.
+    ``profile`` is AVP, AVPF, SAVP or SAVPF; ``lower`` is UDP or TCP, where it is not written TCP
+    if there are ``interleaved`` channels; parameter names are lower case, a parameter without
+    value has the empty string.
     """
 
     profile: str
@@ -57,12 +58,14 @@ def _transport(text: str) -> Transport | None:
     parts = specification.upper().split("/")
     if len(parts) not in (2, 3) or parts[0] != "RTP" or not re.fullmatch(r"S?AVPF?", parts[1]):
         return None
-    lower = parts[2] if len(parts) == 3 else "UDP"
     parameters: dict[str, str] = {}
     for word in filter(None, words):
         name, _, given = word.partition("=")
         parameters.setdefault(name.strip().lower(), given.strip().strip('"'))
-    return Transport(parts[1], lower, parameters)
+    # UDP is what is meant without a word (RFC 2326, 12.39), but channels of the connection exist
+    # inside it alone: some cameras answer RTP/AVP;unicast;interleaved=0-1 and send there.
+    unsaid = "TCP" if "interleaved" in parameters else "UDP"
+    return Transport(parts[1], parts[2] if len(parts) == 3 else unsaid, parameters)
 
 
 def parse_session(value: str) -> tuple[str, float]:

@@ -99,10 +99,18 @@ class HttpLink:
         """A new client without credentials."""
         return self._client(self.server)
 
-    def clear(self, port: int) -> HttpClient:
-        """A new client without credentials that speaks plain HTTP to this port."""
+    def clear(self, port: int, account: str = "") -> HttpClient:
+        """A new client that speaks plain HTTP to this port.
+
+        With an account of the device file it answers Digest challenges and no others: anything
+        else would send the password in clear.
+        """
         server = server_of(f"http://{_bracketed(self.server.host)}:{port}", self._permit)
-        return self._client(server)
+        client = self._client(server)
+        if account:
+            username = self._device.accounts[account].username
+            client.use_digest(username, self._secrets.password(account))
+        return client
 
     def account(self, name: str) -> HttpClient:
         """A client logged in with an account of the device file. Raises LoginRefused."""

@@ -63,11 +63,22 @@ class SnapshotSurvey(Observation):
     """Requests for pictures. ``anonymous``: without login; ``clear``: over plain HTTP.
 
     ``genuine`` is the declared snapshot fetched with an account; None when none is declared.
+    ``clear`` holds requests without login, and with one where that was asked for. ``announced``
+    are those of them without login to declared MJPEG streams and to ONVIF's snapshot addresses,
+    one of which is ``genuine`` where no snapshot is declared.
     """
 
     genuine: Exchange | None
     anonymous: tuple[Exchange, ...]
     clear: tuple[Exchange, ...]
+    announced: tuple[Exchange, ...] = ()
+
+    @property
+    def behind_login(self) -> tuple[Exchange, ...]:
+        """Requests over plain HTTP that a login is asked for, and that no login has got past."""
+        past = {answer.request for answer in self.clear if answer.status != 401}
+        asked = {e.request: e for e in self.clear if e.status == 401 and e.request not in past}
+        return tuple(asked.values())
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -140,9 +151,16 @@ def survey_pages(link: HttpLink, paths: Sequence[KnownPath]) -> PageSurvey:
 
 
 def survey_snapshots(
-    link: HttpLink, paths: Sequence[str], ports: Sequence[int], viewer: HttpClient | None
+    link: HttpLink,
+    paths: Sequence[str],
+    ports: Sequence[int],
+    viewer: HttpClient | None,
+    account: str = "",
 ) -> SnapshotSurvey:
-    """Ask for pictures without login and without TLS, and once as ``viewer``."""
+    """Ask for pictures without login and without TLS, and once as ``viewer``.
+
+    A plain HTTP port that asks for a login by Digest gets one of ``account``.
+    """
     client = link.anonymous()
     client.request("GET", "/", limit=_LIMIT, seconds=_SECONDS)
     genuine = None
@@ -154,10 +172,7 @@ def survey_snapshots(
     anonymous = _fetched(client, paths, undecided)
     clear: list[Exchange] = []
     for port in ports:
-        client = link.clear(port)
-        if not _speaks_http(client):
-            continue
-        clear += _fetched(client, paths, undecided)
+        clear += _in_clear(link, port, paths, account, undecided)
     return SnapshotSurvey(
         genuine=genuine,
         anonymous=tuple(anonymous),
@@ -175,8 +190,8 @@ def survey_clear(link: HttpLink, ports: Sequence[int]) -> ClearSurvey:
 
 
 def _look(client: HttpClient, known: KnownPath) -> PageLook:
-    neighbour = _ask(client, impossible_neighbour(known.path))
-    answer = _ask(client, known.path)
+    neighbour = ask(client, impossible_neighbour(known.path))
+    answer = ask(client, known.path)
     shown = answer is not None and (
         not known.marker or re.search(known.marker.encode(), answer.content, re.DOTALL) is not None
     )
@@ -189,7 +204,7 @@ def _look(client: HttpClient, known: KnownPath) -> PageLook:
     )
 
 
-def _ask(client: HttpClient, target: str) -> Exchange | None:
+def ask(client: HttpClient, target: str) -> Exchange | None:
     """The answer, or None when the camera hangs up on this request but still serves others."""
     try:
         return client.request("GET", target, limit=_LIMIT, seconds=_SECONDS)
@@ -202,7 +217,7 @@ def _fetched(client: HttpClient, paths: Sequence[str], undecided: list[str]) -> 
     found: list[Exchange] = []
     for path in dict.fromkeys(paths):
         try:
-            answer = _ask(client, path)
+            answer = ask(client, path)
         except LinkError as error:
             undecided.append(str(error))
             break
@@ -210,6 +225,36 @@ def _fetched(client: HttpClient, paths: Sequence[str], undecided: list[str]) -> 
             found.append(answer)
     client.close()
     return found
+
+
+def _in_clear(
+    link: HttpLink, port: int, paths: Sequence[str], account: str, undecided: list[str]
+) -> list[Exchange]:
+    """Ask a port for pictures over plain HTTP, and again with a login by Digest if it wants one."""
+    client = link.clear(port)
+    if not _speaks_http(client):
+        return []
+    found = _fetched(client, paths, undecided)
+    asked = [e.target for e in found if e.status == 401 and asks_for(e, "digest")]
+    if not account or not asked:
+        return found
+    client = link.clear(port, account)
+    for target in asked:
+        try:
+            answer = ask(client, target)
+        except LinkError:
+            break
+        if answer is None or answer.status == 401:  # never the same wrong password twice
+            break
+        found.append(answer)
+    client.close()
+    return found
+
+
+def asks_for(answer: Exchange, scheme: str) -> bool:
+    """Whether an answer asks for a login by this scheme (lower case)."""
+    values = answer.all_headers("WWW-Authenticate")
+    return any(re.search(rf"\b{scheme}\b", value, re.IGNORECASE) for value in values)
 
 
 def _speaks_http(client: HttpClient) -> bool:
@@ -249,7 +294,7 @@ def _closed_resource(link: HttpLink, client: HttpClient) -> Exchange | None:
         target = link.gate().target
     except NotOffered:
         return None  # nothing declared is closed: the front page has to tell
-    return _ask(client, target)
+    return ask(client, target)
 
 
 def _made_up() -> str:

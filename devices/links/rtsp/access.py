@@ -20,14 +20,29 @@ class RtspAccess:
         self._secrets = secrets
 
     def streams(self) -> list[Stream]:
-        """Return the declared streams; raises NotOffered when there are none."""
-        if not self.device.declared.streams:
-            raise NotOffered("the device file declares no stream")
-        return self.device.declared.streams
+        """Return the declared RTSP streams; raises NotOffered when there are none."""
+        found = [stream for stream in self.device.declared.streams if stream.over_rtsp]
+        if not found:
+            raise NotOffered("the device file declares no RTSP stream")
+        return found
 
     def endpoints(self) -> list[Endpoint]:
         """Return the endpoints of the declared streams, each once."""
         return list(dict.fromkeys(endpoint_of(stream.url) for stream in self.streams()))
+
+    def services(self) -> list[Endpoint]:
+        """Return the endpoints of the declared RTSP services that are on, each port once."""
+        found = [
+            Endpoint(service.host or self._host(), port, encrypted=service.protocol == "rtsps")
+            for service in self.device.declared.services
+            if service.protocol in ("rtsp", "rtsps") and service.transport == "tcp" and service.on
+            for port in range(service.port, (service.last_port or service.port) + 1)
+        ]
+        return list(dict.fromkeys(found))
+
+    def _host(self) -> str:
+        urls = [stream.url for stream in self.device.declared.streams if stream.over_rtsp]
+        return endpoint_of(urls[0]).host if urls else self.device.host
 
     def connect(
         self,

@@ -31,8 +31,9 @@ from devices.secrets import Secrets
 class RtspLink:
     """Reaches the declared streams. Every method opens its own connections and closes them.
 
-    All raise NotOffered when the device file declares no stream, OutsideAuthorisation before
-    anything is sent elsewhere, and DeviceFileError when a password cannot be had.
+    All raise NotOffered when the device file declares no stream (``endpoints``: nor an RTSP
+    service), OutsideAuthorisation before anything is sent elsewhere, and DeviceFileError when a
+    password cannot be had.
     """
 
     def __init__(self, device: DeviceFile, permit: Permit, secrets: Secrets) -> None:

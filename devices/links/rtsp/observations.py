@@ -62,8 +62,9 @@ class PlayedStream:
 
     ``outcome``: ``played`` (media came), ``silent`` (PLAY succeeded, no media came), ``refused``
     (the camera answered ``status`` instead of setting it up), ``failed`` (``cause`` and ``reason``
-    say why it could not be tried). ``declared``: whether the device file lists the transport.
-    ``codec`` is that of the session description, lower case.
+    say why it could not be tried), ``not-measured`` (what this link does not play). ``declared``:
+    whether the device file lists the transport. ``codec`` is that of the session description,
+    lower case.
     """
 
     name: str
@@ -105,7 +106,8 @@ class OfferedChallenge:
 class PathAnswer:
     """The answer to one request without a proved login.
 
-    ``described`` says that a session description with video came back.
+    ``described`` says that a session description with video came back; ``transport`` is the one
+    asked for in SETUP, a word of the device file.
     """
 
     url: str
@@ -114,6 +116,7 @@ class PathAnswer:
     status: int
     described: bool
     challenges: tuple[OfferedChallenge, ...] = ()
+    transport: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -146,7 +149,10 @@ class RtspEndpoint:
 
 @dataclass(frozen=True, kw_only=True)
 class RtspEndpoints(Observation):
-    """The declared RTSP endpoints, and the usual ports, with and without TLS."""
+    """The endpoints of declared streams and RTSP services, and the usual ports.
+
+    With TLS where it is declared, and every port without.
+    """
 
     endpoints: tuple[RtspEndpoint, ...]
 

@@ -104,8 +104,8 @@ def play(
     recording = Recording(transport, client.wire.tls_version)
     described = describe(client, url)
     recording.media = media = described.video(secure=secure)
-    with _ports(client, datagrams=datagrams) as ports:
-        wanted = _wanted(media, lower, secure=secure, ports=ports)
+    with own_ports(client, datagrams=datagrams) as ports:
+        wanted = to_ask_for(media, lower, secure=secure, ports=ports)
         answer = client.request("SETUP", described.track(media), {"Transport": wanted.to_text()})
         recording.status = answer.status
         if not answer.ok:
@@ -125,7 +125,8 @@ def play(
 
 
 @contextmanager
-def _ports(client: RtspClient, *, datagrams: bool) -> Iterator[UdpPorts | None]:
+def own_ports(client: RtspClient, *, datagrams: bool) -> Iterator[UdpPorts | None]:
+    """Ports on our side for a transport with datagrams, closed at the end; None for others."""
     if not datagrams:
         yield None
         return
@@ -136,7 +137,8 @@ def _ports(client: RtspClient, *, datagrams: bool) -> Iterator[UdpPorts | None]:
         ports.close()
 
 
-def _wanted(media: sdp.Media, lower: str, *, secure: bool, ports: UdpPorts | None) -> Transport:
+def to_ask_for(media: sdp.Media, lower: str, *, secure: bool, ports: UdpPorts | None) -> Transport:
+    """Return the transport to ask for in SETUP of a section."""
     feedback = "F" if media.secure == secure and media.protocol.endswith("AVPF") else ""
     parameters = {"unicast": ""}
     if ports is None:

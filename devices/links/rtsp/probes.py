@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from itertools import chain
 
-from devices.errors import LinkError, LoginRefused
+from devices.description import Stream
+from devices.errors import LinkError, LoginRefused, NotOffered
 from devices.links.rtsp.access import RtspAccess
 from devices.links.rtsp.client import Endpoint, RtspClient, endpoint_of, without_userinfo
-from devices.links.rtsp.describe import describe, has_video
+from devices.links.rtsp.describe import Described, describe, has_video
 from devices.links.rtsp.observations import (
     AnonymousAnswers,
     OfferedChallenge,
@@ -19,6 +21,7 @@ from devices.links.rtsp.observations import (
     RtspEndpoint,
     RtspEndpoints,
 )
+from devices.links.rtsp.player import TRANSPORTS, own_ports, to_ask_for
 from devices.protocols.digest import DigestClient
 from devices.protocols.rtsp import Response
 
@@ -30,9 +33,14 @@ _FAILURES = 3  # in a row, after which an endpoint is left alone
 def endpoints(access: RtspAccess, ports: Iterable[int]) -> RtspEndpoints:
     """Ask the declared endpoints for their options, and ``ports`` and theirs without TLS.
 
-    Ports that the device file gives to the bench machine itself are left out.
+    Declared are those of streams and of RTSP services. Ports that the device file gives to the
+    bench machine itself are left out. Raises NotOffered when nothing is declared.
     """
-    declared = access.endpoints()
+    services = access.services()
+    streamed = [endpoint_of(s.url) for s in access.device.declared.streams if s.over_rtsp]
+    declared = list(dict.fromkeys([*streamed, *services]))
+    if not declared:
+        raise NotOffered("the device file declares no RTSP stream and no RTSP service")
     hosts = dict.fromkeys([endpoint.host for endpoint in declared])
     usual = [Endpoint(host, port, encrypted=False) for host in hosts for port in ports]
     bare = [Endpoint(e.host, e.port, encrypted=False) for e in declared]
@@ -81,7 +89,8 @@ def anonymous_answers(
     answers: list[PathAnswer] = []
     shortfalls: list[str] = []
     for endpoint in access.endpoints():
-        own = [u for s in access.streams() if endpoint_of(u := without_userinfo(s.url)) == endpoint]
+        streams = [s for s in access.streams() if endpoint_of(s.url) == endpoint]
+        own = [without_userinfo(stream.url) for stream in streams]
         urls = list(dict.fromkeys([*own, *(endpoint.url + path for path in paths)]))
         found, shortfall = _describe_all(access, endpoint, urls)
         answers += found
@@ -90,11 +99,8 @@ def anonymous_answers(
             answers += _unknown_user(access, endpoint, own[0])
         except LinkError as error:
             shortfalls.append(f"{own[0]} as an unknown user: {error}")
-        for url in own if set_up else ():
-            try:
-                _set_up_without_login(access, endpoint, url, answers)
-            except LinkError as error:
-                shortfalls.append(f"{url} could not be set up without a login: {error}")
+        for stream in streams if set_up else ():
+            shortfalls += _set_up_without_login(access, stream, answers)
     return AnonymousAnswers(answers=tuple(answers), shortfall="; ".join(shortfalls))
 
 
@@ -151,20 +157,50 @@ def _unknown_user(access: RtspAccess, endpoint: Endpoint, url: str) -> list[Path
 
 
 def _set_up_without_login(
-    access: RtspAccess, endpoint: Endpoint, url: str, answers: list[PathAnswer]
-) -> None:
+    access: RtspAccess, stream: Stream, answers: list[PathAnswer]
+) -> Iterator[str]:
     """Set a stream up and play it without a login: some cameras guard DESCRIBE alone.
 
-    Each answer is added to ``answers`` as it comes.
+    Over every declared transport: a camera may turn another one away before it looks at a login.
+    Each answer is added to ``answers`` as it comes; yields what could not be asked.
     """
-    transport = {"Transport": "RTP/AVP/TCP;unicast;interleaved=0-1"}
-    with access.connect(endpoint, login=access.login()) as client:
-        described = describe(client, url)
-        track = described.track(described.video(secure=False))
-    with access.connect(endpoint) as client:
-        answer = client.request("SETUP", track, transport)
-        answers.append(_answer(track, "SETUP", "none", answer, client))
+    url = without_userinfo(stream.url)
+    try:
+        with access.connect(endpoint_of(url), login=access.login()) as client:
+            described = describe(client, url)
+        described.video(secure=False)
+    except LinkError as error:
+        yield f"{url} could not be set up without a login: {error}"
+        return
+    for transport in dict.fromkeys(stream.transports):
+        try:
+            _set_up(access, url, described, transport, answers)
+        except LinkError as error:
+            yield f"{url} over {transport} could not be set up without a login: {error}"
+
+
+def _set_up(
+    access: RtspAccess,
+    url: str,
+    described: Described,
+    transport: str,
+    answers: list[PathAnswer],
+) -> None:
+    lower, secure, datagrams = TRANSPORTS[transport]
+    media = described.video(secure=secure)
+    track = described.track(media)
+    with (
+        access.connect(endpoint_of(url)) as client,
+        own_ports(client, datagrams=datagrams) as ports,
+    ):
+        if secure:  # its keys may be those of a description on the same connection
+            client.request("DESCRIBE", url, {"Accept": "application/sdp"})
+        wanted = to_ask_for(media, lower, secure=secure, ports=ports)
+        answer = client.request("SETUP", track, {"Transport": wanted.to_text()})
+        told = _answer(track, "SETUP", "none", answer, client)
+        answers.append(replace(told, transport=transport))
         if answer.ok:
             session = {"Session": answer.get("Session").partition(";")[0]}
             answer = client.request("PLAY", described.aggregate, session)
-            answers.append(_answer(described.aggregate, "PLAY", "none", answer, client))
+            told = _answer(described.aggregate, "PLAY", "none", answer, client)
+            answers.append(replace(told, transport=transport))

@@ -6,9 +6,10 @@ import dataclasses
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 from devices.description import Stream
-from devices.errors import LinkError
+from devices.errors import LinkError, NotOffered
 from devices.links.capture import Capture
 from devices.links.rtsp.access import RtspAccess
 from devices.links.rtsp.analysis import (
@@ -48,15 +49,35 @@ class _Played:
 
 
 def play_streams(access: RtspAccess, seconds: float = PLAY_SECONDS) -> PlayedStreams:
-    """Play every declared stream over its transports; raises NotOffered for none declared."""
-    tasks = [(s, transport) for s in access.streams() for transport in _transports(s)]
+    """Play every declared stream over its transports; MJPEG is named as not measured.
+
+    Raises NotOffered when no stream is declared.
+    """
+    declared = access.device.declared.streams
+    if not declared:
+        raise NotOffered("the device file declares no stream")
+    others = [_not_measured(stream) for stream in declared if stream.codec == "mjpeg"]
+    streams = [stream for stream in declared if stream.codec != "mjpeg"]
+    tasks = [(s, transport) for s in streams for transport in _transports(s)]
     with ThreadPoolExecutor(access.device.bench.parallel, "rtsp") as pool:
         played = list(pool.map(lambda task: _one(access, *task, seconds=seconds), tasks))
     artefacts = [artefact for one in played for artefact in one.artefacts]
     return PlayedStreams(
-        streams=tuple(one.stream for one in played),
+        streams=(*(one.stream for one in played), *others),
         shortfall=_shortfall([one.stream for one in played]),
         artefacts=(*artefacts, *_pictures(played)),
+    )
+
+
+def _not_measured(stream: Stream) -> PlayedStream:
+    return PlayedStream(
+        name=stream.name,
+        url=without_userinfo(stream.url),
+        transport=stream.transports[0] if stream.over_rtsp else urlsplit(stream.url).scheme,
+        declared=True,
+        outcome="not-measured",
+        cause="not-measured",
+        reason="MJPEG is not played (STREAM-012 asks who gets it over HTTP)",
     )
 
 

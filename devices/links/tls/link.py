@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from cryptography import x509
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 
 from devices.description import DeviceFile
 from devices.errors import DeviceFileError, LinkError, Unreachable
@@ -46,7 +47,7 @@ class ServerChain:
     ``path`` tells whether it leads to the declared authority (None: none is declared), judged at
     a time when the leaf is valid: its validity is a fact of its own. ``pinned``: the declared
     trust is this very certificate. ``names_endpoint``: a name in the leaf's subjectAltName is the
-    host that the device file uses.
+    host that the device file uses. ``self_signed``: the leaf's own key signed it.
     """
 
     certificates: tuple[Certificate, ...]
@@ -193,11 +194,24 @@ def _facts(
     described = tuple(describe(certificate) for certificate in chain)
     return ServerChain(
         certificates=described,
-        self_signed=leaf.subject == leaf.issuer,
+        self_signed=_signed_by_itself(leaf),
         pinned=pinned,
         names_endpoint=any(_same_host(name, host) for name in described[0].names),
         path=path,
     )
+
+
+def _signed_by_itself(leaf: x509.Certificate) -> bool:
+    """Whether the certificate's own key signed it; an authority may bear the name of its leaf."""
+    if leaf.subject != leaf.issuer:
+        return False
+    try:
+        leaf.verify_directly_issued_by(leaf)
+    except InvalidSignature:
+        return False
+    except (TypeError, ValueError, UnsupportedAlgorithm):
+        return True  # a key or a hash that cannot be computed with here: the names have to tell
+    return True
 
 
 def _anchors(trust: Path | None) -> list[x509.Certificate] | None:
