@@ -106,7 +106,7 @@ def _demand_control(trials: Any, evidence: Any) -> None:
     if not control.taken:
         raise Inconclusive(
             "the camera refused the genuine bundle as well, sent in the same way (HTTP "
-            f"{control.attempt.status} {control.attempt.answer!r}): that it refused the other one "
-            "shows nothing (see UPDATE-001)",
+            f"{control.attempt.status} {control.attempt.answer!r}; it runs {control.before}): that "
+            "it refused the other one shows nothing (see UPDATE-001)",
             "no-control",
         )

@@ -31,6 +31,9 @@ _REFUSED = {401, 403, 404, 405}
 """What somebody without the right to upload is answered; a redirect, to a login, is one too."""
 
 
+_DID = {True: "restarted or changed", False: "judged its content"}
+
+
 @case(
     "UPDATE-009",
     severity="critical",
@@ -59,8 +62,10 @@ def test_only_administrators_upload_firmware(
     effect, is a fault; after any other answer nothing can be told.
     """
     judged = _upload(update, "", evidence)
-    method = update.declared.method
-    if not isinstance(judged, UpdateAttempt) or judged.accepted or at_the_door(judged, method):
+    looked_inside = isinstance(judged, UpdateAttempt) and not at_the_door(
+        judged, update.declared.method
+    )
+    if not isinstance(judged, UpdateAttempt) or judged.accepted or _stopped(judged):
         raise Inconclusive(
             "how the camera answers content that is no firmware could not be seen: the "
             "administrator got no refusal of it",
@@ -75,12 +80,11 @@ def test_only_administrators_upload_firmware(
             continue
         attempt = tried.attempt
         said = f"HTTP {attempt.status} {attempt.answer!r}"
-        if tried.had_effect or _same_judgement(attempt, judged):
+        if tried.had_effect or (looked_inside and _same_judgement(attempt, judged)):
             faults.append(
                 f"{attempt.target} took an upload from {sender} and "
-                f"{'changed' if tried.had_effect else 'judged its content'} ({said}; an "
-                f"administrator: HTTP {judged.status}); expected: a refusal for want of rights "
-                "(401 or 403)"
+                f"{_DID[tried.had_effect]} ({said}; an administrator: HTTP {judged.status}); "
+                "expected: a refusal for want of rights (401 or 403)"
             )
         elif attempt.status == NO_ANSWER:
             unanswered.append(f"{attempt.target} as {sender}: {attempt.answer}")
@@ -89,9 +93,9 @@ def test_only_administrators_upload_firmware(
     assert not faults, "; ".join(faults)
     if unclear:
         raise Inconclusive(
-            f"{'; '.join(unclear)}: neither a refusal for want of rights nor the answer that an "
-            f"administrator gets (HTTP {judged.status} {judged.answer!r}), so who may upload "
-            "cannot be told",
+            f"{'; '.join(unclear)}: neither a refusal for want of rights nor the judgement of the "
+            f"content that an administrator gets (HTTP {judged.status} {judged.answer!r}), so who "
+            "may upload cannot be told",
             "insufficient",
         )
     if unanswered:
@@ -261,6 +265,11 @@ def _watched(trials: Any, send: Callable[[], UpdateAttempt]) -> UpdateTrial:
 
 def _turned_away(attempt: UpdateAttempt) -> bool:
     return attempt.status in _REFUSED or 300 <= attempt.status < 400
+
+
+def _stopped(attempt: UpdateAttempt) -> bool:
+    """Whether not even the administrator got as far as an answer about the upload."""
+    return attempt.status == NO_ANSWER or _turned_away(attempt)
 
 
 def _same_judgement(attempt: UpdateAttempt, judged: UpdateAttempt) -> bool:
