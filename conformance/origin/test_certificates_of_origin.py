@@ -27,9 +27,10 @@ def test_certificates_of_origin_and_quality_are_genuine_and_valid(
     """Certificate of origin and quality certificate are supplied, genuine and valid.
 
     Method: read both certificates, verify the issuer's signature over each up to the authority
-    that the device file names, and compare the dates of issue and expiry with today.
+    that the device file names, and compare the dates of issue and expiry with today. Of a paper
+    that is no JSON at all, such as a scan, nothing can be told.
     Pass: both are there in a known form, both signatures verify, and today lies within both
-    periods of validity. Of a paper that is no JSON at all, such as a scan, nothing can be told.
+    periods of validity.
     """
     papers = [
         (certificate_of_origin, "certificate of origin", ORIGIN),

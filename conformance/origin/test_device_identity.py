@@ -54,9 +54,9 @@ def test_device_certificate_names_this_unit(
 
     Method: from the certificates whose key the camera has proven in a TLS handshake and that
     chain to the manufacturer's authority, read the serial numbers in the subject and in the
-    hardwareModuleName (IEEE 802.1AR), and compare them with the label.
-    Pass: such a certificate names the serial number of the label and no other. Where no authority
-    is declared, nothing can be told.
+    hardwareModuleName (IEEE 802.1AR), and compare them with the label. Where no authority is
+    declared, nothing can be told.
+    Pass: such a certificate names the serial number of the label and no other.
     """
     _need_authority(device)
     identities = device_identity.identities

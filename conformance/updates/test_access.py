@@ -55,11 +55,11 @@ def test_only_administrators_upload_firmware(
     device file gives. Where an address is named or declared, upload something there that is no
     firmware, and compare status and content of the answer with those that an administrator gets
     for the same bytes; numbers in the content are left out. Where such an upload is acknowledged,
-    watch whether the camera restarts or reports another version. Nothing that could be installed
-    is sent.
+    watch whether the camera restarts or reports another version. An upload that is judged as the
+    administrator's, or has an effect, is a fault; an answer that is neither that nor a refusal
+    tells nothing. Nothing that could be installed is sent.
     Pass: everybody but the administrator is refused an address, or is refused at the address
-    (401, 403, 404, 405 or a redirect). An upload that is judged as the administrator's, or has an
-    effect, is a fault; after any other answer nothing can be told.
+    (401, 403, 404, 405 or a redirect).
     """
     judged = _upload(update, "", evidence)
     looked_inside = isinstance(judged, UpdateAttempt) and not at_the_door(
@@ -118,10 +118,10 @@ def test_firmware_is_uploaded_over_tls_only(
     Method: ask for an upload address as administrator (or take the declared one) and look at its
     scheme. Then upload something that is no firmware, without login, to the same path on every
     plain HTTP port that the device file declares or gives a link to, and to a path beside it that
-    cannot exist.
+    cannot exist. A page, or a redirect to plain HTTP, that both get tells nothing.
     Pass: the address is https, and no plain port takes an upload or asks for a login to it: each
     one redirects to https, knows no such resource (404, 405, 410, 421, 426, 501), or answers 400
-    or 403 as it does beside it. Where it answers like that in another way, nothing can be told.
+    or 403 as it does beside it.
     """
     where = evidence.observe(update.address(), "upload address")
     if not where.granted:

@@ -32,9 +32,10 @@ def test_a_genuine_update_is_installed(update_trials: Any, evidence: Any) -> Non
 
     Method: upload the bundle that the device file declares as genuine and newer, as
     administrator, and ask the camera for its version until it is another one or the declared time
-    has passed. A bundle that test cases of refusal offered already is not offered again.
-    Pass: the camera takes it (some restart without an answer), is there again within the declared
-    time, and reports the version of the bundle, where need be within a longer text.
+    has passed. Some cameras restart without an answer, and some report the version within a longer
+    text. Where test cases of refusal had the bundle offered already, it is not offered again.
+    Pass: the camera takes it, is there again within the declared time, and reports the version of
+    the bundle.
     """
     trial: UpdateTrial = evidence.observe(update_trials.control())
     expected: str | None = update_trials.declared.bundle_version
