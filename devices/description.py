@@ -136,6 +136,16 @@ class Operation(Part):
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
 
 
+class UploadOperation(Operation):
+    """The call that takes a bundle: as the whole body, or as a file in a form."""
+
+    file_field: str | None = Field(
+        None,
+        description="name of the form field that takes the bundle (multipart/form-data; the texts "
+        "of form go beside it); default: the bundle is the body",
+    )
+
+
 class HttpToken(Part):
     """Where a login answer carries the session when it is not a cookie."""
 
@@ -247,7 +257,9 @@ class Update(Part):
     """The update mechanism (IXIT 7-UpdMech) and bundles to try it with."""
 
     method: Literal["onvif", "http"] = "onvif"
-    upload: Operation | None = Field(None, description="for http: where a bundle is sent as body")
+    upload: UploadOperation | None = Field(
+        None, description="for http: where a bundle is sent, and in which form"
+    )
     format: str = Field(description="swupdate, rauc, fit, mcuboot, cms, ...")
     trust: NamedFile | None = Field(None, description="PEM of the update signing authority")
     bundle: NamedFile | None = Field(

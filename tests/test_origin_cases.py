@@ -106,6 +106,9 @@ def _paper(certificate: OriginCertificate | None = ORIGINAL, problem: str = "") 
 QUALITY_PAPER = _paper(replace(ORIGINAL, form=QUALITY, ranges=()))
 
 
+SCAN = replace(_paper(None), path="/p.pdf", other_format=True)
+
+
 def _identity(serial: str = "LV00000001", *, trusted: bool = True) -> ProvenIdentity:
     leaf = Certificate(
         subject=f"serialNumber={serial}",
@@ -307,6 +310,7 @@ UNDECLARED = DEVICE.model_copy(
     [
         lambda: origin_001(_identities(_identity()), UNDECLARED),
         lambda: origin_002(_identities(_identity(trusted=False)), DEVICE),
+        lambda: origin_002(_identities(_identity("", trusted=False)), UNDECLARED),
         lambda: origin_004(NOT_SUPPLIED, QUALITY_PAPER, DEVICE),
         lambda: origin_007(_bill(files=()), _digests({})),
         lambda: origin_007(SoftwareBill(), _digests({})),
@@ -319,6 +323,15 @@ UNDECLARED = DEVICE.model_copy(
 def test_what_cannot_be_judged_is_inconclusive(judge: Callable[[], None]) -> None:
     with pytest.raises(Inconclusive):
         judge()
+
+
+@pytest.mark.parametrize("papers", [(SCAN, QUALITY_PAPER), (_paper(), SCAN)])
+def test_a_paper_in_another_format_is_inconclusive(papers: tuple[SignedPaper, SignedPaper]) -> None:
+    with pytest.raises(Inconclusive, match="supply its content as JSON") as caught:
+        origin_003(*papers)
+    assert caught.value.cause == "format"
+    with pytest.raises(AssertionError, match="No quality certificate was supplied"):
+        origin_003(SCAN, NOT_SUPPLIED)
 
 
 def test_a_camera_may_bear_its_own_makers_marks() -> None:

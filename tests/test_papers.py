@@ -96,6 +96,24 @@ def test_a_paper_without_signature_says_so(write: Write) -> None:
     assert "no signature" in _open(documents).signature_problem
 
 
+@pytest.mark.parametrize(
+    ("name", "data", "other"),
+    [
+        ("origin.pdf", b"%PDF-1.7\n", True),
+        ("origin.jpg", b"\xff\xd8\xff", True),
+        ("origin.json", b"%PDF-1.7\n", False),
+        ("origin.txt", b' {"format": ', False),
+    ],
+)
+def test_what_neither_is_nor_claims_to_be_json_is_told_apart(
+    tmp_path: Path, name: str, data: bytes, *, other: bool
+) -> None:
+    (tmp_path / name).write_bytes(data)
+    paper = open_signed_paper(tmp_path / name, "documents.certificate_of_origin", None)
+    assert paper.certificate is None
+    assert paper.other_format == other
+
+
 def test_an_unreadable_paper_names_its_path(tmp_path: Path) -> None:
     with pytest.raises(DeviceFileError, match=r"documents\.certificate_of_origin: .*gone\.json"):
         open_signed_paper(tmp_path / "gone.json", "documents.certificate_of_origin", None)

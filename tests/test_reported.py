@@ -35,6 +35,15 @@ def test_the_first_value_counts_and_the_rest_is_left() -> None:
     assert normal_mac(parse_reported(ISAPI, "web").mac) == "00005E005301"
 
 
+def test_the_clearest_name_counts_wherever_it_stands() -> None:
+    answer = b"""{"version": "1.0", "deviceType": "IPCamera", "model": "C1",
+        "firmware_version": "2.4.1"}"""
+    reported = parse_reported(answer, "web")
+    assert (reported.model, reported.firmware) == ("C1", "2.4.1")
+    alone = parse_reported(b'{"deviceType": "C1", "version": "2.4.1"}', "web")
+    assert (alone.model, alone.firmware) == ("C1", "2.4.1")
+
+
 ENTITIES = b'<!DOCTYPE a [<!ENTITY b "boom">]><a><model>&b;</model></a>'
 
 

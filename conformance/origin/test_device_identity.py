@@ -29,12 +29,7 @@ def test_device_certificate_comes_from_the_manufacturer(
     authority for device identities that the manufacturer declares.
     Pass: at least one service shows a certificate that chains to that authority.
     """
-    if device.declared.device_certificate_trust is None:
-        raise Inconclusive(
-            "the device file gives no declared.device_certificate_trust: nothing says whose "
-            "certificates are the manufacturer's",
-            "not-declared",
-        )
+    _need_authority(device)
     _need_decision(device_identity.identities)
     if not any(i.path.trusted for i in device_identity.identities):
         _need_all(device_identity)
@@ -59,9 +54,11 @@ def test_device_certificate_names_this_unit(
 
     Method: from the certificates whose key the camera has proven in a TLS handshake and that
     chain to the manufacturer's authority, read the serial numbers in the subject and in the
-    hardwareModuleName (IEEE 802.1AR), and compare them with the label.
+    hardwareModuleName (IEEE 802.1AR), and compare them with the label. Where no authority is
+    declared, nothing can be told.
     Pass: such a certificate names the serial number of the label and no other.
     """
+    _need_authority(device)
     identities = device_identity.identities
     serial = device.device.serial.strip().casefold()
     named = {
@@ -156,6 +153,16 @@ def test_hardware_address_is_the_one_on_the_label(
         if label not in found
     ]
     assert not problems, " ".join(problems)
+
+
+def _need_authority(device: DeviceFile) -> None:
+    """Raise Inconclusive when nothing says whose certificates count."""
+    if device.declared.device_certificate_trust is None:
+        raise Inconclusive(
+            "the device file gives no declared.device_certificate_trust: nothing says whose "
+            "certificates are the manufacturer's",
+            "not-declared",
+        )
 
 
 def _need_all(found: DeviceIdentity) -> None:

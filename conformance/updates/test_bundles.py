@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from conformance.case import case
-from conformance.updates.refusal import demand_refusal
-from devices.firmware.tamper import TamperedBundle
+from conformance.updates.refusal import demand_refusals
 
 
 @case(
@@ -23,10 +22,12 @@ def test_a_changed_payload_is_refused(update_trials: Any, evidence: Any) -> None
     Method: take the genuine bundle that the device file declares, change one byte of the software
     in it, recompute every checksum of the container and its compression, leave description and
     signature as they are, and upload it as administrator. The byte is in a text file where there
-    is one. Should the camera install it, the genuine bundle is installed over it.
-    Pass: the camera refuses the upload, does not restart, and reports the version that it had.
+    is one. Should the camera install it, the genuine bundle is installed over it. When all such
+    bundles were offered, the genuine one is uploaded in the same way.
+    Pass: the camera refuses the upload for its content, does not restart, and reports the version
+    that it had; and it takes the genuine bundle.
     """
-    demand_refusal(update_trials, evidence, update_trials.tampered("payload_changed"))
+    demand_refusals(update_trials, evidence, "UPDATE-002")
 
 
 @case(
@@ -41,11 +42,12 @@ def test_a_changed_description_or_signature_is_refused(update_trials: Any, evide
     """A bundle whose description or signature was changed is refused.
 
     Method: from the genuine bundle make one whose signed description states another version, and
-    one whose signature value differs in its last byte; upload both as administrator.
-    Pass: the camera refuses both, does not restart, and reports the version that it had.
+    one whose signature value differs in its last byte; upload both as administrator, and later
+    the genuine one.
+    Pass: the camera refuses both for their content, does not restart, and reports the version that
+    it had; and it takes the genuine bundle.
     """
-    for change in ("signature_changed", "description_changed"):
-        demand_refusal(update_trials, evidence, update_trials.tampered(change))
+    demand_refusals(update_trials, evidence, "UPDATE-003")
 
 
 @case(
@@ -60,10 +62,12 @@ def test_a_bundle_of_another_signer_is_refused(update_trials: Any, evidence: Any
     """A bundle signed by somebody else is refused.
 
     Method: sign the genuine bundle again with a key made for this test, under a certificate chain
-    with exactly the names of the genuine one, and upload it as administrator.
-    Pass: the camera refuses it, does not restart, and reports the version that it had.
+    with exactly the names of the genuine one, and upload it as administrator; later the genuine
+    one.
+    Pass: the camera refuses it for its content, does not restart, and reports the version that it
+    had; and it takes the genuine bundle.
     """
-    demand_refusal(update_trials, evidence, update_trials.tampered("signed_by_impostor"))
+    demand_refusals(update_trials, evidence, "UPDATE-004")
 
 
 @case(
@@ -77,10 +81,12 @@ def test_a_bundle_of_another_signer_is_refused(update_trials: Any, evidence: Any
 def test_an_unsigned_bundle_is_refused(update_trials: Any, evidence: Any) -> None:
     """A bundle without signature is refused.
 
-    Method: remove the signature from the genuine bundle and upload it as administrator.
-    Pass: the camera refuses it, does not restart, and reports the version that it had.
+    Method: remove the signature from the genuine bundle and upload it as administrator; later the
+    genuine one.
+    Pass: the camera refuses it for its content, does not restart, and reports the version that it
+    had; and it takes the genuine bundle.
     """
-    demand_refusal(update_trials, evidence, update_trials.tampered("signature_removed"))
+    demand_refusals(update_trials, evidence, "UPDATE-005")
 
 
 @case(
@@ -95,11 +101,11 @@ def test_a_truncated_bundle_is_refused(update_trials: Any, evidence: Any) -> Non
     """A bundle that ends early is refused.
 
     Method: upload the first half and the first nine tenths of the genuine bundle as
-    administrator.
-    Pass: the camera refuses both, does not restart, and reports the version that it had.
+    administrator; later the whole of it.
+    Pass: the camera refuses both for their content, does not restart, and reports the version that
+    it had; and it takes the genuine bundle.
     """
-    for share in (0.5, 0.9):
-        demand_refusal(update_trials, evidence, update_trials.truncated(share))
+    demand_refusals(update_trials, evidence, "UPDATE-007")
 
 
 @case(
@@ -114,8 +120,8 @@ def test_a_bundle_for_another_model_is_refused(update_trials: Any, evidence: Any
     """A genuine bundle for another model is refused.
 
     Method: upload, as administrator, a bundle that the manufacturer made and signed for another
-    model (declared.update.other_model in the device file).
-    Pass: the camera refuses it, does not restart, and reports the version that it had.
+    model (declared.update.other_model in the device file); later the genuine one for this model.
+    Pass: the camera refuses it for its content, does not restart, and reports the version that it
+    had; and it takes the genuine bundle.
     """
-    bundle = TamperedBundle("a genuine bundle for another model", update_trials.file("other_model"))
-    demand_refusal(update_trials, evidence, bundle)
+    demand_refusals(update_trials, evidence, "UPDATE-010")

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from conformance.case import case
-from conformance.updates.refusal import demand_refusal
+from conformance.updates.refusal import judge_refusals
 from conformance.verdict import Inconclusive
 from devices.firmware.tamper import TamperedBundle
+from devices.identity.versions import names_version
 from devices.links.power import PowerControl
 from devices.links.update import UpdateTrial
 
@@ -30,27 +31,28 @@ def test_a_genuine_update_is_installed(update_trials: Any, evidence: Any) -> Non
     """A genuine, newer bundle is installed.
 
     Method: upload the bundle that the device file declares as genuine and newer, as
-    administrator, wait for the restart, and ask the camera for its version.
+    administrator, and ask the camera for its version until it is another one or the declared time
+    has passed. Some cameras restart without an answer, and some report the version within a longer
+    text. Where test cases of refusal had the bundle offered already, it is not offered again.
     Pass: the camera takes it, is there again within the declared time, and reports the version of
     the bundle.
     """
-    bundle = TamperedBundle("the genuine bundle", update_trials.genuine())
-    trial: UpdateTrial = evidence.observe(update_trials.offer(bundle))
-    expected = update_trials.declared.bundle_version
-    if trial.before == expected:
+    trial: UpdateTrial = evidence.observe(update_trials.control())
+    expected: str | None = update_trials.declared.bundle_version
+    if expected and names_version(trial.before, expected):
         raise Inconclusive(
             f"the camera ran {trial.before} already: no change of version can be seen",
             "insufficient",
         )
     said = f"HTTP {trial.attempt.status} {trial.attempt.answer!r}"
-    assert trial.attempt.accepted, f"the camera refused the genuine bundle: {said}"
+    assert trial.taken, f"the camera refused the genuine bundle: {said}"
     assert trial.after, (
         "the camera did not come back within "
         f"{update_trials.declared.restart_seconds:.0f} s after installing the genuine bundle"
     )
-    as_expected = trial.after == expected if expected else trial.after != trial.before
-    assert as_expected, (
-        f"the camera acknowledged the genuine bundle ({said}) and reports version {trial.after} "
+    other = trial.after != trial.before
+    assert names_version(trial.after, expected) if expected else other, (
+        f"the camera answered the genuine bundle with {said} and reports version {trial.after} "
         f"afterwards (before: {trial.before}); expected: {expected or 'another version'}"
     )
 
@@ -67,12 +69,17 @@ def test_an_older_version_is_refused(update_trials: Any, evidence: Any) -> None:
     """A genuine bundle of an older version is refused.
 
     Method: upload, as administrator, a bundle that the manufacturer made and signed for an
-    earlier release (declared.update.older in the device file). Should the camera install it, the
-    newest genuine bundle is installed afterwards.
-    Pass: the camera refuses it, does not restart, and reports the version that it had.
+    earlier release (declared.update.older in the device file); and, unless that was done before,
+    the newer genuine one in the same way. Should the camera install the older one, the newest
+    genuine bundle is installed afterwards.
+    Pass: the camera refuses the older one for its content, does not restart, and reports the
+    version that it had; and it takes the newer one.
     """
-    bundle = TamperedBundle("a genuine bundle of an older version", update_trials.file("older"))
-    demand_refusal(update_trials, evidence, bundle)
+
+    def older(trials: Any) -> TamperedBundle:
+        return TamperedBundle("a genuine bundle of an older version", trials.file("older"))
+
+    judge_refusals(update_trials, evidence, [update_trials.offer_to_refuse(older)])
 
 
 @case(
@@ -97,7 +104,7 @@ def test_a_power_cut_during_an_update_does_no_harm(
     """
     if not update_trials.install_seconds:
         evidence.observe(update_trials.restore(), "a whole installation")
-    allowed = {update_trials.version(), update_trials.declared.bundle_version}
+    before, newer = update_trials.version(), update_trials.declared.bundle_version
     effective = 0
     for share in (*CUTS, *SPARE_CUTS):
         if effective and share in SPARE_CUTS:
@@ -114,9 +121,10 @@ def test_a_power_cut_during_an_update_does_no_harm(
             f"after a power cut {cut.after_seconds:.1f} s into an update the camera did not come "
             "back; expected: it starts the old or the new version"
         )
-        assert cut.version in allowed, (
+        known = cut.version == before or (newer and names_version(cut.version, newer))
+        assert known, (
             f"after a power cut {cut.after_seconds:.1f} s into an update the camera reports "
-            f"{cut.version}; expected: {' or '.join(sorted(v for v in allowed if v))}"
+            f"{cut.version}; expected: {' or '.join(sorted({before, newer or before}))}"
         )
     if not effective:
         raise Inconclusive(

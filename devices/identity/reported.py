@@ -39,18 +39,19 @@ class ReportedInformation:
 
 
 def parse_reported(data: bytes, source: str) -> ReportedInformation:
-    """Read a JSON or XML answer, taking the first value under each known name.
+    """Read a JSON or XML answer, taking for each field the value under its clearest name.
 
-    Raises Garbled when it is neither, or holds no known name.
+    The order is that of the table; of one name's values the first counts. Raises Garbled when the
+    answer is neither, or holds no known name.
     """
-    found: dict[str, str] = {}
+    found: dict[str, tuple[int, str]] = {}
     for name, value in _leaves(data, source):
-        field = _field(name)
-        if field and value.strip():
-            found.setdefault(field, value.strip())
+        field, rank = _field(name)
+        if field and value.strip() and (field not in found or rank < found[field][0]):
+            found[field] = rank, value.strip()
     if not found:
         raise Garbled(f"{source}: the answer names neither manufacturer, model nor serial number")
-    return ReportedInformation(source=source, **found)
+    return ReportedInformation(source=source, **{field: text for field, (_, text) in found.items()})
 
 
 def normal_mac(text: str) -> str:
@@ -60,13 +61,18 @@ def normal_mac(text: str) -> str:
 
 
 @cache
-def _names() -> dict[str, str]:
+def _names() -> dict[str, tuple[str, int]]:
+    """Name -> the field that it is for, and its rank among the names of that field."""
     data = tomllib.loads(Path(__file__).with_name("reported.toml").read_text(encoding="utf-8"))
-    return {alias: field for field, aliases in data["names"].items() for alias in aliases}
+    return {
+        alias: (field, rank)
+        for field, aliases in data["names"].items()
+        for rank, alias in enumerate(aliases)
+    }
 
 
-def _field(name: str) -> str:
-    return _names().get(re.sub(r"[^a-z]", "", name.lower()), "")
+def _field(name: str) -> tuple[str, int]:
+    return _names().get(re.sub(r"[^a-z]", "", name.lower()), ("", 0))
 
 
 def _leaves(data: bytes, source: str) -> Iterator[tuple[str, str]]:

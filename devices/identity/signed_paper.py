@@ -25,7 +25,8 @@ class SignedPaper(Observation):
     """A certificate of origin or quality and what its signature is worth.
 
     ``path`` is empty when the device file names no such paper: none was supplied.
-    ``certificate`` is None when the document is not one; then ``malformed`` says why.
+    ``certificate`` is None when the document is not one; then ``malformed`` says why, and
+    ``other_format`` tells that it neither is JSON nor claims to be (a PDF, a picture).
     ``signers`` are the subjects of the certificates that signed; ``signature_problem`` is empty
     when the signature fits the document and leads to the authority given, else why not.
     """
@@ -36,6 +37,7 @@ class SignedPaper(Observation):
     malformed: str
     signers: tuple[str, ...]
     signature_problem: str
+    other_format: bool = False
 
     @property
     def supplied(self) -> bool:
@@ -73,7 +75,9 @@ def open_signed_paper(path: Path, key: str, trust: Path | None) -> SignedPaper:
     signature = read_paper(signature_path, key) if signature_path.exists() else b""
     certificate, malformed = _content(data)
     signers, problem = _signature(data, signature, signature_path, trust)
-    kept = [Artefact(path.name, "application/json", data)]
+    other = certificate is None and not _claims_json(path, data)
+    kind = "application/octet-stream" if other else "application/json"
+    kept = [Artefact(path.name, kind, data)]
     if signature:
         kept.append(Artefact(signature_path.name, "application/pkcs7-signature", signature))
     return SignedPaper(
@@ -83,6 +87,7 @@ def open_signed_paper(path: Path, key: str, trust: Path | None) -> SignedPaper:
         malformed=malformed,
         signers=tuple(signers),
         signature_problem=problem,
+        other_format=other,
         artefacts=tuple(kept),
     )
 
@@ -92,6 +97,11 @@ def _content(data: bytes) -> tuple[OriginCertificate | None, str]:
         return parse_certificate(data), ""
     except OriginCertificateError as error:
         return None, str(error)
+
+
+def _claims_json(path: Path, data: bytes) -> bool:
+    """Whether name or beginning says that the document is JSON."""
+    return path.suffix.lower() == ".json" or data.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] in {b"{", b"["}
 
 
 def _signature(

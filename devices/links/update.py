@@ -9,14 +9,17 @@ from __future__ import annotations
 import hashlib
 import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
-from devices.description import DeviceFile, Update
+from urllib3.filepost import encode_multipart_formdata
+
+from devices.description import DeviceFile, Update, UploadOperation
 from devices.errors import DeviceFileError, LinkError, NotOffered, OutsideAuthorisation
+from devices.identity.reported import parse_reported
 from devices.links.http.client import HttpClient
 from devices.links.http.exchange import Exchange
 from devices.links.http.link import HttpLink
@@ -33,7 +36,6 @@ NO_ANSWER = 0
 _UPLOAD_SECONDS = 120.0
 _LONGEST_DELAY = 120.0
 _DURATION = re.compile(r"P(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+(?:\.\d+)?)S)?)?")
-_VERSION_KEY = re.compile(r"(?i)^(?:(?:firm|soft)ware[_ -]?)?version$|^firmware$")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,6 +97,11 @@ class UpdateTrial(Observation):
     seconds: float
 
     @property
+    def taken(self) -> bool:
+        """Whether the camera took the bundle; some restart without an answer to it."""
+        return self.attempt.accepted or self.had_effect
+
+    @property
     def had_effect(self) -> bool:
         """Whether anything happened: another version, a restart, or no camera any more."""
         return self.restarted or self.after != self.before
@@ -147,7 +154,7 @@ class UpdateLink:
             client = self._http.account(self.administrator())
             exchange = self._http.perform(client, "device_information")
             client.close()
-            for version in _versions(exchange.json()):
+            if version := parse_reported(exchange.content, exchange.request).firmware:
                 return InstalledVersion(version=version, source=exchange.request)
         raise NotOffered("nothing that the device file gives tells the running version")
 
@@ -200,12 +207,13 @@ class UpdateLink:
         """As send, to a given address."""
         client, method, target = self._client(uri, sender)
         seconds = max(_UPLOAD_SECONDS, self.declared.restart_seconds)
+        headers, body = self.packed(bundle)
         try:
             exchange = client.request(
                 method,
                 target,
-                headers={"Content-Type": "application/octet-stream"},
-                body=bundle,
+                headers=headers,
+                body=body,
                 seconds=seconds,
             )
             status, answer = exchange.status, _said(exchange)
@@ -222,6 +230,17 @@ class UpdateLink:
             answer=answer,
             accepted=self._accepting(status),
         )
+
+    def packed(self, bundle: bytes) -> tuple[Mapping[str, str], bytes]:
+        """The headers and the body in which the device file has bundles sent."""
+        upload = self.declared.upload if self.declared.method == "http" else None
+        if upload is None or upload.file_field is None:
+            return {"Content-Type": "application/octet-stream"}, bundle
+        # Some web interfaces look at the name's ending first.
+        name = self.declared.bundle.name if self.declared.bundle else "firmware.bin"
+        part = (name, bundle, "application/octet-stream")
+        body, kind = encode_multipart_formdata({**(upload.form or {}), upload.file_field: part})
+        return {"Content-Type": kind}, body
 
     def begin(self, bundle: bytes, what: str) -> Future[UpdateAttempt]:
         """Upload in the background, for what happens meanwhile."""
@@ -267,7 +286,7 @@ class UpdateLink:
             host = f"[{entry.hostname}]" if ":" in str(entry.hostname) else entry.hostname
             return server_of(f"{parts.scheme}://{host}{port}", self._permit)
 
-    def _upload_operation(self) -> tuple[Any, HttpLink]:
+    def _upload_operation(self) -> tuple[UploadOperation, HttpLink]:
         if self.declared.upload is None or self._http is None:
             raise NotOffered(
                 "the update is declared over HTTP, but declared.update.upload or [links.http] is "
@@ -292,13 +311,3 @@ def _seconds(duration: str) -> float:
         return 0.0
     days, hours, minutes, seconds = (float(part or 0) for part in match.groups())
     return min(((days * 24 + hours) * 60 + minutes) * 60 + seconds, _LONGEST_DELAY)
-
-
-def _versions(value: Any) -> Iterator[str]:
-    """Texts under keys that name a firmware version, outermost first."""
-    tables = [value] if isinstance(value, dict) else []
-    for table in tables:
-        tables += [inner for inner in table.values() if isinstance(inner, dict)]
-        for key, inner in table.items():
-            if _VERSION_KEY.fullmatch(str(key)) and isinstance(inner, str):
-                yield inner
