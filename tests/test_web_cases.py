@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from web_stand import (
+    ONE_SESSION,
     PASSWORD,
     SINGLE_PAGE,
     Handler,
     Kept,
     Laboratory,
+    OneSession,
     SinglePage,
     digest_camera,
     foreign_server,
@@ -132,6 +135,72 @@ def test_a_login_that_tells_fails(tmp_path: Path) -> None:
         lab.http.close()
 
 
+TELLING = {
+    "a code": ('{"code": 4002}', '{"code": 4001}'),
+    "a long word": ('{"error": "USER_DOES_NOT_EXIST"}', '{"error": "INCORRECT_PASSWORD"}'),
+    "behind a long head": ("<meta>" * 100 + "Unknown user", "<meta>" * 100 + "Wrong password"),
+    "a redirection": ("/login.html?err=user", "/login.html?err=password"),
+}
+
+
+@pytest.mark.parametrize("how", TELLING)
+def test_a_login_that_tells_in_any_way_fails(how: str, tmp_path: Path) -> None:
+    class Telling(OneSession):
+        user_error, password_error = TELLING[how]
+
+    with foreign_server(Telling) as url:
+        lab = laboratory(url, tmp_path, http=ONE_SESSION)
+        with pytest.raises(AssertionError, match="expected one answer"):
+            test_guessing.test_login_does_not_tell_which_users_exist(**case_arguments(lab))
+        lab.http.close()
+
+
+@pytest.mark.parametrize("said", ['{"code": 1, "nonce": "%s"}', "admin or probe: try again"])
+def test_what_varies_and_names_that_are_words_do_not_tell(said: str, tmp_path: Path) -> None:
+    class Discreet(OneSession):
+        user_error = password_error = said
+
+    with foreign_server(Discreet) as url:
+        lab = laboratory(url, tmp_path, http=ONE_SESSION)
+        test_guessing.test_login_does_not_tell_which_users_exist(**case_arguments(lab))
+        lab.http.close()
+
+
+def forbidding_camera(*, locks: bool = True, password: str = PASSWORD) -> type[Handler]:
+    """Basic: 401 without credentials, 403 for wrong ones and for a closed account."""
+    failures: dict[str, int] = {}
+
+    class Forbidding(Handler):
+        def do_GET(self) -> None:  # noqa: N802 - the name that http.server calls
+            given = self.headers.get("Authorization", "")
+            if not given:
+                return self.answer(401, b"", WWW_Authenticate='Basic realm="x"')
+            user, _, word = base64.b64decode(given[6:]).decode().partition(":")
+            if word != password or (locks and failures.get(user, 0) >= 5):
+                failures[user] = failures.get(user, 0) + 1
+                return self.answer(403, b"Forbidden")
+            failures[user] = 0
+            return self.answer(200, b"model=C1\n", Content_Type="text/plain")
+
+    return Forbidding
+
+
+def test_403_after_401_is_a_refusal(tmp_path: Path) -> None:
+    with foreign_server(forbidding_camera()) as url:
+        lab = laboratory(url, tmp_path, declared=DECLARED, http={"authentication": "basic"})
+        guess(lab)
+        lab.http.close()
+    with foreign_server(forbidding_camera()) as url:
+        lab = laboratory(url, tmp_path, declared=DECLARED, http={"authentication": "basic"})
+        published(lab, [row("root", "x")])
+        lab.http.close()
+    with foreign_server(forbidding_camera(locks=False)) as url:
+        lab = laboratory(url, tmp_path, declared=DECLARED, http={"authentication": "basic"})
+        with pytest.raises(AssertionError, match="wrong passwords"):
+            guess(lab)
+        lab.http.close()
+
+
 def published(lab: Laboratory, rows: list[dict[str, str]]) -> Kept:
     arguments = case_arguments(lab)
     test_published_accounts.test_no_published_account_opens_the_web_interface(
@@ -177,6 +246,51 @@ def test_token_sessions_of_another_make_pass(tmp_path: Path) -> None:
         lab.http.close()
 
 
+def test_sessions_of_a_camera_with_one_for_each_account_are_judged(tmp_path: Path) -> None:
+    with foreign_server(OneSession) as url:
+        lab = laboratory(url, tmp_path, http=ONE_SESSION)
+        facts = survey_sessions(lab.http, "admin", "admin", PASSWORD)
+        assert (facts.carrier, facts.live_after_logout) == ("cookie", True)
+        with pytest.raises(AssertionError, match="still opens closed resources after its logout"):
+            test_sessions.test_sessions_cannot_be_guessed_kept_or_ridden(facts, policy.load)
+        lab.http.close()
+
+
+def roles(lab: Laboratory) -> None:
+    arguments = case_arguments(lab)
+    test_roles.test_roles_hold_on_the_web_interface(
+        **arguments, device=lab.device, policy=policy.load
+    )
+
+
+USERS: dict[str, Any] = {"api": [{"path": "/api/users", "roles": ["admin", "viewer"]}]}
+INFO: dict[str, Any] = {"api": [{"path": "/cgi-bin/info.cgi", "roles": ["admin", "viewer"]}]}
+
+
+def test_an_error_with_200_is_not_what_the_allowed_get(tmp_path: Path) -> None:
+    with foreign_server(OneSession) as url:
+        declared = {"api": [*INFO["api"], *USERS["api"]]}
+        lab = laboratory(url, tmp_path, http=ONE_SESSION, declared=declared)
+        roles(lab)
+        lab.http.close()
+
+
+def test_the_data_for_everybody_fails(tmp_path: Path) -> None:
+    class Open(OneSession):
+        def do_GET(self) -> None:  # noqa: N802 - the name that http.server calls
+            if self.path == "/api/users":
+                users = b'{"users": ["admin"]}'
+                return self.answer(200, users, Content_Type="application/json")
+            return super().do_GET()
+
+    with foreign_server(Open) as url:
+        declared = {"api": [*INFO["api"], *USERS["api"]]}
+        lab = laboratory(url, tmp_path, http=ONE_SESSION, declared=declared)
+        with pytest.raises(AssertionError, match="anonymous gets 200 from GET /api/users"):
+            roles(lab)
+        lab.http.close()
+
+
 def test_what_the_device_file_does_not_describe_is_not_offered(digest: Laboratory) -> None:
     arguments = case_arguments(digest)
     with pytest.raises(NotOffered, match="'change_password'"):
@@ -209,6 +323,37 @@ def test_a_single_page_application_is_not_taken_for_a_bypass(tmp_path: Path) -> 
         backdoors.test_no_debug_page_answers_without_login(
             survey_pages(lab.http, DEBUG), lab.device
         )
+        lab.http.close()
+
+
+class OneErrorOnePage(Handler):
+    """Small pages that are not alike, and one error in JSON for a whole folder."""
+
+    def do_GET(self) -> None:  # noqa: N802 - the name that http.server calls
+        path = self.path.partition("?")[0]
+        if path.startswith("/cgi-bin/") and "Authorization" not in self.headers:
+            error = b'{"status": "error", "code": -1, "message": "please log in"}'
+            return self.answer(200, error, Content_Type="application/json")
+        if path == "/info" and "Authorization" not in self.headers:
+            return self.answer(401, WWW_Authenticate='Basic realm="x"')
+        if path == "/shell":
+            return self.answer(200, b"<html><pre>wifi psk</pre></html>", Content_Type="text/html")
+        page = b"<html><script src=/app.js></script></html>"
+        return self.answer(200, page, Content_Type="text/html")
+
+    do_HEAD = do_GET  # noqa: N815 - the name that http.server calls
+
+
+def test_a_small_debug_page_is_not_taken_for_the_page_that_all_get(tmp_path: Path) -> None:
+    with foreign_server(OneErrorOnePage) as url:
+        declared = {"api": [{"path": "/info", "roles": ["admin"]}]}
+        lab = laboratory(url, tmp_path, http={"authentication": "basic"}, declared=declared)
+        with pytest.raises(AssertionError, match="/shell"):
+            backdoors.test_no_debug_page_answers_without_login(
+                survey_pages(lab.http, DEBUG), lab.device
+            )
+        survey = survey_bypasses(lab.http, BYPASSES, lab.http.account("admin"))
+        assert not [result for result in survey.results if result.opened]
         lab.http.close()
 
 

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import re
 import secrets
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from devices.errors import LinkError, Unreachable
+from devices.errors import Garbled, LinkError, Unreachable
 from devices.links.http.client import HttpClient
 from devices.links.http.exchange import Exchange
 from devices.links.http.link import HttpLink
@@ -24,6 +25,10 @@ _ENOUGH = 5
 """Requests that came to nothing after which a survey gives up."""
 _RESOURCES = 4
 """How many closed resources of the camera each trick is tried on."""
+_VARYING_SHARE = 0.1
+_VARYING_WORDS = 40
+"""Of the words of two answers, how many may differ while they still are one page."""
+_COMPARED = 64 * 1024
 
 
 @dataclass(frozen=True)
@@ -106,8 +111,8 @@ def survey_bypasses(
     client.close()
     if not closed:
         undecided.append(
-            "no declared resource is closed to anonymous requests, so the tricks with paths, "
-            "parameters and headers could not be tried"
+            "no declared resource is closed to anonymous requests and open to an account, so the "
+            "tricks with paths, parameters and headers could not be tried"
         )
     return BypassSurvey(
         results=tuple(results),
@@ -117,19 +122,41 @@ def survey_bypasses(
 
 
 def same_page(one: Exchange, other: Exchange) -> bool:
-    """Whether two answers are one page, but for small things such as a nonce in it."""
-    if one.body_sha256 == other.body_sha256 and one.media_type == other.media_type:
-        return one.status == other.status
-    close = abs(one.body_bytes - other.body_bytes) <= max(64, one.body_bytes // 20)
-    both_html = one.media_type == other.media_type == "text/html"
-    return one.status == other.status and both_html and close
+    """Whether two answers are one page, but for a few words such as a nonce or what was asked."""
+    if (one.status, one.media_type) != (other.status, other.media_type):
+        return False
+    if one.body_sha256 == other.body_sha256:
+        return True
+    texts = [_without_target(answer) for answer in (one, other)]
+    if max(map(len, texts)) > _COMPARED or any(b"\0" in text[:512] for text in texts):
+        return False
+    words, others = (Counter(re.findall(rb"\w+|[^\w\s]", text)) for text in texts)
+    differing = (words - others).total() + (others - words).total()
+    return differing <= min(_VARYING_WORDS, _VARYING_SHARE * (words + others).total())
+
+
+def _without_target(answer: Exchange) -> bytes:
+    """The body without what many error pages repeat of the request."""
+    text, path = answer.content, answer.target.partition("?")[0]
+    for part in (answer.target, path, path.strip("/")):
+        text = text.replace(part.encode(), b"") if part.strip("/") else text
+    return text
 
 
 def same_kind(one: Exchange, other: Exchange) -> bool:
     """Whether two answers may be the same resource at different times."""
     if one.media_type != other.media_type or not one.body_bytes:
         return False
-    return one.picture == other.picture
+    return one.picture == other.picture and _members(one) == _members(other)
+
+
+def _members(answer: Exchange) -> frozenset[str] | str:
+    """The names of a JSON object: an error has others than data, where both come with 200."""
+    try:
+        content = answer.json()
+    except Garbled:
+        return ""
+    return frozenset(content) if isinstance(content, dict) else type(content).__name__
 
 
 def impossible_neighbour(target: str) -> str:
@@ -146,23 +173,25 @@ def impossible_neighbour(target: str) -> str:
 @dataclass(frozen=True)
 class _Closed:
     target: str
-    anonymous: Exchange
-    genuine: Exchange | None
+    genuine: Exchange
 
 
 def _closed(link: HttpLink, client: HttpClient, genuine: HttpClient | None) -> list[_Closed]:
-    """Some closed resources, with what a logged-in client gets there; the widest and narrowest."""
+    """Some closed resources, with what a logged-in client gets there; the widest and narrowest.
+
+    None without a client that is let in: a trick that shows a page is told from one that shows the
+    login page only by what the resource really is.
+    """
     targets = link.closed_targets()
     half = _RESOURCES // 2
     chosen = list(dict.fromkeys(targets[:half] + targets[-half:]))
     found: list[_Closed] = []
     for target in chosen:
-        anonymous = client.request("GET", target, limit=_LIMIT)
-        if anonymous.succeeded:
+        if client.request("GET", target, limit=_LIMIT).succeeded or genuine is None:
             continue
-        known = genuine.request("GET", target) if genuine is not None else None
-        if known is None or known.succeeded:
-            found.append(_Closed(target, anonymous, known))
+        known = genuine.request("GET", target, limit=_LIMIT)
+        if known.succeeded:
+            found.append(_Closed(target, known))
     return found
 
 

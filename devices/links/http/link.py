@@ -42,10 +42,10 @@ class Gate(Observation):
     def opened_by(self, answer: Exchange) -> bool:
         """Whether this answer came to somebody whom the camera knows.
 
-        403 where an anonymous request gets 401 is such an answer too: known, and not allowed
-        (RFC 9110, 15.5.4).
+        403 is no such answer, even where an anonymous request gets 401: RFC 9110, 15.5.4, would
+        have it so, but many cameras answer wrong credentials and closed accounts by it.
         """
-        return answer.succeeded or (self.anonymous.status == 401 and answer.status == 403)
+        return answer.succeeded
 
 
 @dataclass(frozen=True, kw_only=True)
