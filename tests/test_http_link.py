@@ -72,6 +72,21 @@ def test_digest_login_is_believed_when_it_opens_the_gate(tmp_path: Path) -> None
         lab.http.close()
 
 
+def test_a_digest_nonce_that_serves_once_is_renewed_for_a_proved_login_alone(
+    tmp_path: Path,
+) -> None:
+    with foreign_server(digest_camera(once=True, attempts=2)) as url:
+        lab = laboratory(url, tmp_path)
+        attempt, client = lab.http.log_in("admin", PASSWORD)
+        assert attempt.accepted
+        assert [client.request("GET", "/cgi-bin/info.cgi").status for _ in range(3)] == [200] * 3
+        wrong, stranger = lab.http.log_in("probe", "Wrong-1-x")
+        assert not wrong.accepted
+        stranger.close()
+        assert lab.http.log_in("probe", PASSWORD)[0].accepted, "the wrong login was sent once"
+        lab.http.close()
+
+
 def test_session_login_by_a_token_inside_json(tmp_path: Path) -> None:
     with foreign_server(SinglePage) as url:
         lab = laboratory(url, tmp_path, http=SINGLE_PAGE)

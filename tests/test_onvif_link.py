@@ -22,6 +22,7 @@ from devices.errors import (
 )
 from devices.links.onvif.link import OnvifLink
 from devices.links.onvif.observations import Outcome
+from devices.links.onvif.requests import plain
 from devices.permit import Permit
 from devices.protocols import soap
 from devices.protocols.digest import DigestServer
@@ -173,6 +174,25 @@ def test_a_camera_with_http_digest_alone(tmp_path: Path) -> None:
         found = link.replay("viewer")
         assert (found.scheme, found.fresh) == ("HTTP digest", Outcome.DATA)
         assert found.repeated is Outcome.NOT_AUTHORISED
+
+
+class OneTimeNonces(DigestOnly):
+    """Takes each nonce for one request, and does not say that the next one is stale."""
+
+    def admitted(self, request: web.Request) -> bool:
+        accepted = super().admitted(request)
+        self.digest = DigestServer("IP Camera(12345)", ("MD5",))
+        return accepted
+
+
+def test_a_nonce_that_serves_once_is_renewed(tmp_path: Path) -> None:
+    other = OneTimeNonces()
+    with served(camera(other.handle), ADDRESS, None) as port:
+        link = linked(f"http://{ADDRESS}:{port}/onvif/device_service", tmp_path)
+        with link.session("viewer") as session:
+            body = plain("device", "GetDeviceInformation")
+            outcomes = [session.call("device", body).outcome for _ in range(3)]
+        assert outcomes == [Outcome.DATA] * 3
 
 
 def plain_answer(status: int, body: bytes, content_type: str = "text/html") -> Handler:
