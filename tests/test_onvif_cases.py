@@ -18,6 +18,7 @@ from conformance.credentials.test_published_accounts import (
 from conformance.streams.test_stream_uri import test_stream_addresses as judge_addresses
 from conformance.verdict import Inconclusive
 from devices.emulated.posture import Posture
+from devices.errors import NotOffered
 from devices.links.onvif.observations import (
     MediaUri,
     MediaUris,
@@ -74,6 +75,8 @@ def judge_published(stand: Stand) -> None:
 
 
 JUDGES = (judge_roles, judge_replay, judge_anonymous, judge_uris, judge_published, judge_guessing)
+TELL_LOGINS = (judge_replay, judge_published, judge_guessing)
+"""What cannot judge a camera that is open to all."""
 
 
 def test_the_compliant_camera_passes_all(tmp_path: Path) -> None:
@@ -102,6 +105,9 @@ def test_each_fault_fails_its_own_case_alone(
         for other in JUDGES:
             if other is judge:
                 with pytest.raises(AssertionError):
+                    other(stand)
+            elif posture.onvif_anonymous and other in TELL_LOGINS:
+                with pytest.raises(NotOffered, match="see CRED-015"):
                     other(stand)
             else:
                 other(stand)

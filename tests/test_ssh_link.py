@@ -13,6 +13,7 @@ from typing import Any
 
 import paramiko
 import pytest
+from paramiko.common import AUTH_FAILED, AUTH_SUCCESSFUL
 
 from conformance import policy
 from conformance.backdoors.test_ssh import (
@@ -250,7 +251,7 @@ class LetsRootIn(paramiko.ServerInterface):
         return "publickey"
 
     def check_auth_none(self, username: str) -> int:
-        return paramiko.AUTH_SUCCESSFUL if username == "root" else paramiko.AUTH_FAILED
+        return AUTH_SUCCESSFUL if username == "root" else AUTH_FAILED
 
 
 @contextmanager

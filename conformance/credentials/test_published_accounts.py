@@ -92,9 +92,10 @@ def test_no_published_account_opens_onvif(
 ) -> None:
     """No published account opens ONVIF.
 
-    Method: over ONVIF read the device information, which any account may and nobody else, with an
-    account of the device file, with a made-up user, and with each user name and password published
-    as a default of cameras; locks are kept from closing as on the web interface.
+    Method: over ONVIF call an operation that is refused without login (the device information,
+    where it is) with an account of the device file, with a made-up user, and with each user name
+    and password published as a default of cameras; locks are kept from closing as on the web
+    interface.
     Pass: the first is answered with data, and no other is.
     """
     own = own_passwords(device, secrets, "onvif")
