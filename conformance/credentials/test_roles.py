@@ -8,10 +8,10 @@ from conformance.case import case
 from conformance.credentials.web_accounts import MODEST_FIRST
 from conformance.verdict import Inconclusive
 from devices.description import DeviceFile
-from devices.links.http.bypass import same_kind, same_page
 from devices.links.http.client import HttpClient
 from devices.links.http.exchange import ANONYMOUS
 from devices.links.http.link import HttpLink
+from devices.links.http.pages import same_kind, same_page
 from devices.links.http.roles import RoleAnswer, RoleMatrix, survey_roles
 from devices.secrets import Secrets
 

@@ -7,16 +7,15 @@ Only a difference says anything; a single-page application answers 200 to everyt
 from __future__ import annotations
 
 import re
-import secrets
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from devices.errors import Garbled, LinkError, Unreachable
+from devices.errors import LinkError, Unreachable
 from devices.links.http.client import HttpClient
 from devices.links.http.exchange import Exchange
 from devices.links.http.link import HttpLink
+from devices.links.http.pages import impossible_neighbour, same_kind, same_page
 from devices.observation import Observation
 
 _LIMIT = 16 * 1024
@@ -25,10 +24,6 @@ _ENOUGH = 5
 """Requests that came to nothing after which a survey gives up."""
 _RESOURCES = 4
 """How many closed resources of the camera each trick is tried on."""
-_VARYING_SHARE = 0.1
-_VARYING_WORDS = 40
-"""Of the words of two answers, how many may differ while they still are one page."""
-_COMPARED = 64 * 1024
 
 
 @dataclass(frozen=True)
@@ -121,55 +116,6 @@ def survey_bypasses(
     )
 
 
-def same_page(one: Exchange, other: Exchange) -> bool:
-    """Whether two answers are one page, but for a few words such as a nonce or what was asked."""
-    if (one.status, one.media_type) != (other.status, other.media_type):
-        return False
-    if one.body_sha256 == other.body_sha256:
-        return True
-    texts = [_without_target(answer) for answer in (one, other)]
-    if max(map(len, texts)) > _COMPARED or any(b"\0" in text[:512] for text in texts):
-        return False
-    words, others = (Counter(re.findall(rb"\w+|[^\w\s]", text)) for text in texts)
-    differing = (words - others).total() + (others - words).total()
-    return differing <= min(_VARYING_WORDS, _VARYING_SHARE * (words + others).total())
-
-
-def _without_target(answer: Exchange) -> bytes:
-    """The body without what many error pages repeat of the request."""
-    text, path = answer.content, answer.target.partition("?")[0]
-    for part in (answer.target, path, path.strip("/")):
-        text = text.replace(part.encode(), b"") if part.strip("/") else text
-    return text
-
-
-def same_kind(one: Exchange, other: Exchange) -> bool:
-    """Whether two answers may be the same resource at different times."""
-    if one.media_type != other.media_type or not one.body_bytes:
-        return False
-    return one.picture == other.picture and _members(one) == _members(other)
-
-
-def _members(answer: Exchange) -> frozenset[str] | str:
-    """The names of a JSON object: an error has others than data, where both come with 200."""
-    try:
-        content = answer.json()
-    except Garbled:
-        return ""
-    return frozenset(content) if isinstance(content, dict) else type(content).__name__
-
-
-def impossible_neighbour(target: str) -> str:
-    """A path beside ``target``, with the same extension, that no camera has."""
-    path = target.partition("?")[0]
-    folder, _, name = path.rpartition("/")
-    stem, dot, extension = name.rpartition(".")
-    made_up = secrets.token_hex(8)
-    if not name:  # a folder: its neighbour is a folder
-        return f"{folder.rpartition('/')[0]}/{made_up}/"
-    return f"{folder}/{made_up}" + (f".{extension}" if dot and stem else "")
-
-
 @dataclass(frozen=True)
 class _Closed:
     target: str
@@ -187,12 +133,21 @@ def _closed(link: HttpLink, client: HttpClient, genuine: HttpClient | None) -> l
     chosen = list(dict.fromkeys(targets[:half] + targets[-half:]))
     found: list[_Closed] = []
     for target in chosen:
-        if client.request("GET", target, limit=_LIMIT).succeeded or genuine is None:
+        anonymous = client.request("GET", target, limit=_LIMIT)
+        if genuine is None or not _turned_away(client, anonymous):
             continue
         known = genuine.request("GET", target, limit=_LIMIT)
-        if known.succeeded:
+        if known.succeeded and not same_page(known, anonymous):
             found.append(_Closed(target, known))
     return found
+
+
+def _turned_away(client: HttpClient, answer: Exchange) -> bool:
+    """Whether an anonymous request was refused, or got the page that every path gets."""
+    if not answer.succeeded:
+        return True
+    beside = client.request("GET", impossible_neighbour(answer.target), limit=_LIMIT)
+    return same_page(answer, beside)
 
 
 def _published(client: HttpClient, bypass: Bypass) -> BypassResult:

@@ -14,9 +14,9 @@ from dataclasses import dataclass
 
 from devices.description import ApiResource, Operation
 from devices.errors import LinkError
-from devices.links.http.bypass import impossible_neighbour
 from devices.links.http.client import HttpClient
 from devices.links.http.exchange import Exchange
+from devices.links.http.pages import impossible_neighbour
 from devices.observation import Observation
 
 _LIMIT = 64 * 1024
