@@ -169,3 +169,35 @@ def test_without_a_fresh_login_there_is_nothing_to_replay() -> None:
         cases.test_onvif_replay(
             OnvifReplay(scheme="UsernameToken", fresh=refused, repeated=refused)
         )
+
+
+@pytest.mark.parametrize(
+    ("attempts", "user", "shortfall"),
+    [(5, "", ""), (5, "root", "of 'root', which the camera lists as its users")],
+)
+def test_pairs_left_out_for_a_lock_count_where_their_user_is_listed(
+    tmp_path: Path, attempts: int, user: str, shortfall: str
+) -> None:
+    kept: list[Any] = []
+    evidence = SimpleNamespace(observe=lambda observation, *_: kept.append(observation))
+    rows = [
+        {"service": "http", "username": "root", "password": f"x{n}", "vendor": "V"}
+        for n in range(9)
+    ]
+    with onvif_stand(tmp_path, ADDRESS) as stand:
+        if user:
+            stand.camera.accounts.create(user, "Hidden-Valley-4", "admin")
+        declared = {"lockout": {"attempts": attempts, "seconds": 300}}
+        content = stand.device.model_dump(exclude_unset=True) | {"declared": declared}
+        device = type(stand.device).model_validate(content)
+        judge_published_accounts(
+            onvif=stand.link,
+            device=device,
+            secrets=secrets_of(stand),
+            evidence=evidence,
+            knowledge=lambda _: rows,
+            policy=policy.load,
+        )
+    assert len(kept[-1].left_out) == 5
+    assert shortfall in kept[-1].shortfall
+    assert bool(kept[-1].shortfall) == bool(shortfall)

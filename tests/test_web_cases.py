@@ -204,7 +204,11 @@ def test_403_after_401_is_a_refusal(tmp_path: Path) -> None:
 def published(lab: Laboratory, rows: list[dict[str, str]]) -> Kept:
     arguments = case_arguments(lab)
     test_published_accounts.test_no_published_account_opens_the_web_interface(
-        **arguments, device=lab.device, knowledge=lambda _: rows, policy=policy.load
+        **arguments,
+        request=None,  # type: ignore[arg-type]
+        device=lab.device,
+        knowledge=lambda _: rows,
+        policy=policy.load,
     )
     kept: Kept = arguments["evidence"]
     return kept
@@ -222,7 +226,34 @@ def test_published_passwords_of_a_declared_account_are_all_tried_without_locking
     assert len([pair for pair in found.tried if pair.username == "admin"]) == 12
     assert len([pair for pair in found.tried if pair.username == "root"]) == 4
     assert len(found.left_out) == 5
+    assert "5 published pairs of 'root' were not tried" in found.shortfall
     assert digest.http.log_in("admin", PASSWORD)[0].accepted
+
+
+@pytest.mark.parametrize(
+    ("listed", "shortfall"),
+    [
+        (b'["admin", "probe"]', ""),
+        (b'["admin", "Root"]', "5 published pairs of 'root', which the camera lists"),
+        (b'{"error": "denied"}', "no list of the camera's users"),
+    ],
+)
+def test_left_out_pairs_count_where_the_camera_lists_their_user(
+    tmp_path: Path, listed: bytes, shortfall: str
+) -> None:
+    class Listing(digest_camera()):  # type: ignore[misc]
+        def answer(self, status: int, body: bytes = b"", **headers: str) -> None:
+            there = status == 404 and self.path == "/users"
+            super().answer(200 if there else status, listed if there else body, **headers)
+
+    users = {"operations": {"users": {"method": "GET", "path": "/users"}}}
+    with foreign_server(Listing) as url:
+        lab = laboratory(url, tmp_path, declared=DECLARED, http=users)
+        found: Any = published(lab, [row("root", f"x{n}") for n in range(9)]).observations[0]
+        lab.http.close()
+    assert len(found.left_out) == 5
+    assert found.shortfall.startswith(shortfall) or shortfall in found.shortfall
+    assert bool(found.shortfall) == bool(shortfall)
 
 
 def test_a_published_pair_that_works_fails(digest: Laboratory) -> None:
