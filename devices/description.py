@@ -165,7 +165,7 @@ class HttpLink(Part):
     token: HttpToken | None = None
     operations: dict[str, Operation] = Field(
         default_factory=dict,
-        description="login, logout, change_password, create_user, delete_user, snapshot, "
+        description="login, logout, change_password, create_user, delete_user, users, snapshot, "
         "device_information, factory_reset, setup: those that the camera has",
     )
 

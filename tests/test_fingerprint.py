@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from devices.links.ports.fingerprint import Patience, identify, name_service, name_services
 
-QUICK = Patience(connect=2, greeting=0.3, answer=0.5)
+QUICK = Patience(connect=2, greeting=0.3, answer=0.5, late=0.6)
 Talk = Callable[[socket.socket], None]
 
 
@@ -96,6 +96,64 @@ def test_a_service_that_says_nothing_is_unknown_and_does_not_hang() -> None:
     with service(hangs) as port:
         named = name_service("127.0.0.1", port, patience=QUICK)
     assert (named.protocol, named.error) == ("unknown", "")
+
+
+def test_a_prompt_that_follows_its_banner_is_waited_for() -> None:
+    def talk(client: socket.socket) -> None:
+        client.sendall(b"Welcome to the camera\r\n")
+        time.sleep(0.3)
+        client.sendall(b"camera login: ")
+        client.recv(100)
+
+    with service(talk) as port:
+        named = name_service("127.0.0.1", port, patience=QUICK)
+    assert named.protocol in {"telnet", "console"}, named
+
+
+@pytest.mark.parametrize("passive", [False, True])
+def test_a_telnet_server_that_greets_late_is_named(*, passive: bool) -> None:
+    def talk(client: socket.socket) -> None:
+        time.sleep(1.2)
+        client.sendall(b"\xff\xfd\x01\xff\xfb\x01camera login: ")
+        client.recv(100)
+
+    patience = Patience(connect=2, greeting=0.2, answer=0.2, late=2)
+    with service(talk) as port:
+        named = name_service("127.0.0.1", port, passive=passive, patience=patience)
+    assert named.protocol == "telnet", named
+
+
+def test_a_greeting_that_drips_without_end_is_cut() -> None:
+    def drips(client: socket.socket) -> None:
+        while True:
+            client.sendall(b".")
+            time.sleep(0.2)
+
+    began = time.monotonic()
+    with service(drips) as port:
+        named = name_service("127.0.0.1", port, patience=QUICK)
+    assert named.protocol == "unknown"
+    assert time.monotonic() - began < 6
+
+
+def test_a_web_server_that_echoes_the_protocol_word_is_no_rtsp_server() -> None:
+    def talk(client: socket.socket) -> None:
+        word = b"RTSP" if b"RTSP" in client.recv(2000) else b"HTTP"
+        client.sendall(word + b"/1.0 400 Bad Request\r\nServer: thttpd/2.25b\r\n\r\n")
+
+    with service(talk) as port:
+        named = name_service("127.0.0.1", port, patience=QUICK)
+    assert named.protocol == "http", named
+
+
+def test_an_rtsp_server_that_forgets_the_sequence_number_is_named() -> None:
+    def talk(client: socket.socket) -> None:
+        if b"RTSP" in client.recv(2000):
+            client.sendall(b"RTSP/1.0 400 Bad Request\r\n\r\n")
+
+    with service(talk) as port:
+        named = name_service("127.0.0.1", port, patience=QUICK)
+    assert named.protocol == "rtsp", named
 
 
 def test_garbage_without_end_is_cut() -> None:

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from web_stand import (
+    ONE_SESSION,
     PASSWORD,
     SINGLE_PAGE,
     Handler,
@@ -26,10 +27,11 @@ from web_stand import (
 from devices.description import Operation
 from devices.emulated.maker.manufacturer import make_manufacturer
 from devices.errors import DeviceError, Garbled, LoginRefused, NotOffered, TimedOut, Unreachable
-from devices.links.http.bypass import impossible_neighbour
+from devices.links.http.bypass import survey_bypasses
 from devices.links.http.client import filled
 from devices.links.http.exchange import make_exchange
 from devices.links.http.link import HttpLink
+from devices.links.http.pages import impossible_neighbour, same_page
 from devices.links.http.server import Protection, server_of
 from devices.links.http.sessions import cookie_facts, identifier_facts
 from devices.links.http.survey import KnownPath, survey_pages
@@ -72,6 +74,21 @@ def test_digest_login_is_believed_when_it_opens_the_gate(tmp_path: Path) -> None
         lab.http.close()
 
 
+def test_a_digest_nonce_that_serves_once_is_renewed_for_a_proved_login_alone(
+    tmp_path: Path,
+) -> None:
+    with foreign_server(digest_camera(once=True, attempts=2)) as url:
+        lab = laboratory(url, tmp_path)
+        attempt, client = lab.http.log_in("admin", PASSWORD)
+        assert attempt.accepted
+        assert [client.request("GET", "/cgi-bin/info.cgi").status for _ in range(3)] == [200] * 3
+        wrong, stranger = lab.http.log_in("probe", "Wrong-1-x")
+        assert not wrong.accepted
+        stranger.close()
+        assert lab.http.log_in("probe", PASSWORD)[0].accepted, "the wrong login was sent once"
+        lab.http.close()
+
+
 def test_session_login_by_a_token_inside_json(tmp_path: Path) -> None:
     with foreign_server(SinglePage) as url:
         lab = laboratory(url, tmp_path, http=SINGLE_PAGE)
@@ -91,8 +108,13 @@ def test_a_refused_account_is_named(tmp_path: Path) -> None:
         lab.http.close()
 
 
+class OpenToAll(Handler):
+    def do_GET(self) -> None:  # noqa: N802 - the name that http.server calls
+        self.answer(200 if self.path in {"/", "/cgi-bin/info.cgi"} else 404, b"model=C1")
+
+
 def test_nothing_closed_nothing_judged(tmp_path: Path) -> None:
-    with foreign_server(Echo) as url:
+    with foreign_server(OpenToAll) as url:
         lab = laboratory(url, tmp_path)
         with pytest.raises(NotOffered, match="answer without login"):
             lab.http.gate()
@@ -268,3 +290,43 @@ def test_a_server_that_comes_back_is_waited_for(tmp_path: Path) -> None:
         lab = laboratory(url, tmp_path)
         lab.http.wait_until_it_answers(5)
         lab.http.close()
+
+
+class LoginEverywhere(Handler):
+    """Answers every path with its login page and 200 until somebody has logged in."""
+
+    def do_GET(self) -> None:  # noqa: N802 - the name that http.server calls
+        if self.path == "/cgi-bin/info.cgi" and "sid=good" in self.headers.get("Cookie", ""):
+            return self.answer(200, b"<html>live view of C1</html>", Content_Type="text/html")
+        form = b"<html><form action=/login><input name=u><input type=password></form></html>"
+        return self.answer(200, form, Content_Type="text/html")
+
+    def do_POST(self) -> None:  # noqa: N802 - the name that http.server calls
+        good = PASSWORD.encode() in self.body()
+        value = "good" if good else "none"
+        self.answer(200, b"", Set_Cookie=f"sid={value}; Path=/")
+
+
+def test_a_login_page_at_every_path_is_told_from_what_a_login_opens(tmp_path: Path) -> None:
+    with foreign_server(LoginEverywhere) as url:
+        lab = laboratory(url, tmp_path, http=ONE_SESSION)
+        assert lab.http.gate().anonymous.status == 200
+        assert lab.http.log_in("admin", PASSWORD)[0].accepted
+        assert not lab.http.log_in("admin", "Wrong-1-x")[0].accepted
+        client = lab.http.account("admin")
+        survey = survey_bypasses(lab.http, [], client)
+        assert survey.resources == ("/cgi-bin/info.cgi",)
+        lab.http.close()
+
+
+def test_a_page_that_differs_in_a_nonce_or_in_what_was_asked_is_one(tmp_path: Path) -> None:
+    class Errors(Handler):
+        def do_GET(self) -> None:  # noqa: N802 - the name that http.server calls
+            shown = self.path if self.path.startswith("/no") else "the users and their passwords"
+            body = f"<html><p>Error: {shown} was not found on this server today.</p></html>"
+            self.answer(200, body.encode(), Content_Type="text/html")
+
+    with foreign_server(Errors) as url:
+        one, two, other = (ask(url, path) for path in ("/no/a.cgi", "/no/bcd?x=1", "/users"))
+    assert same_page(one, two)
+    assert not same_page(one, other)

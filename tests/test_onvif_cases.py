@@ -18,6 +18,7 @@ from conformance.credentials.test_published_accounts import (
 from conformance.streams.test_stream_uri import test_stream_addresses as judge_addresses
 from conformance.verdict import Inconclusive
 from devices.emulated.posture import Posture
+from devices.errors import NotOffered
 from devices.links.onvif.observations import (
     MediaUri,
     MediaUris,
@@ -74,6 +75,8 @@ def judge_published(stand: Stand) -> None:
 
 
 JUDGES = (judge_roles, judge_replay, judge_anonymous, judge_uris, judge_published, judge_guessing)
+TELL_LOGINS = (judge_replay, judge_published, judge_guessing)
+"""What cannot judge a camera that is open to all."""
 
 
 def test_the_compliant_camera_passes_all(tmp_path: Path) -> None:
@@ -102,6 +105,9 @@ def test_each_fault_fails_its_own_case_alone(
         for other in JUDGES:
             if other is judge:
                 with pytest.raises(AssertionError):
+                    other(stand)
+            elif posture.onvif_anonymous and other in TELL_LOGINS:
+                with pytest.raises(NotOffered, match="see CRED-015"):
                     other(stand)
             else:
                 other(stand)
@@ -163,3 +169,35 @@ def test_without_a_fresh_login_there_is_nothing_to_replay() -> None:
         cases.test_onvif_replay(
             OnvifReplay(scheme="UsernameToken", fresh=refused, repeated=refused)
         )
+
+
+@pytest.mark.parametrize(
+    ("attempts", "user", "shortfall"),
+    [(5, "", ""), (5, "root", "of 'root', which the camera lists as its users")],
+)
+def test_pairs_left_out_for_a_lock_count_where_their_user_is_listed(
+    tmp_path: Path, attempts: int, user: str, shortfall: str
+) -> None:
+    kept: list[Any] = []
+    evidence = SimpleNamespace(observe=lambda observation, *_: kept.append(observation))
+    rows = [
+        {"service": "http", "username": "root", "password": f"x{n}", "vendor": "V"}
+        for n in range(9)
+    ]
+    with onvif_stand(tmp_path, ADDRESS) as stand:
+        if user:
+            stand.camera.accounts.create(user, "Hidden-Valley-4", "admin")
+        declared = {"lockout": {"attempts": attempts, "seconds": 300}}
+        content = stand.device.model_dump(exclude_unset=True) | {"declared": declared}
+        device = type(stand.device).model_validate(content)
+        judge_published_accounts(
+            onvif=stand.link,
+            device=device,
+            secrets=secrets_of(stand),
+            evidence=evidence,
+            knowledge=lambda _: rows,
+            policy=policy.load,
+        )
+    assert len(kept[-1].left_out) == 5
+    assert shortfall in kept[-1].shortfall
+    assert bool(kept[-1].shortfall) == bool(shortfall)

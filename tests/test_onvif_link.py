@@ -22,6 +22,7 @@ from devices.errors import (
 )
 from devices.links.onvif.link import OnvifLink
 from devices.links.onvif.observations import Outcome
+from devices.links.onvif.requests import plain
 from devices.permit import Permit
 from devices.protocols import soap
 from devices.protocols.digest import DigestServer
@@ -175,6 +176,25 @@ def test_a_camera_with_http_digest_alone(tmp_path: Path) -> None:
         assert found.repeated is Outcome.NOT_AUTHORISED
 
 
+class OneTimeNonces(DigestOnly):
+    """Takes each nonce for one request, and does not say that the next one is stale."""
+
+    def admitted(self, request: web.Request) -> bool:
+        accepted = super().admitted(request)
+        self.digest = DigestServer("IP Camera(12345)", ("MD5",))
+        return accepted
+
+
+def test_a_nonce_that_serves_once_is_renewed(tmp_path: Path) -> None:
+    other = OneTimeNonces()
+    with served(camera(other.handle), ADDRESS, None) as port:
+        link = linked(f"http://{ADDRESS}:{port}/onvif/device_service", tmp_path)
+        with link.session("viewer") as session:
+            body = plain("device", "GetDeviceInformation")
+            outcomes = [session.call("device", body).outcome for _ in range(3)]
+        assert outcomes == [Outcome.DATA] * 3
+
+
 def plain_answer(status: int, body: bytes, content_type: str = "text/html") -> Handler:
     async def handler(request: web.Request) -> web.StreamResponse:
         await request.read()
@@ -222,3 +242,50 @@ def test_a_missing_account_is_a_fault_of_the_device_file(tmp_path: Path) -> None
     link = linked(f"http://{ADDRESS}/onvif/device_service", tmp_path, accounts={})
     with pytest.raises(DeviceFileError, match="admin"):
         link.device_information()
+
+
+class TellsItsName(DigestOnly):
+    """Gives the device information to anybody, as many cameras do; ``closed`` takes a login."""
+
+    closed: tuple[str, ...] = ("GetNetworkInterfaces", "GetUsers")
+
+    def admitted(self, request: web.Request) -> bool:
+        return self.asked not in self.closed or super().admitted(request)
+
+    async def handle(self, request: web.Request) -> web.Response:
+        message = soap.parse(await request.read()).body
+        assert message is not None
+        self.asked = soap.local(message)
+        return await super().handle(request)
+
+
+def test_a_login_is_told_by_an_operation_that_is_closed_to_nobody(tmp_path: Path) -> None:
+    with served(camera(TellsItsName().handle), ADDRESS, None) as port:
+        link = linked(f"http://{ADDRESS}:{port}/onvif/device_service", tmp_path)
+        with link.session("viewer") as session:
+            assert session.gate().operation == "GetNetworkInterfaces"
+            assert session.log_in("viewer", PASSWORDS["viewer"]).outcome is Outcome.DATA
+            assert session.log_in("viewer", "wrong").outcome is Outcome.NOT_AUTHORISED
+        assert link.replay("viewer").repeated is Outcome.NOT_AUTHORISED
+        assert link.guess("probe", 2).wrong == (Outcome.NOT_AUTHORISED,) * 2
+        assert link.wait_until_admitted("viewer", 1)
+
+
+def test_a_camera_open_to_all_tells_no_login(tmp_path: Path) -> None:
+    other = TellsItsName()
+    other.closed = ()
+    with served(camera(other.handle), ADDRESS, None) as port:
+        link = linked(f"http://{ADDRESS}:{port}/onvif/device_service", tmp_path)
+        with pytest.raises(NotOffered, match="see CRED-015"):
+            link.guess("probe", 2)
+
+
+def test_an_account_that_is_refused_is_not_tried_again_and_again(tmp_path: Path) -> None:
+    other = DigestOnly()
+    with served(camera(other.handle), ADDRESS, None) as port:
+        link = linked(f"http://{ADDRESS}:{port}/onvif/device_service", tmp_path)
+        with link.session_with("viewer", "wrong") as session:
+            with pytest.raises(LoginRefused, match="GetDeviceInformation"):
+                session.gate()
+            before = len(other.paths)
+        assert before <= 5

@@ -6,11 +6,13 @@ import pytest
 from laboratory import device
 
 from conformance import knowledge, policy
+from conformance.backdoors.test_ports import test_no_prohibited_service_answers as tcp_case
 from conformance.backdoors.test_ports import test_no_undeclared_udp_service_answers as udp_case
 from conformance.streams.test_access import test_login_is_by_a_strong_digest as digest_case
 from conformance.verdict import Inconclusive
-from devices.description import DeviceFile
-from devices.links.ports.link import PortSweep, UdpAnswers
+from devices.description import DeviceFile, Service
+from devices.links.ports.fingerprint import NamedService
+from devices.links.ports.link import PortServices, PortSweep, UdpAnswers
 from devices.links.ports.udp import UdpAnswer, UdpState
 from devices.links.rtsp.observations import AnonymousAnswers, OfferedChallenge, PathAnswer
 
@@ -62,3 +64,34 @@ def test_an_answer_over_udp_is_not_taken_for_the_protocol_asked_for() -> None:
             camera,
             knowledge.load,
         )
+
+
+def judge_tcp(*services: NamedService, declared: str = "") -> None:
+    camera: DeviceFile = device()
+    if declared:
+        port, purpose = services[0].port, "maintenance"
+        entry = Service(name="x", port=port, protocol=declared, purpose=purpose, encrypted=False)
+        camera.declared.services.append(entry)
+    tcp_case(PortServices(address="192.0.2.7", services=services), camera, knowledge.load)
+
+
+@pytest.mark.parametrize("port", [23, 2323, 9530, 6789])
+def test_what_has_no_name_on_a_number_of_prohibited_services_fails(port: int) -> None:
+    with pytest.raises(AssertionError, match=f"TCP port {port}"):
+        judge_tcp(NamedService(port, "unknown"))
+
+
+@pytest.mark.parametrize(("port", "protocol"), [(37777, "unknown"), (8080, "http"), (23, "http")])
+def test_a_shared_number_or_another_name_is_no_prohibited_service(port: int, protocol: str) -> None:
+    judge_tcp(NamedService(port, protocol))
+
+
+def test_a_port_that_could_not_be_asked_is_not_judged_by_its_number() -> None:
+    judge_tcp(NamedService(23, "unknown", error="connection reset"))
+
+
+@pytest.mark.parametrize("protocol", ["telnet", "ftp"])
+def test_a_prohibited_service_is_not_made_acceptable_by_its_declaration(protocol: str) -> None:
+    """Whatever is recognised of it: here, nothing."""
+    with pytest.raises(AssertionError, match=f"declared to serve {protocol}, which is prohibited"):
+        judge_tcp(NamedService(5000, "unknown"), declared=protocol)

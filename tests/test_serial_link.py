@@ -1,4 +1,7 @@
-"""The serial link over a pty, a raw TCP port and RFC 2217, and what it does when ports go away."""
+"""The serial link over a pty, a raw TCP port and RFC 2217, and what it does when ports go away.
+
+And what the test case of the console makes of consoles of other makes.
+"""
 
 from __future__ import annotations
 
@@ -15,11 +18,15 @@ from typing import Any
 
 import pytest
 import serial.rfc2217
+from web_stand import Kept
 
+from conformance import knowledge
+from conformance.backdoors import test_serial as serial_cases
+from conformance.verdict import Inconclusive
 from devices.description import DeviceFile
 from devices.errors import TimedOut, Unreachable
 from devices.links import serial as serial_module
-from devices.links.serial import SerialLink
+from devices.links.serial import BootLog, SerialLink
 from devices.permit import Permit
 from devices.secrets import Secrets
 
@@ -272,3 +279,46 @@ def test_a_terminal_server_by_rfc_2217_works() -> None:
         finally:
             link.close()
         thread.join(_PATIENCE)
+
+
+def shell_at(prompt: bytes) -> Callable[[bytes], bytes]:
+    """Echoes what is typed, obeys ``echo``, and prints its prompt."""
+
+    def react(typed: bytes) -> bytes:
+        words = typed.strip().removeprefix(b"echo ").replace(b"'", b"")
+        said = words + b"\r\n" if b"echo" in typed else b""
+        return typed.strip() + b"\r\n" + said + prompt
+
+    return react
+
+
+def judge_console(
+    board: TcpBoard, link: SerialLink, react: Callable[[bytes], bytes], monkeypatch: Any
+) -> None:
+    monkeypatch.setattr(serial_cases, "_ANSWER_SECONDS", 0.5)
+    board.react = react
+    log = BootLog(text="Starting kernel ...\r\n", seconds=1.0)
+    serial_cases.test_the_serial_console_gives_no_shell(log, link, knowledge.load, Kept())
+
+
+@pytest.mark.parametrize("prompt", [b"# ", b"IPC# ", b"ready> ", b""])
+def test_a_shell_is_found_at_any_prompt_and_at_none(
+    board: TcpBoard, link: SerialLink, prompt: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(AssertionError, match="carried out an echo command"):
+        judge_console(board, link, shell_at(prompt), monkeypatch)
+
+
+def test_a_prompt_that_is_not_known_is_inconclusive(
+    board: TcpBoard, link: SerialLink, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(Inconclusive, match="'User name:'") as raised:
+        judge_console(board, link, lambda _: b"\r\nUser name: ", monkeypatch)
+    assert raised.value.cause == "unrecognised-prompt"
+
+
+@pytest.mark.parametrize("said", [b"", b"\r\n[  12.3] eth0: link up\r\n"])
+def test_a_console_that_asks_for_nothing_and_obeys_nothing_passes(
+    board: TcpBoard, link: SerialLink, said: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    judge_console(board, link, lambda _: said, monkeypatch)

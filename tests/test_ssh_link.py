@@ -4,12 +4,22 @@ from __future__ import annotations
 
 import ftplib
 import socket
+import threading
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
+from types import SimpleNamespace
+from typing import Any
 
+import paramiko
 import pytest
+from paramiko.common import AUTH_FAILED, AUTH_SUCCESSFUL
 
+from conformance import policy
+from conformance.backdoors.test_ssh import (
+    test_ssh_lets_nobody_in_without_proof_and_nobody_through as judge_proof,
+)
+from conformance.credentials.test_ssh import test_ssh_takes_keys_only as judge_methods
 from devices import device_file
 from devices.description import DeviceFile
 from devices.emulated.bench.launch import EmulatedCamera
@@ -18,9 +28,9 @@ from devices.errors import LoginRefused, NotOffered, TimedOut, Unreachable
 from devices.links.ports.fingerprint import Patience, name_service
 from devices.links.ports.link import PortsLink
 from devices.links.ssh import inventory as ssh_inventory
-from devices.links.ssh.link import SshLink
+from devices.links.ssh.link import SshAuthentication, SshLink, UserAuthentication
 from devices.links.ssh.session import Forwarding, Session
-from devices.links.ssh.trials import PasswordPair
+from devices.links.ssh.trials import PasswordPair, Trials
 from devices.permit import Permit
 from devices.secrets import Secrets
 
@@ -232,3 +242,59 @@ def test_ssh_without_proof() -> None:
     with bench(ssh_none_authentication=True) as made:
         users = {u.user: u.none_accepted for u in made.ssh.authentication(["nosuch"]).users}
     assert users == {"lab": True, "nosuch": False}
+
+
+class LetsRootIn(paramiko.ServerInterface):
+    """An SSH server that asks root for nothing, and others for a key."""
+
+    def get_allowed_auths(self, username: str) -> str:  # noqa: ARG002
+        return "publickey"
+
+    def check_auth_none(self, username: str) -> int:
+        return AUTH_SUCCESSFUL if username == "root" else AUTH_FAILED
+
+
+@contextmanager
+def open_to_root() -> Iterator[int]:
+    """Serve it; gives the port."""
+    key = paramiko.ECDSAKey.generate()
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def serve() -> None:
+            while True:
+                try:
+                    client, _ = server.accept()
+                except OSError:
+                    return
+                transport = paramiko.Transport(client)
+                transport.add_server_key(key)
+                with suppress(paramiko.SSHException, EOFError, OSError):
+                    transport.start_server(server=LetsRootIn())
+
+        threading.Thread(target=serve, daemon=True).start()
+        yield server.getsockname()[1]
+        server.shutdown(socket.SHUT_RDWR)
+
+
+def test_a_user_who_needs_no_password_takes_every_published_one() -> None:
+    with open_to_root() as port:
+        trials = Trials(lambda: Session("127.0.0.1", port, 10), each_user=5, seconds=30)
+        found = trials.run("there", [PasswordPair("root", "a"), PasswordPair("admin", "b")])
+    assert (found.accepted, found.offered, found.tried) == ((0,), ("root",), 0)
+
+
+def test_root_without_proof_fails_even_where_the_laboratory_cannot_log_in() -> None:
+    root = UserAuthentication("root", (), none_accepted=True, known=False)
+    found = SshAuthentication(endpoint="there", users=(root,))
+    with pytest.raises(AssertionError, match="'root' is let in without any proof"):
+        judge_methods(found, policy.load)
+    no_login: Any = SimpleNamespace(getfixturevalue=_refused)
+    with pytest.raises(AssertionError, match="'root' is let in without any proof"):
+        judge_proof(found, no_login)
+    refusing = UserAuthentication("root", ("publickey",), none_accepted=False, known=False)
+    with pytest.raises(LoginRefused):
+        judge_proof(SshAuthentication(endpoint="there", users=(refusing,)), no_login)
+
+
+def _refused(name: str) -> None:
+    raise LoginRefused(name)

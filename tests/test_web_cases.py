@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import secrets
 from collections.abc import Iterator
 from dataclasses import replace
@@ -10,11 +11,13 @@ from typing import Any
 
 import pytest
 from web_stand import (
+    ONE_SESSION,
     PASSWORD,
     SINGLE_PAGE,
     Handler,
     Kept,
     Laboratory,
+    OneSession,
     SinglePage,
     digest_camera,
     foreign_server,
@@ -145,10 +148,80 @@ def test_a_login_that_tells_fails(tmp_path: Path) -> None:
         lab.http.close()
 
 
+TELLING = {
+    "a code": ('{"code": 4002}', '{"code": 4001}'),
+    "a long word": ('{"error": "USER_DOES_NOT_EXIST"}', '{"error": "INCORRECT_PASSWORD"}'),
+    "behind a long head": ("<meta>" * 100 + "Unknown user", "<meta>" * 100 + "Wrong password"),
+    "a redirection": ("/login.html?err=user", "/login.html?err=password"),
+}
+
+
+@pytest.mark.parametrize("how", TELLING)
+def test_a_login_that_tells_in_any_way_fails(how: str, tmp_path: Path) -> None:
+    class Telling(OneSession):
+        user_error, password_error = TELLING[how]
+
+    with foreign_server(Telling) as url:
+        lab = laboratory(url, tmp_path, http=ONE_SESSION)
+        with pytest.raises(AssertionError, match="expected one answer"):
+            test_guessing.test_login_does_not_tell_which_users_exist(**case_arguments(lab))
+        lab.http.close()
+
+
+@pytest.mark.parametrize("said", ['{"code": 1, "nonce": "%s"}', "admin or probe: try again"])
+def test_what_varies_and_names_that_are_words_do_not_tell(said: str, tmp_path: Path) -> None:
+    class Discreet(OneSession):
+        user_error = password_error = said
+
+    with foreign_server(Discreet) as url:
+        lab = laboratory(url, tmp_path, http=ONE_SESSION)
+        test_guessing.test_login_does_not_tell_which_users_exist(**case_arguments(lab))
+        lab.http.close()
+
+
+def forbidding_camera(*, locks: bool = True, password: str = PASSWORD) -> type[Handler]:
+    """Basic: 401 without credentials, 403 for wrong ones and for a closed account."""
+    failures: dict[str, int] = {}
+
+    class Forbidding(Handler):
+        def do_GET(self) -> None:  # noqa: N802 - the name that http.server calls
+            given = self.headers.get("Authorization", "")
+            if not given:
+                return self.answer(401, b"", WWW_Authenticate='Basic realm="x"')
+            user, _, word = base64.b64decode(given[6:]).decode().partition(":")
+            if word != password or (locks and failures.get(user, 0) >= 5):
+                failures[user] = failures.get(user, 0) + 1
+                return self.answer(403, b"Forbidden")
+            failures[user] = 0
+            return self.answer(200, b"model=C1\n", Content_Type="text/plain")
+
+    return Forbidding
+
+
+def test_403_after_401_is_a_refusal(tmp_path: Path) -> None:
+    with foreign_server(forbidding_camera()) as url:
+        lab = laboratory(url, tmp_path, declared=DECLARED, http={"authentication": "basic"})
+        guess(lab)
+        lab.http.close()
+    with foreign_server(forbidding_camera()) as url:
+        lab = laboratory(url, tmp_path, declared=DECLARED, http={"authentication": "basic"})
+        published(lab, [row("root", "x")])
+        lab.http.close()
+    with foreign_server(forbidding_camera(locks=False)) as url:
+        lab = laboratory(url, tmp_path, declared=DECLARED, http={"authentication": "basic"})
+        with pytest.raises(AssertionError, match="wrong passwords"):
+            guess(lab)
+        lab.http.close()
+
+
 def published(lab: Laboratory, rows: list[dict[str, str]]) -> Kept:
     arguments = case_arguments(lab)
     test_published_accounts.test_no_published_account_opens_the_web_interface(
-        **arguments, device=lab.device, knowledge=lambda _: rows, policy=policy.load
+        **arguments,
+        request=None,  # type: ignore[arg-type]
+        device=lab.device,
+        knowledge=lambda _: rows,
+        policy=policy.load,
     )
     kept: Kept = arguments["evidence"]
     return kept
@@ -166,7 +239,34 @@ def test_published_passwords_of_a_declared_account_are_all_tried_without_locking
     assert len([pair for pair in found.tried if pair.username == "admin"]) == 12
     assert len([pair for pair in found.tried if pair.username == "root"]) == 4
     assert len(found.left_out) == 5
+    assert "5 published pairs of 'root' were not tried" in found.shortfall
     assert digest.http.log_in("admin", PASSWORD)[0].accepted
+
+
+@pytest.mark.parametrize(
+    ("listed", "shortfall"),
+    [
+        (b'["admin", "probe"]', ""),
+        (b'["admin", "Root"]', "5 published pairs of 'root', which the camera lists"),
+        (b'{"error": "denied"}', "no list of the camera's users"),
+    ],
+)
+def test_left_out_pairs_count_where_the_camera_lists_their_user(
+    tmp_path: Path, listed: bytes, shortfall: str
+) -> None:
+    class Listing(digest_camera()):  # type: ignore[misc]
+        def answer(self, status: int, body: bytes = b"", **headers: str) -> None:
+            there = status == 404 and self.path == "/users"
+            super().answer(200 if there else status, listed if there else body, **headers)
+
+    users = {"operations": {"users": {"method": "GET", "path": "/users"}}}
+    with foreign_server(Listing) as url:
+        lab = laboratory(url, tmp_path, declared=DECLARED, http=users)
+        found: Any = published(lab, [row("root", f"x{n}") for n in range(9)]).observations[0]
+        lab.http.close()
+    assert len(found.left_out) == 5
+    assert found.shortfall.startswith(shortfall) or shortfall in found.shortfall
+    assert bool(found.shortfall) == bool(shortfall)
 
 
 def test_a_published_pair_that_works_fails(digest: Laboratory) -> None:
@@ -187,6 +287,51 @@ def test_token_sessions_of_another_make_pass(tmp_path: Path) -> None:
         assert facts.carrier == "token"
         assert facts.ended_from_elsewhere is None
         test_sessions.test_sessions_cannot_be_guessed_kept_or_ridden(facts, policy.load)
+        lab.http.close()
+
+
+def test_sessions_of_a_camera_with_one_for_each_account_are_judged(tmp_path: Path) -> None:
+    with foreign_server(OneSession) as url:
+        lab = laboratory(url, tmp_path, http=ONE_SESSION)
+        facts = survey_sessions(lab.http, "admin", "admin", PASSWORD)
+        assert (facts.carrier, facts.live_after_logout) == ("cookie", True)
+        with pytest.raises(AssertionError, match="still opens closed resources after its logout"):
+            test_sessions.test_sessions_cannot_be_guessed_kept_or_ridden(facts, policy.load)
+        lab.http.close()
+
+
+def roles(lab: Laboratory) -> None:
+    arguments = case_arguments(lab)
+    test_roles.test_roles_hold_on_the_web_interface(
+        **arguments, device=lab.device, policy=policy.load
+    )
+
+
+USERS: dict[str, Any] = {"api": [{"path": "/api/users", "roles": ["admin", "viewer"]}]}
+INFO: dict[str, Any] = {"api": [{"path": "/cgi-bin/info.cgi", "roles": ["admin", "viewer"]}]}
+
+
+def test_an_error_with_200_is_not_what_the_allowed_get(tmp_path: Path) -> None:
+    with foreign_server(OneSession) as url:
+        declared = {"api": [*INFO["api"], *USERS["api"]]}
+        lab = laboratory(url, tmp_path, http=ONE_SESSION, declared=declared)
+        roles(lab)
+        lab.http.close()
+
+
+def test_the_data_for_everybody_fails(tmp_path: Path) -> None:
+    class Open(OneSession):
+        def do_GET(self) -> None:  # noqa: N802 - the name that http.server calls
+            if self.path == "/api/users":
+                users = b'{"users": ["admin"]}'
+                return self.answer(200, users, Content_Type="application/json")
+            return super().do_GET()
+
+    with foreign_server(Open) as url:
+        declared = {"api": [*INFO["api"], *USERS["api"]]}
+        lab = laboratory(url, tmp_path, http=ONE_SESSION, declared=declared)
+        with pytest.raises(AssertionError, match="anonymous gets 200 from GET /api/users"):
+            roles(lab)
         lab.http.close()
 
 
@@ -222,6 +367,37 @@ def test_a_single_page_application_is_not_taken_for_a_bypass(tmp_path: Path) -> 
         backdoors.test_no_debug_page_answers_without_login(
             survey_pages(lab.http, DEBUG), lab.device
         )
+        lab.http.close()
+
+
+class OneErrorOnePage(Handler):
+    """Small pages that are not alike, and one error in JSON for a whole folder."""
+
+    def do_GET(self) -> None:  # noqa: N802 - the name that http.server calls
+        path = self.path.partition("?")[0]
+        if path.startswith("/cgi-bin/") and "Authorization" not in self.headers:
+            error = b'{"status": "error", "code": -1, "message": "please log in"}'
+            return self.answer(200, error, Content_Type="application/json")
+        if path == "/info" and "Authorization" not in self.headers:
+            return self.answer(401, WWW_Authenticate='Basic realm="x"')
+        if path == "/shell":
+            return self.answer(200, b"<html><pre>wifi psk</pre></html>", Content_Type="text/html")
+        page = b"<html><script src=/app.js></script></html>"
+        return self.answer(200, page, Content_Type="text/html")
+
+    do_HEAD = do_GET  # noqa: N815 - the name that http.server calls
+
+
+def test_a_small_debug_page_is_not_taken_for_the_page_that_all_get(tmp_path: Path) -> None:
+    with foreign_server(OneErrorOnePage) as url:
+        declared = {"api": [{"path": "/info", "roles": ["admin"]}]}
+        lab = laboratory(url, tmp_path, http={"authentication": "basic"}, declared=declared)
+        with pytest.raises(AssertionError, match="/shell"):
+            backdoors.test_no_debug_page_answers_without_login(
+                survey_pages(lab.http, DEBUG), lab.device
+            )
+        survey = survey_bypasses(lab.http, BYPASSES, lab.http.account("admin"))
+        assert not [result for result in survey.results if result.opened]
         lab.http.close()
 
 

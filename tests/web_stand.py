@@ -234,12 +234,16 @@ class Handler(http.server.BaseHTTPRequestHandler):
         return self.rfile.read(int(self.headers.get("Content-Length") or 0))
 
 
-def digest_camera(*, attempts: int | None = 5, tells: bool = False) -> type[Handler]:
+def digest_camera(
+    *, attempts: int | None = 5, tells: bool = False, once: bool = False
+) -> type[Handler]:
     """A camera with nothing but MD5 digest, as RFC 2617 has it, and a page for its parameters.
 
     ``attempts``: wrong passwords in a row that lock a user; None never locks. ``tells``: an
-    unknown user gets another answer.
+    unknown user gets another answer. ``once``: each nonce is good for one request, and the next
+    challenge does not say that it was stale.
     """
+    unused: set[str] = set()
     passwords = {"admin": PASSWORD, "probe": PASSWORD}
     failures: dict[str, int] = {}
 
@@ -253,6 +257,9 @@ def digest_camera(*, attempts: int | None = 5, tells: bool = False) -> type[Hand
                 return self.challenge()
             given = dict(re.findall(r'(\w+)="?([^",]*)"?', header.removeprefix("Digest ")))
             user = given.get("username", "")
+            if once and given["nonce"] not in unused:
+                return self.challenge()
+            unused.discard(given["nonce"])
             if user not in passwords and tells:
                 return self.answer(403, b"no such user")
             first = md5(user, "IP Camera", passwords.get(user, secrets.token_hex()))
@@ -269,6 +276,7 @@ def digest_camera(*, attempts: int | None = 5, tells: bool = False) -> type[Hand
 
         def challenge(self) -> None:
             nonce = secrets.token_hex(8)
+            unused.add(nonce)
             challenge = f'Digest realm="IP Camera", nonce="{nonce}", algorithm=MD5, qop="auth"'
             self.answer(401, b"401", WWW_Authenticate=challenge)
 
@@ -301,6 +309,56 @@ class SinglePage(Handler):
             self.tokens.discard(self.headers.get("Authorization", "").removeprefix("Bearer "))
             return self.answer(200)
         return self.answer(200, b'{"error": "denied"}', Content_Type="application/json")
+
+
+class OneSession(Handler):
+    """One session for each account, in a cookie; errors in JSON with 200; the login tells more.
+
+    ``user_error`` and ``password_error`` are the refusals of an unknown user and of a wrong
+    password; a refusal that begins with ``/`` is a redirection there.
+    """
+
+    alive: ClassVar[str] = ""
+    user_error: ClassVar[str] = '{"code": 1, "nonce": "%s"}'
+    password_error: ClassVar[str] = '{"code": 1, "nonce": "%s"}'
+
+    def do_GET(self) -> None:
+        if self.path not in {"/cgi-bin/info.cgi", "/api/users"}:
+            return self.answer(200, b'{"error": "unknown"}', Content_Type="application/json")
+        if not self.alive or f"sid={self.alive}" not in self.headers.get("Cookie", ""):
+            if self.path == "/cgi-bin/info.cgi":
+                return self.answer(401, b"no")
+            body = b'{"error": "not logged in"}'
+            return self.answer(200, body, Content_Type="application/json")
+        return self.answer(200, b'{"users": ["admin"]}', Content_Type="application/json")
+
+    def do_POST(self) -> None:
+        body = self.body()
+        if self.path != "/login":
+            return self.answer(200)  # a logout that ends nothing
+        if PASSWORD.encode() in body:
+            type(self).alive = secrets.token_hex(16)
+            cookie = f"sid={self.alive}; HttpOnly; SameSite=Strict"
+            return self.answer(200, b"{}", Set_Cookie=cookie)
+        known = b'"probe"' in body or b'"admin"' in body
+        said = self.password_error if known else self.user_error
+        if said.startswith("/"):
+            return self.answer(302, b"", Location=said)
+        said = said.replace("%s", secrets.token_hex(8))
+        return self.answer(401, said.encode(), Content_Type="text/html")
+
+
+ONE_SESSION: dict[str, Any] = {
+    "authentication": "session",
+    "operations": {
+        "login": {
+            "method": "POST",
+            "path": "/login",
+            "json": {"user": "{username}", "pass": "{password}"},
+        },
+        "logout": {"method": "POST", "path": "/logout"},
+    },
+}
 
 
 SINGLE_PAGE: dict[str, Any] = {

@@ -83,22 +83,29 @@ def test_no_prohibited_service_answers(
     keep-alives, and name the protocol by its answer; ports that are known to act on a first
     message are only listened to. Compare with the prohibited services
     (conformance/knowledge/ports.toml) and with the declared protocol.
-    Pass: no prohibited protocol answers, whatever the port and whether declared or not; no
-    unnamed service listens on a number that only prohibited services use; and every declared
-    protocol is the one that answers.
+    Pass: no prohibited protocol answers, whatever the port and whether declared or not; no open
+    port is declared to serve one, whatever answers there; no unnamed service listens on a number
+    that only prohibited services use; and every declared protocol is the one that answers.
     """
-    rows = [row for row in knowledge("ports") if row["class"] == "F"]
-    wrong = [text for s in port_services.services if (text := _prohibited(s, rows))]
-    unclear = []
+    rows = [row for row in knowledge("ports") if row["transport"] in ("tcp", "any")]
     offered = [s for s in device.declared.services if s.transport == "tcp"]
+    wrong, unclear = [], []
     for service in port_services.services:
         declared = service_on(offered, service.port)
-        expected = _ANSWERS_AS.get(declared.protocol) if declared else None
-        if expected and service.protocol == UNKNOWN:
-            unclear.append(f"{service.port} (declared {declared.protocol if declared else ''})")
+        protocol = declared.protocol if declared else ""
+        expected = _ANSWERS_AS.get(protocol)
+        if text := _prohibited(service, rows):
+            wrong.append(text)
+        elif protocol in _never(rows):
+            wrong.append(
+                f"TCP port {service.port} is open and declared to serve {protocol}, "
+                "which is prohibited whether declared or not"
+            )
+        elif expected and service.protocol == UNKNOWN:
+            unclear.append(f"{service.port} (declared {protocol})")
         elif expected and service.protocol not in expected:
             wrong.append(
-                f"TCP port {service.port} is declared as {declared.protocol if declared else ''} "
+                f"TCP port {service.port} is declared as {protocol} "
                 f"and answers as {service.protocol}: '{service.words}'"
             )
     assert not wrong, f"on {port_services.address}: " + "; ".join(wrong)
@@ -156,14 +163,25 @@ def test_no_undeclared_udp_service_answers(
 
 
 def _prohibited(service: NamedService, rows: list[dict[str, Any]]) -> str:
+    """Why a service is prohibited, by the rows for TCP; empty when it is not."""
     said = f": '{service.words}'" if service.words else ""
-    for row in rows:
+    if service.protocol == UNKNOWN and service.error:
+        return ""  # not asked: the observation is partial, and says so
+    numbered = [row for row in rows if row["transport"] == "tcp" and row["port"] == service.port]
+    # A number alone counts only while what answers there has no name, and only where no
+    # acceptable service is known to use the number as well.
+    unnamed = service.protocol == UNKNOWN and all(row["class"] == "F" for row in numbered)
+    for row in (row for row in rows if row["class"] == "F"):
         anywhere = row["transport"] == "any" and row["protocol"] == service.protocol
-        # Numbers are shared: one alone counts only while what answers there has no name.
-        here = row["transport"] == "tcp" and row["port"] == service.port
-        if anywhere or (here and (row["protocol"] or UNKNOWN) == service.protocol):
+        here = row in numbered and (unnamed or row["protocol"] == service.protocol)
+        if anywhere or here:
             return f"TCP port {service.port}: {row['meaning']} ({service.protocol}){said}"
     return ""
+
+
+def _never(rows: list[dict[str, Any]]) -> set[str]:
+    """The protocols that no port of a camera may serve."""
+    return {row["protocol"] for row in rows if row["class"] == "F" and row["transport"] == "any"}
 
 
 def _declares(declared: Iterable[Service], answer: UdpAnswer) -> bool:

@@ -114,7 +114,7 @@ def test_the_serial_console_gives_no_shell(
     on the serial console and read what waits there. Where a login is asked, try the published user
     names and passwords that occur most often for consoles
     (conformance/knowledge/default_credentials). A shell counts as found when it carries out an echo
-    command.
+    command, which is typed at every prompt but a login, known or not, and where there is none.
     Pass: no shell without login, and none of the pairs opens one.
     """
     evidence.observe(boot_log)
@@ -135,6 +135,7 @@ def test_the_serial_console_gives_no_shell(
                 "camera connected?",
                 "silent-console",
             )
+        _demand_no_prompt(state.text, serial, evidence)
         return  # the start was printed, so the line works; nothing asks for anything
     patterns = {kind: _patterns(rows, kind) for kind in ("shell", "login", "password", "refused")}
     unanswered = []
@@ -243,6 +244,24 @@ def _shell_works(serial: SerialLink, evidence: Any) -> bool:
     answer = serial.exchange("echo cam''proof\r", r"^camproof\b", _ANSWER_SECONDS)
     evidence.observe(answer, "echo on the console")
     return re.search(r"^camproof\b", answer.text, re.MULTILINE) is not None
+
+
+def _demand_no_prompt(answer: str, serial: SerialLink, evidence: Any) -> None:
+    """Where neither a shell nor a login is recognised: nothing obeys, and nothing waits.
+
+    Messages of the system end their lines, a prompt does not. Raises Inconclusive.
+    """
+    waiting = answer.rpartition("\n")[2].strip()
+    assert not _shell_works(serial, evidence), (
+        f"the serial console carried out an echo command at the prompt {waiting[-40:]!r} without "
+        "login; expected: a login, or nothing"
+    )
+    if waiting:
+        raise Inconclusive(
+            f"the console answers Enter with {waiting[-80:]!r}, which is no prompt that is known: "
+            "published passwords could not be tried",
+            "unrecognised-prompt",
+        )
 
 
 def _console_pairs(rows: list[dict[str, Any]]) -> list[tuple[str, str]]:

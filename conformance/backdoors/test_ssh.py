@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from fnmatch import fnmatchcase
 from typing import Any
 
+import pytest
+
 from conformance.case import case
 from conformance.verdict import Inconclusive
 from devices.links.ssh.link import SshAuthentication, SshForwarding, SshOffer
@@ -79,13 +81,14 @@ def _terrapin(offer: KexInit, rule: dict[str, Any]) -> list[str]:
     applies_to=("ssh",),
 )
 def test_ssh_lets_nobody_in_without_proof_and_nobody_through(
-    ssh_authentication: SshAuthentication, ssh_forwarding: SshForwarding
+    ssh_authentication: SshAuthentication, request: pytest.FixtureRequest
 ) -> None:
     """SSH lets nobody in without proof, and forwards nothing.
 
     Method: ask for a login by the method "none" as the laboratory's user, as root, as admin and as
     a user that does not exist. Logged in as the laboratory's user, ask the server to connect to its
-    own SSH port, and to listen on a port; what it grants is undone at once.
+    own SSH port, and to listen on a port; what it grants is undone at once. Who is let in without
+    proof is a finding even where the laboratory's user cannot log in.
     Pass: "none" is accepted for no user, and both forwarding requests are refused.
     """
     wrong = [
@@ -93,13 +96,21 @@ def test_ssh_lets_nobody_in_without_proof_and_nobody_through(
         for user in ssh_authentication.users
         if user.none_accepted
     ]
+    where = ssh_authentication.endpoint
+    assert not wrong, f"{where}: " + "; ".join(wrong)
+    if not ssh_authentication.users:
+        raise Inconclusive(f"{where}: no user was tried")
+    # Only now: it needs a login of the laboratory, without which the above counts all the same.
+    _demand_no_forwarding(request.getfixturevalue("ssh_forwarding"))
+
+
+def _demand_no_forwarding(ssh_forwarding: SshForwarding) -> None:
+    wrong = []
     if ssh_forwarding.direct is Forwarding.PERMITTED:
         wrong.append("a logged-in user may connect through the camera (direct-tcpip)")
     if ssh_forwarding.remote is Forwarding.PERMITTED:
         wrong.append("a logged-in user may listen on the camera (tcpip-forward)")
-    assert not wrong, f"{ssh_authentication.endpoint}: " + "; ".join(wrong)
-    if not ssh_authentication.users:
-        raise Inconclusive(f"{ssh_authentication.endpoint}: no user was tried")
+    assert not wrong, f"{ssh_forwarding.endpoint}: " + "; ".join(wrong)
     if ssh_forwarding.direct is Forwarding.FAILED:
         raise Inconclusive(
             f"{ssh_forwarding.endpoint} answers a forwarding request with 'connect failed', "

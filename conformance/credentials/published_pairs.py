@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from conformance.credentials.web_accounts import MODEST_FIRST
@@ -33,10 +33,43 @@ class Tried:
 
 @dataclass(frozen=True, kw_only=True)
 class PublishedPairs(Observation):
-    """Published pairs tried on one login, and those that the camera's lock left out."""
+    """Published pairs tried on one login, and those that the camera's lock left out.
+
+    ``listed``: names of left-out pairs that the camera's own list of users holds.
+    """
 
     tried: tuple[Tried, ...]
     left_out: tuple[Tried, ...]
+    listed: tuple[str, ...] = ()
+
+    def with_users(self, users: Collection[str] | None) -> PublishedPairs:
+        """The same, partial where a left-out pair might have opened the camera.
+
+        ``users``: the camera's own list; None when none could be had. A name that it does not hold
+        is taken not to exist: of its pairs the most widely published ones, tried as a sample, are
+        enough. Of one that it holds, all would have to be tried.
+        """
+        if not self.left_out:
+            return self
+        of = Counter(pair.username for pair in self.left_out)
+        if users is None:
+            return replace(
+                self,
+                shortfall=f"{of.total()} published pairs of {_named(of)} were not tried, for the "
+                "lock forbids more, and no list of the camera's users shows that these do not "
+                "exist",
+            )
+        known = {name.casefold() for name in users}
+        listed = [name for name in of if name.casefold() in known]
+        untried = sum(of[name] for name in listed)
+        return replace(
+            self,
+            listed=tuple(listed),
+            shortfall=f"{untried} published pairs of {_named(listed)}, which the camera lists as "
+            "its users, were not tried, for the lock forbids more: declare them as accounts"
+            if listed
+            else "",
+        )
 
     def accepted_by(self, url: str) -> str:
         """What was accepted, as a sentence; empty when every pair was refused."""
@@ -56,6 +89,10 @@ class SafeTries:
     known: int
     others: int
     together: bool
+
+
+def _named(names: Iterable[str]) -> str:
+    return ", ".join(sorted(map(repr, names)))
 
 
 def safe_tries(device: DeviceFile, policy: Any) -> SafeTries:

@@ -13,8 +13,8 @@ from conformance.credentials.web_accounts import accepts, administrator
 from conformance.verdict import Inconclusive
 from devices.description import DeviceFile
 from devices.errors import LinkError, NotOffered
-from devices.links.http.bypass import impossible_neighbour, same_page
 from devices.links.http.link import HttpLink
+from devices.links.http.pages import impossible_neighbour, same_page
 from devices.links.onvif.observations import Outcome
 from devices.links.onvif.requests import plain
 from devices.secrets import Secrets

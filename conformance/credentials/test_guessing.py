@@ -5,13 +5,17 @@ from __future__ import annotations
 import re
 import secrets as random
 import time
-from dataclasses import dataclass
+from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, replace
+from itertools import zip_longest
 from typing import Any
 
 from conformance.case import case
 from conformance.credentials.web_accounts import accepts, expendable_account
 from conformance.verdict import Inconclusive
 from devices.description import Account, DeviceFile
+from devices.links.http.exchange import Exchange
 from devices.links.http.link import HttpLink, LoginAttempt
 from devices.observation import Observation
 from devices.secrets import Secrets
@@ -25,6 +29,26 @@ class Guessing(Observation):
     wrong: tuple[LoginAttempt, ...]
     right: LoginAttempt
     seconds: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Refusal:
+    """The answer to a wrong login, in words, so that what varies can be told from what tells."""
+
+    status: int
+    headers: tuple[str, ...]
+    words: tuple[str, ...]
+
+    def masked(self, numbers: AbstractSet[int]) -> Refusal:
+        """The refusal with the words at these numbers left out."""
+        words = ("#" if number in numbers else word for number, word in enumerate(self.words))
+        return replace(self, words=tuple(words))
+
+    def differing(self, other: Refusal) -> str:
+        """Status and text for people, from shortly before the first word that the other lacks."""
+        pairs = enumerate(zip_longest(self.words, other.words))
+        first = next((number for number, (one, two) in pairs if one != two), 0)
+        return f"{self.status} {''.join(self.words[max(0, first - 8) :])[:200]!r}"
 
 
 @case(
@@ -107,33 +131,57 @@ def test_login_does_not_tell_which_users_exist(
     Method: log in with the account set aside for it (purpose "lockout"), to know that it exists;
     log in twice with a user name that does not exist and twice, with wrong passwords, with that
     account, in turn; then once with its right password, so that it is not locked. Compare status,
-    header names and text of the refusals, with the user name, numbers and random values left out.
+    header names, the whole text and the Location of the refusals, with the user name left out and
+    what differs between two refusals of the same user.
     Pass: the refusals for the existing and for the made-up user are the same.
     """
     name, account = expendable_account(secrets)
     _demand_login(http, account, name, secrets)
     made_up = f"{account.username[:3]}{random.token_hex(4)}"
-    seen: dict[str, set[tuple[object, ...]]] = {"existing": set(), "made-up": set()}
+    names = (made_up, account.username)  # the made-up one first: it may begin like the other
+    seen: dict[str, list[Refusal]] = {username: [] for username in names}
     for number in (1, 2):
         for kind, username in (("made-up", made_up), ("existing", account.username)):
             attempt = accepts(http, username, f"Wr0ng-{random.token_hex(6)}")
             evidence.observe(attempt, f"wrong password {number} of the {kind} user")
-            seen[kind].add(_refusal(attempt, username))
+            seen[username].append(_refusal(attempt.answer, names))
     accepts(http, account.username, secrets.password(name))
-    if any(len(kinds) > 1 for kinds in seen.values()):
-        raise Inconclusive("the same wrong login is not answered the same way twice", "unstable")
-    existing, unknown = seen["existing"].pop(), seen["made-up"].pop()
+    unknown, existing = _without_what_varies(*seen.values())
     assert existing == unknown, (
         f"{attempt.answer.request}: a wrong password of an existing user is answered "
-        f"{existing[0]} {existing[2]!r}, a user who does not exist {unknown[0]} {unknown[2]!r}, "
+        f"{existing.differing(unknown)}, a user who does not exist {unknown.differing(existing)}, "
         "expected one answer."
     )
 
 
-def _refusal(attempt: LoginAttempt, username: str) -> tuple[object, ...]:
-    """What of a refusal may not depend on whether the user exists."""
-    answer = attempt.answer
-    text = answer.content[:4096].decode("utf-8", "replace").replace(username, "<user>")
-    text = re.sub(r"[0-9A-Za-z+/_=-]{16,}|\d+", "#", text)
-    names = tuple(sorted({name.lower() for name, _ in answer.headers} - {"set-cookie", "date"}))
-    return answer.status, names, text[:300]
+def _refusal(answer: Exchange, usernames: Sequence[str]) -> Refusal:
+    """What of a refusal may not depend on whether the user exists.
+
+    Both user names are masked in both kinds of refusal: one may be a word of the page as well.
+    """
+    text = answer.content.decode("utf-8", "replace") + answer.header("Location")
+    for username in usernames:
+        text = text.replace(username, "<user>")
+    headers = {name.lower() for name, _ in answer.headers} - {"set-cookie", "date"}
+    words = tuple(re.findall(r"[\w+/]+|[^\w+/]", text))
+    return Refusal(status=answer.status, headers=tuple(sorted(headers)), words=words)
+
+
+def _without_what_varies(
+    unknown: Sequence[Refusal], existing: Sequence[Refusal]
+) -> tuple[Refusal, Refusal]:
+    """Mask the words in which two refusals of the same user differ. Raises Inconclusive."""
+    varying: set[int] = set()
+    for one, two in (unknown, existing):
+        alike = (one.status, one.headers, len(one.words)) == (
+            two.status,
+            two.headers,
+            len(two.words),
+        )
+        if not alike:
+            raise Inconclusive(
+                "the same wrong login is not answered the same way twice", "unstable"
+            )
+        words = enumerate(zip(one.words, two.words, strict=True))
+        varying |= {number for number, (word, again) in words if word != again}
+    return unknown[0].masked(varying), existing[0].masked(varying)

@@ -37,8 +37,10 @@ def test_onvif_guessing(
 
     Method: with an account that the device file sets aside for it (purpose "lockout"), log in once
     with the right password, then with wrong ones as often as policy "onvif" says, one after the
-    other, then with the right one again. Where the declared lock is of the address, wait
-    until the bench is let in again.
+    other, then with the right one again. A login is told by the first operation of a list (the
+    device information, which any account may read, first) that is refused without login and
+    answered to the account. Where the declared lock is of the address, wait until the bench is let
+    in again.
     Pass: the right password is refused after the wrong ones, or each of the last answers takes so
     long that guessing is impracticable.
     """
@@ -76,10 +78,11 @@ def test_onvif_guessing(
 def test_onvif_replay(onvif_replay: OnvifReplay) -> None:
     """A recorded ONVIF login is worthless, and passwords are not taken in clear.
 
-    Method: send one request with a fresh login (WS-UsernameToken with PasswordDigest, dated by the
-    camera's own clock; HTTP digest where the camera takes nothing else), then the same login once
-    more, byte for byte; then a new token that is dated an hour back; then a token with the
-    password in clear (PasswordText). A fresh right login goes between them.
+    Method: send one request, of an operation that is refused without login, with a fresh login
+    (WS-UsernameToken with PasswordDigest, dated by the camera's own clock; HTTP digest where the
+    camera takes nothing else), then the same login once more, byte for byte; then a new token that
+    is dated an hour back; then a token with the password in clear (PasswordText). A fresh right
+    login goes between them.
     Pass: the fresh login is accepted and none of the others is.
     """
     if onvif_replay.fresh is not Outcome.DATA:

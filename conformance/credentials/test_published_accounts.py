@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import secrets as random
+from collections.abc import Iterable
 from typing import Any
+
+import pytest
 
 from conformance.case import case
 from conformance.credentials.published_pairs import (
@@ -20,7 +24,7 @@ from conformance.credentials.web_accounts import (
 )
 from conformance.verdict import Inconclusive
 from devices.description import DeviceFile
-from devices.errors import LoginRefused
+from devices.errors import DeviceFileError, LinkError, LoginRefused
 from devices.links.http.link import HttpLink
 from devices.links.onvif.link import OnvifLink
 from devices.links.onvif.observations import Outcome
@@ -37,6 +41,7 @@ from devices.secrets import Secrets
 )
 def test_no_published_account_opens_the_web_interface(
     *,
+    request: pytest.FixtureRequest,
     http: HttpLink,
     device: DeviceFile,
     secrets: Secrets,
@@ -50,8 +55,10 @@ def test_no_published_account_opens_the_web_interface(
     most widely published first; log in with an account of the device file before and after, to
     know that logins work. Before a declared lock could close an account of the device file,
     its own password is given in between. Of other user names as many passwords are tried as the
-    declared lock allows; the evidence names those left out.
-    Pass: no published pair logs in.
+    declared lock allows; the evidence names those left out. Where some are, read the camera's list
+    of users as administrator, over ONVIF and by the declared operation "users".
+    Pass: no published pair logs in, and pairs were left out only of names that the camera does not
+    list.
     """
     pairs = published_pairs(knowledge("default_credentials"))
     own = own_passwords(device, secrets, "http")
@@ -65,7 +72,12 @@ def test_no_published_account_opens_the_web_interface(
         attempt = accepts(http, username, password)
         return attempt.answer.status, attempt.accepted
 
-    found = evidence.observe(try_all(login, pairs, own, safe))
+    found = try_all(login, pairs, own, safe)
+    if found.left_out:
+        onvif = None if device.links.onvif is None else request.getfixturevalue("onvif")
+        lists = [_over_onvif(onvif, device), _over_the_web(http, secrets)]
+        found = found.with_users(_together(lists))
+    evidence.observe(found)
     accepted = found.accepted_by(http.server.url)
     assert not accepted, accepted
     if not found.tried:
@@ -92,10 +104,12 @@ def test_no_published_account_opens_onvif(
 ) -> None:
     """No published account opens ONVIF.
 
-    Method: over ONVIF read the device information, which any account may and nobody else, with an
-    account of the device file, with a made-up user, and with each user name and password published
-    as a default of cameras; locks are kept from closing as on the web interface.
-    Pass: the first is answered with data, and no other is.
+    Method: over ONVIF call an operation that is refused without login (the device information,
+    where it is) with an account of the device file, with a made-up user, and with each user name
+    and password published as a default of cameras; locks are kept from closing as on the web
+    interface. Where pairs are left out for that, read the list of users as administrator.
+    Pass: the first is answered with data, and no other is; and pairs were left out only of names
+    that the camera does not list.
     """
     own = own_passwords(device, secrets, "onvif")
     safe = safe_tries(device, policy)
@@ -115,12 +129,47 @@ def test_no_published_account_opens_onvif(
             raise LoginRefused(f"ONVIF does not accept the account {known!r} of the device file")
         stranger = login(f"Tr1al-{random.token_hex(3)}", strong_password())
         pairs = published_pairs(knowledge("default_credentials"))
-        found = evidence.observe(try_all(login, pairs, own, safe))
+        found = try_all(login, pairs, own, safe)
+    if found.left_out:
+        found = found.with_users(_over_onvif(onvif, device))
+    evidence.observe(found)
     assert not stranger[1], f"{url} accepts a made-up user and password."
     accepted = found.accepted_by(url)
     assert not accepted, accepted
     if not found.tried:
         raise Inconclusive("no published pair was tried", "insufficient")
+
+
+def _over_onvif(onvif: OnvifLink | None, device: DeviceFile) -> set[str] | None:
+    """The user names that the camera lists over ONVIF; None when it lists none."""
+    if onvif is None:
+        return None
+    try:
+        own = device.accounts[onvif.default_account()].username
+        names = {user.name for user in onvif.users().users}
+    except (LinkError, DeviceFileError):
+        return None
+    return names if own in names else None  # a list without the one who reads it is none
+
+
+def _over_the_web(http: HttpLink, secrets: Secrets) -> set[str] | None:
+    """Every word of the list that the operation "users" gives; None when it gives none."""
+    found = secrets.account(role="admin", service="http")
+    if found is None or not http.offers("users"):
+        return None
+    try:
+        client = http.account(found[0])
+        answer = http.perform(client, "users")
+        http.leave(client)
+    except LinkError:
+        return None
+    words = set(re.findall(r"[\w.@-]+", answer.content.decode("utf-8", "replace")))
+    return words if answer.succeeded and found[1].username in words else None
+
+
+def _together(lists: Iterable[set[str] | None]) -> set[str] | None:
+    had = [names for names in lists if names is not None]
+    return set().union(*had) if had else None
 
 
 def _demand_own_login(http: HttpLink, secrets: Secrets) -> None:

@@ -8,10 +8,10 @@ from conformance.case import case
 from conformance.credentials.web_accounts import MODEST_FIRST
 from conformance.verdict import Inconclusive
 from devices.description import DeviceFile
-from devices.links.http.bypass import same_kind
 from devices.links.http.client import HttpClient
 from devices.links.http.exchange import ANONYMOUS
 from devices.links.http.link import HttpLink
+from devices.links.http.pages import same_kind, same_page
 from devices.links.http.roles import RoleAnswer, RoleMatrix, survey_roles
 from devices.secrets import Secrets
 
@@ -34,8 +34,10 @@ def test_roles_hold_on_the_web_interface(
 
     Method: ask every resource that the device file declares without login and as each role that it
     gives an account for. What would change something is asked with a broken body, which an allowed
-    caller is told about and nobody else gets to see; calls that would do damage are left out.
-    Pass: who is not allowed is turned away everywhere, and who is allowed is not.
+    caller is told about and nobody else gets to see; calls that would do damage are left out. A
+    success is compared with what an allowed caller gets, and with the answer to a made-up path.
+    Pass: who is not allowed is turned away everywhere, or gets the page that any path gets or an
+    answer of another kind; and who is allowed is not turned away.
     """
     if not device.declared.api:
         raise Inconclusive("the device file declares no resource under declared.api", "undeclared")
@@ -97,6 +99,9 @@ def _gets_through(answer: RoleAnswer, matrix: RoleMatrix) -> bool:
     allowed = matrix.allowed_answer(answer)
     if answer.method != "GET" or allowed is None or not allowed.succeeded:
         return True
+    everywhere = answer.elsewhere
+    if everywhere is not None and same_page(answer.answer, everywhere):
+        return same_page(allowed, everywhere)
     return same_kind(answer.answer, allowed)
 
 

@@ -27,8 +27,9 @@ def test_ssh_takes_keys_only(ssh_authentication: SshAuthentication, policy: Any)
     """SSH accepts keys only, no passwords.
 
     Method: ask which login methods are offered to the laboratory's user, to root, to admin and to
-    a user that does not exist.
-    Pass: none of them is offered a method that the policy (conformance/policies/ssh.toml) forbids.
+    a user that does not exist; the asking itself is a login by the method "none".
+    Pass: none of them is let in by that, or offered a method that the policy
+    (conformance/policies/ssh.toml) forbids.
     """
     rules = policy("ssh")
     forbidden = set(rules["login"]["forbidden_methods"])
@@ -36,6 +37,11 @@ def test_ssh_takes_keys_only(ssh_authentication: SshAuthentication, policy: Any)
         f"user {user.user!r} is offered {', '.join(sorted(forbidden & set(user.methods)))}"
         for user in ssh_authentication.users
         if forbidden & set(user.methods)
+    ]
+    wrong += [
+        f"user {user.user!r} is let in without any proof"
+        for user in ssh_authentication.users
+        if user.none_accepted
     ]
     where = f"{ssh_authentication.endpoint}, policy {rules['version']}"
     assert not wrong, f"{where}: " + "; ".join(wrong)
@@ -59,8 +65,8 @@ def test_no_published_password_opens_ssh(
     Method: try each pair published for SSH, telnet, serial consoles and system accounts of cameras
     (conformance/knowledge/default_credentials.csv) once, those published most often first, and for
     each user name no more often than the declared guess protection allows. Users who are not
-    offered a password are not tried.
-    Pass: no pair logs in.
+    offered a password are not tried; who is let in without any needs none.
+    Pass: no pair logs in, and no published user name alone.
     """
     rows = [row for row in knowledge("default_credentials") if row["service"] in _SYSTEM_SERVICES]
     seen = Counter((row["username"], row["password"]) for row in rows if row["username"])

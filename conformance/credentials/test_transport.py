@@ -14,7 +14,7 @@ from devices.links.http.survey import ClearPort, ClearSurvey
 @case(
     "CRED-012",
     severity="critical",
-    needs=("http",),
+    needs=("http", "ports"),
     catches=("cred-http-login",),
     applies_to=("http",),
 )
@@ -23,9 +23,10 @@ def test_no_credential_over_plain_http(
 ) -> None:
     """No credential is asked for over plain HTTP.
 
-    Method: on every declared plain HTTP port, and on those where cameras usually have one, fetch
-    the front page and a closed resource, and send the declared login call for a user who does not
-    exist; compare with the same call to a path that cannot exist.
+    Method: on every declared plain HTTP port, on those where cameras usually have one, and on every
+    other open TCP port that answers plain HTTP, fetch the front page and a closed resource, and
+    send the declared login call for a user who does not exist; compare with the same call to a path
+    that cannot exist.
     Pass: no page asks for a password, no authentication scheme beyond those of the policy
     "passwords" is asked for, no login is worked on, and the web interface itself is declared with
     TLS.

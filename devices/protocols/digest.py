@@ -90,11 +90,25 @@ class DigestClient:
         self._challenge: Challenge | None = None
         self._basic = False
         self._count = 0
+        self.proved = False
+        """Set by who sends the requests once this login was accepted."""
 
     @property
     def challenge(self) -> Challenge | None:
         """The Digest challenge in use."""
         return self._challenge
+
+    def asked_again(self, challenges: Sequence[Challenge]) -> bool:
+        """Whether a 401 asks for the same login with another nonce, rather than refuses it.
+
+        It says so by ``stale``. Many cameras do not, and take each nonce once: a login that was
+        accepted before and is now given another nonce is asked again as well.
+        """
+        digests = [c for c in challenges if c.scheme == "digest"]
+        if any(c.stale for c in digests):
+            return True
+        used = self._challenge.nonce if self._challenge is not None else ""
+        return self.proved and bool(digests) and all(c.nonce != used for c in digests)
 
     def challenged(self, challenges: Sequence[Challenge], *, allow_basic: bool = False) -> bool:
         """Take up the challenges of a 401 answer; False when none of them can be answered.

@@ -7,7 +7,6 @@ Only a difference says anything; a single-page application answers 200 to everyt
 from __future__ import annotations
 
 import re
-import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
@@ -16,6 +15,7 @@ from devices.errors import LinkError, Unreachable
 from devices.links.http.client import HttpClient
 from devices.links.http.exchange import Exchange
 from devices.links.http.link import HttpLink
+from devices.links.http.pages import impossible_neighbour, same_kind, same_page
 from devices.observation import Observation
 
 _LIMIT = 16 * 1024
@@ -106,8 +106,8 @@ def survey_bypasses(
     client.close()
     if not closed:
         undecided.append(
-            "no declared resource is closed to anonymous requests, so the tricks with paths, "
-            "parameters and headers could not be tried"
+            "no declared resource is closed to anonymous requests and open to an account, so the "
+            "tricks with paths, parameters and headers could not be tried"
         )
     return BypassSurvey(
         results=tuple(results),
@@ -116,54 +116,38 @@ def survey_bypasses(
     )
 
 
-def same_page(one: Exchange, other: Exchange) -> bool:
-    """Whether two answers are one page, but for small things such as a nonce in it."""
-    if one.body_sha256 == other.body_sha256 and one.media_type == other.media_type:
-        return one.status == other.status
-    close = abs(one.body_bytes - other.body_bytes) <= max(64, one.body_bytes // 20)
-    both_html = one.media_type == other.media_type == "text/html"
-    return one.status == other.status and both_html and close
-
-
-def same_kind(one: Exchange, other: Exchange) -> bool:
-    """Whether two answers may be the same resource at different times."""
-    if one.media_type != other.media_type or not one.body_bytes:
-        return False
-    return one.picture == other.picture
-
-
-def impossible_neighbour(target: str) -> str:
-    """A path beside ``target``, with the same extension, that no camera has."""
-    path = target.partition("?")[0]
-    folder, _, name = path.rpartition("/")
-    stem, dot, extension = name.rpartition(".")
-    made_up = secrets.token_hex(8)
-    if not name:  # a folder: its neighbour is a folder
-        return f"{folder.rpartition('/')[0]}/{made_up}/"
-    return f"{folder}/{made_up}" + (f".{extension}" if dot and stem else "")
-
-
 @dataclass(frozen=True)
 class _Closed:
     target: str
-    anonymous: Exchange
-    genuine: Exchange | None
+    genuine: Exchange
 
 
 def _closed(link: HttpLink, client: HttpClient, genuine: HttpClient | None) -> list[_Closed]:
-    """Some closed resources, with what a logged-in client gets there; the widest and narrowest."""
+    """Some closed resources, with what a logged-in client gets there; the widest and narrowest.
+
+    None without a client that is let in: a trick that shows a page is told from one that shows the
+    login page only by what the resource really is.
+    """
     targets = link.closed_targets()
     half = _RESOURCES // 2
     chosen = list(dict.fromkeys(targets[:half] + targets[-half:]))
     found: list[_Closed] = []
     for target in chosen:
         anonymous = client.request("GET", target, limit=_LIMIT)
-        if anonymous.succeeded:
+        if genuine is None or not _turned_away(client, anonymous):
             continue
-        known = genuine.request("GET", target) if genuine is not None else None
-        if known is None or known.succeeded:
-            found.append(_Closed(target, anonymous, known))
+        known = genuine.request("GET", target, limit=_LIMIT)
+        if known.succeeded and not same_page(known, anonymous):
+            found.append(_Closed(target, known))
     return found
+
+
+def _turned_away(client: HttpClient, answer: Exchange) -> bool:
+    """Whether an anonymous request was refused, or got the page that every path gets."""
+    if not answer.succeeded:
+        return True
+    beside = client.request("GET", impossible_neighbour(answer.target), limit=_LIMIT)
+    return same_page(answer, beside)
 
 
 def _published(client: HttpClient, bypass: Bypass) -> BypassResult:

@@ -82,10 +82,12 @@ class HttpClient:
                 break
             first = self._digest.challenge is None
             challenges = _challenges(exchange)
-            stale = any(c.scheme == "digest" and c.stale for c in challenges)
-            if not (first or stale) or not self._digest.challenged(challenges):
+            again = first or self._digest.asked_again(challenges)
+            if not again or not self._digest.challenged(challenges):
                 break
             exchange = send()
+        if self._digest is not None and exchange.succeeded:
+            self._digest.proved = True
         return exchange
 
     def perform(self, operation: Operation, values: Mapping[str, str] | None = None) -> Exchange:

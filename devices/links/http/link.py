@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from devices.description import DeviceFile, Operation
@@ -23,6 +24,7 @@ from devices.errors import (
 )
 from devices.links.http.client import HttpClient
 from devices.links.http.exchange import ANONYMOUS, Exchange
+from devices.links.http.pages import impossible_neighbour, same_page
 from devices.links.http.server import Protection, Server, protection_of, server_of
 from devices.links.http.transport import Transport
 from devices.observation import Observation
@@ -34,7 +36,11 @@ _PAUSE = 0.2  # s between two looks at a camera that is starting
 
 @dataclass(frozen=True, kw_only=True)
 class Gate(Observation):
-    """A declared resource that is closed to anonymous requests; what a login has to open."""
+    """A declared resource that is closed to anonymous requests; what a login has to open.
+
+    ``anonymous`` is the refusal. Where a camera answers 2xx to everything, it is the page that any
+    path gets, most often the login page.
+    """
 
     target: str
     anonymous: Exchange
@@ -42,10 +48,11 @@ class Gate(Observation):
     def opened_by(self, answer: Exchange) -> bool:
         """Whether this answer came to somebody whom the camera knows.
 
-        403 where an anonymous request gets 401 is such an answer too: known, and not allowed
-        (RFC 9110, 15.5.4).
+        403 is no such answer, even where an anonymous request gets 401: RFC 9110, 15.5.4, would
+        have it so, but many cameras answer wrong credentials and closed accounts by it.
         """
-        return answer.succeeded or (self.anonymous.status == 401 and answer.status == 403)
+        everywhere = self.anonymous.succeeded and same_page(answer, self.anonymous)
+        return answer.succeeded and not everywhere
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -155,7 +162,8 @@ class HttpLink:
     def gate(self) -> Gate:
         """The declared resource that most roles may read and anonymous requests may not.
 
-        Looked for once. Raises NotOffered when none is declared, or all are open.
+        Where every one answers 2xx, the first whose answer any made-up path gets too. Looked for
+        once. Raises NotOffered when none is declared, or all are open.
         """
         with self._lock:
             if self._gate is None:
@@ -188,24 +196,20 @@ class HttpLink:
             self._protection = {}
 
     def _find_gate(self) -> Gate:
-        client, tried = self.anonymous(), []
-        for target in self.closed_targets():
-            answer = client.request("GET", target)
-            if not answer.succeeded:
-                client.close()
-                return Gate(target=target, anonymous=answer)
-            tried.append(f"{target} ({answer.status})")
-        client.close()
-        raise NotOffered(
-            "no login can be judged: "
-            + (
-                f"{', '.join(tried)}: all answer without login; declare under declared.api a "
-                "resource that asks for one"
-                if tried
-                else "the device file declares no readable resource under declared.api, and no "
-                "operation device_information or snapshot, that asks for a login"
-            )
-        )
+        client = self.anonymous()
+        try:
+            answers: list[Exchange] = []
+            for target in self.closed_targets():
+                answers.append(client.request("GET", target))
+                if not answers[-1].succeeded:
+                    return Gate(target=target, anonymous=answers[-1])
+            for answer in answers:
+                beside = client.request("GET", impossible_neighbour(answer.target))
+                if same_page(answer, beside):
+                    return Gate(target=answer.target, anonymous=answer)
+        finally:
+            client.close()
+        raise NotOffered(f"no login can be judged: {_why_no_gate(answers)}")
 
     def closed_targets(self) -> list[str]:
         """Declared paths that a login should open, those for the most roles first."""
@@ -247,6 +251,19 @@ class HttpLink:
             transport = Transport(server, self._protection[server.url])
             self._transports.append(transport)
         return HttpClient(transport)
+
+
+def _why_no_gate(answers: Sequence[Exchange]) -> str:
+    if not answers:
+        return (
+            "the device file declares no readable resource under declared.api, and no operation "
+            "device_information or snapshot, that asks for a login"
+        )
+    tried = ", ".join(f"{answer.target} ({answer.status})" for answer in answers)
+    return (
+        f"{tried}: all answer without login; declare under declared.api a resource that asks for "
+        "one"
+    )
 
 
 def _bracketed(host: str) -> str:

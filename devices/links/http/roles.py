@@ -16,6 +16,7 @@ from devices.description import ApiResource, Operation
 from devices.errors import LinkError
 from devices.links.http.client import HttpClient
 from devices.links.http.exchange import Exchange
+from devices.links.http.pages import impossible_neighbour
 from devices.observation import Observation
 
 _LIMIT = 64 * 1024
@@ -27,6 +28,8 @@ class RoleAnswer(Observation):
     """One resource asked by one kind of caller.
 
     ``allowed``: the declaration lets this role. ``answer`` is None when it could not be had.
+    ``elsewhere``: what the same caller got at a made-up path beside it, where one who is not
+    allowed got a success; many cameras answer every path with their login page or one error.
     """
 
     role: str
@@ -34,6 +37,7 @@ class RoleAnswer(Observation):
     path: str
     allowed: bool
     answer: Exchange | None
+    elsewhere: Exchange | None = None
 
     @property
     def turned_away(self) -> bool:
@@ -111,10 +115,15 @@ def _asked(role: str, client: HttpClient, resource: ApiResource) -> RoleAnswer:
         answer = client.request(
             resource.method, target, headers=headers, body=_BROKEN_JSON, limit=_LIMIT
         )
+    allowed = role in resource.roles or "anonymous" in resource.roles
+    elsewhere = None
+    if resource.method == "GET" and answer.succeeded and not allowed:
+        elsewhere = client.request("GET", impossible_neighbour(target), limit=_LIMIT)
     return RoleAnswer(
         role=role,
         method=resource.method,
         path=resource.path,
-        allowed=role in resource.roles or "anonymous" in resource.roles,
+        allowed=allowed,
         answer=answer,
+        elsewhere=elsewhere,
     )

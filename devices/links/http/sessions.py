@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
+from devices.errors import NotOffered
 from devices.links.http.client import HttpClient, filled
 from devices.links.http.exchange import Exchange
 from devices.links.http.link import HttpLink
@@ -81,7 +82,9 @@ class SessionFacts(Observation):
 def survey_sessions(link: HttpLink, account: str, username: str, password: str) -> SessionFacts:
     """Log in several times with one account, and out; ends every session it began.
 
-    Raises LoginRefused, NotOffered, and other link errors.
+    Cameras with one session for each account end the older ones by the next login. So whatever
+    has to do with a living session is asked in a fresh one. Raises LoginRefused, NotOffered, and
+    other link errors.
     """
     if link.description.authentication != "session":
         return SessionFacts(carrier=link.description.authentication)
@@ -90,15 +93,19 @@ def survey_sessions(link: HttpLink, account: str, username: str, password: str) 
         clients += [link.account(account) for _ in range(LOGINS)]
         attempt, last = link.log_in(username, password)
         clients.append(last)
-        name = _session_cookie(link, clients)
+        if not link.gate().opened_by(last.request("GET", link.gate().target)):
+            raise NotOffered(
+                "the newest of several sessions is not alive: sessions cannot be compared"
+            )
+        name = _session_cookie(link, last)
         exchanges = [attempt.answer]
         facts = SessionFacts(
             carrier="cookie" if name else "token",
             identifiers=identifier_facts([_identifier(client, name) for client in clients]),
             cookies=tuple(c for c in cookie_facts(attempt.answer) if c.name == name),
             made_up_kept=bool(name) and _fixation(link, name, username, password, exchanges),
-            live_after_logout=_after_logout(link, clients[0], exchanges),
-            ended_from_elsewhere=_from_elsewhere(link, clients[1], exchanges) if name else None,
+            live_after_logout=_after_logout(link, account, exchanges),
+            ended_from_elsewhere=_from_elsewhere(link, account, exchanges) if name else None,
         )
         return replace(facts, exchanges=tuple(exchanges))
     finally:
@@ -162,9 +169,9 @@ def _counting(identifiers: Sequence[str]) -> bool:
     return False
 
 
-def _session_cookie(link: HttpLink, clients: Sequence[HttpClient]) -> str:
+def _session_cookie(link: HttpLink, client: HttpClient) -> str:
     """The cookie without which the gate stays closed; empty when a token carries the session."""
-    client, gate = clients[0], link.gate()
+    gate = link.gate()
     for name in client.cookies:
         others = {key: value for key, value in client.cookies.items() if key != name}
         answer = client.request("GET", gate.target, headers={"Cookie": _cookie_header(others)})
@@ -194,19 +201,22 @@ def _fixation(
     return link.gate().opened_by(exchanges[-1])
 
 
-def _after_logout(link: HttpLink, client: HttpClient, exchanges: list[Exchange]) -> bool | None:
+def _after_logout(link: HttpLink, account: str, exchanges: list[Exchange]) -> bool | None:
     if not link.offers("logout"):
         return None
+    client = link.account(account)
     kept = {"Cookie": _cookie_header(client.cookies)}
     exchanges.append(link.perform(client, "logout"))
     exchanges.append(client.request("GET", link.gate().target, headers=kept))
+    link.leave(client)
     return link.gate().opened_by(exchanges[-1])
 
 
-def _from_elsewhere(link: HttpLink, client: HttpClient, exchanges: list[Exchange]) -> bool | None:
+def _from_elsewhere(link: HttpLink, account: str, exchanges: list[Exchange]) -> bool | None:
     """Log out as a page of another site would: the cookie goes along, the token does not."""
     if not link.offers("logout"):
         return None
+    client = link.account(account)
     kept = {"Cookie": _cookie_header(client.cookies)}
     call, stranger = filled(link.operation("logout"), {}), link.anonymous()
     foreign = {"Origin": "https://elsewhere.example", "Referer": "https://elsewhere.example/"}
@@ -217,6 +227,7 @@ def _from_elsewhere(link: HttpLink, client: HttpClient, exchanges: list[Exchange
     )
     stranger.close()
     exchanges.append(client.request("GET", link.gate().target, headers=kept))
+    link.leave(client)
     return not link.gate().opened_by(exchanges[-1])
 
 

@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from devices.errors import LinkError, NotOffered, Unreachable
-from devices.links.http.bypass import impossible_neighbour, same_page
 from devices.links.http.client import HttpClient
 from devices.links.http.exchange import Exchange
 from devices.links.http.link import HttpLink
+from devices.links.http.pages import impossible_neighbour, same_page
 from devices.observation import Observation
 
 _LIMIT = 64 * 1024

@@ -145,9 +145,11 @@ class SoapClient:
                 challenges = self.send(target, body).challenges
             client.challenged(parse_challenges(challenges))
         reply = self.answer_challenge(target, body, client)
-        if reply.outcome is Outcome.NOT_AUTHORISED and _stale(reply.challenges):
-            client.challenged(parse_challenges(reply.challenges))
-            reply = self.answer_challenge(target, body, client)
+        if reply.outcome is Outcome.NOT_AUTHORISED:
+            offered = parse_challenges(reply.challenges)
+            if client.asked_again(offered) and client.challenged(offered):
+                reply = self.answer_challenge(target, body, client)
+        client.proved = client.proved or reply.outcome is Outcome.DATA
         return reply
 
     def answer_challenge(self, target: str, body: Element, client: DigestClient) -> Reply:
@@ -193,7 +195,3 @@ def _of_status(status: int) -> Outcome:
     if status in {401, 403}:
         return Outcome.NOT_AUTHORISED
     return Outcome.NOT_SUPPORTED if status in {404, 405, 501} else Outcome.OTHER
-
-
-def _stale(challenges: tuple[str, ...]) -> bool:
-    return bool(challenges) and any(c.stale for c in parse_challenges(challenges))

@@ -5,13 +5,14 @@ Every method opens a session of its own, so that observations can run side by si
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 from urllib.parse import urlsplit
 from xml.etree.ElementTree import Element
 
 from devices.description import DeviceFile, Role
-from devices.errors import DeviceFileError
+from devices.errors import DeviceFileError, LoginRefused
 from devices.links.http.server import Protection, protection_of, server_of
 from devices.links.onvif import media as onvif_media
 from devices.links.onvif import probes as onvif_probes
@@ -219,13 +220,15 @@ class OnvifLink:
             return onvif_probes.guess(session, attempts)
 
     def wait_until_admitted(self, account: str, seconds: float) -> bool:
-        """Wait until an account can log in again, as after a lock of the bench's address."""
+        """Wait until an account can log in again, as after a lock of the bench's address.
+
+        Raises NotOffered when nothing tells whether it can.
+        """
         end, pause = time.monotonic() + seconds, threading.Event()
-        operation = requests.plain("device", "GetDeviceInformation")
         while True:
-            with self.session(account) as session:
-                if session.call("device", operation).body is not None:
-                    return True
+            with self.session(account) as session, contextlib.suppress(LoginRefused):
+                session.gate()
+                return True
             if time.monotonic() > end:
                 return False
             pause.wait(_PAUSE)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import secrets
 import time
 from datetime import timedelta
+from xml.etree.ElementTree import Element
 
 from devices.errors import LinkError, LoginRefused, NotOffered
 from devices.links.onvif import requests
@@ -28,7 +29,6 @@ from devices.protocols.onvif_operations import services
 from devices.protocols.wsse import text_token
 
 OUTDATED_MINUTES = 60
-_LOGIN = ("device", "GetDeviceInformation")  # READ_SYSTEM: any account may, nobody else
 
 
 def profile_token(session: OnvifSession) -> str:
@@ -64,12 +64,10 @@ def replay(session: OnvifSession) -> OnvifReplay:
     """Use one login twice, an outdated one, and the password in clear.
 
     A fresh right login goes between any two that should be refused, so that no lock is reached.
-    Raises LoginRefused when even a fresh login is not accepted.
+    Raises LoginRefused when even a fresh login is not accepted, NotOffered when nothing tells.
     """
     credentials = _credentials(session)
-    service, operation = _LOGIN
-    target, body = session.path(service), requests.plain(service, operation)
-    session.client.call(target, body, credentials).demand(operation)
+    target, body = _gate(session)
     if session.client.scheme == "HTTP digest":
         return _digest_replay(session, credentials)
     client = session.client
@@ -101,8 +99,7 @@ def _closed_meanwhile(between: list[Outcome]) -> str:
 
 
 def _digest_replay(session: OnvifSession, credentials: Credentials) -> OnvifReplay:
-    service, operation = _LOGIN
-    target, body = session.path(service), requests.plain(service, operation)
+    target, body = _gate(session)
     client = session.client
     digest = DigestClient(credentials.username, credentials.password)
     digest.challenged(parse_challenges(client.send(target, body).challenges))
@@ -125,13 +122,13 @@ def _digest_replay(session: OnvifSession, credentials: Credentials) -> OnvifRepl
 def guess(session: OnvifSession, attempts: int) -> OnvifGuessing:
     """Try wrong passwords in a row, then the right one.
 
-    Raises LoginRefused when the right password is not accepted at the start.
+    Raises LoginRefused when the right password is not accepted at the start, NotOffered when
+    nothing tells whether it is.
     """
     credentials = _credentials(session)
-    service, operation = _LOGIN
-    target, body = session.path(service), requests.plain(service, operation)
+    target, body = _gate(session)
     before = session.client.call(target, body, credentials)
-    before.demand(operation)
+    before.demand(soap.local(body))
     wrong: list[Outcome] = []
     seconds: list[float] = []
     for _ in range(attempts):
@@ -147,6 +144,12 @@ def guess(session: OnvifSession, attempts: int) -> OnvifGuessing:
         seconds=tuple(seconds),
         after=after.outcome,
     )
+
+
+def _gate(session: OnvifSession) -> tuple[str, Element]:
+    """Where and by what request a login is told. Raises LoginRefused, NotOffered."""
+    gate = session.gate()
+    return session.path(gate.service), requests.plain(gate.service, gate.operation)
 
 
 def _credentials(session: OnvifSession) -> Credentials:

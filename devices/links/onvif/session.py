@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from types import TracebackType
 from typing import Self
 from urllib.parse import urlsplit
 from xml.etree.ElementTree import Element
 
-from devices.errors import Garbled, LinkError
+from devices.errors import Garbled, LinkError, LoginRefused, NotOffered
 from devices.links.http.server import Protection, Server
 from devices.links.http.transport import Transport
 from devices.links.onvif import requests
@@ -17,6 +18,25 @@ from devices.links.onvif.client import Credentials, Reply, SoapClient
 from devices.links.onvif.observations import OnvifClock, OnvifService, OperationAnswer, Outcome
 from devices.protocols import soap
 from devices.protocols.onvif_operations import services
+
+_REFUSED = Outcome.NOT_AUTHORISED
+
+
+@dataclass(frozen=True)
+class OnvifGate:
+    """An operation that is refused without login and answered to the session's account."""
+
+    service: str
+    operation: str
+
+
+_GATES = (
+    OnvifGate("device", "GetDeviceInformation"),  # READ_SYSTEM: any account may, nobody else
+    OnvifGate("device", "GetNetworkInterfaces"),
+    OnvifGate("media", "GetProfiles"),
+    OnvifGate("device", "GetUsers"),
+)
+"""What a login is told by, those for the most roles first: many cameras open the first to all."""
 
 
 class OnvifSession:
@@ -39,6 +59,7 @@ class OnvifSession:
         self._server = server
         self._entry = entry
         self._services: tuple[OnvifService, ...] | None = None
+        self._gate: OnvifGate | None = None
         self.caller = caller
         self.credentials = credentials
         self.client = SoapClient(Transport(server, protection))
@@ -79,14 +100,45 @@ class OnvifSession:
         """Call an operation of a service, as the session's account."""
         return self.client.call(self.path(service), body, self.credentials)
 
+    def gate(self) -> OnvifGate:
+        """What a login is told by on this camera; looked for once, as the session's account.
+
+        Raises LoginRefused when the account is refused, and NotOffered when no operation of the
+        list is both closed to nobody and open to the account.
+        """
+        if self._gate is None:
+            self._gate = self._find_gate()
+        return self._gate
+
+    def _find_gate(self) -> OnvifGate:
+        refused = ""
+        for gate in _GATES:
+            body = requests.plain(gate.service, gate.operation)
+            if self.client.call(self.path(gate.service), body).outcome is not _REFUSED:
+                continue
+            reply = self.call(gate.service, body)
+            if reply.outcome is Outcome.DATA:
+                return gate
+            if reply.outcome is _REFUSED:
+                refused = f"{gate.operation}: {reply.detail} (HTTP {reply.http_status})"
+            if refused and gate == _GATES[0]:
+                break  # the account is at fault, not its role: more tries could close it
+        if refused:
+            raise LoginRefused(refused)
+        raise NotOffered(
+            f"none of {', '.join(gate.operation for gate in _GATES)} is refused without login and "
+            "answered to an account: what a login is over ONVIF cannot be told (see CRED-015)"
+        )
+
     def log_in(self, username: str, password: str) -> Reply:
-        """Read the device information, which any account may and nobody else (READ_SYSTEM).
+        """Call the gate with another user name and password.
 
         By the scheme that the session has found, so that each try is one; the session's own
         account stays.
         """
-        body = requests.plain("device", "GetDeviceInformation")
-        return self.client.call(self._entry, body, Credentials(username, password))
+        gate = self.gate()
+        body = requests.plain(gate.service, gate.operation)
+        return self.client.call(self.path(gate.service), body, Credentials(username, password))
 
     def answer(self, service: str, body: Element, reply: Reply) -> OperationAnswer:
         """What is observed of a reply."""

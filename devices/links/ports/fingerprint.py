@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 import socket
 import ssl
+import time
 import tomllib
 import warnings
 from collections.abc import Iterable
@@ -21,15 +22,23 @@ from pathlib import Path
 UNKNOWN = "unknown"
 _DATA = Path(__file__).with_name("fingerprints.toml")
 _GREETING_BYTES = 1024
+_PAUSE = 0.5  # s of silence after which a greeting is over: banners and prompts come apart
+_WHOLE = 3.0  # s beyond the first byte's that a greeting may take: some never end
+_UNNAMED = "everything"  # what had been sent when no probe drew an answer that has a name
 
 
 @dataclass(frozen=True)
 class Patience:
-    """Seconds: to ``connect``, for a ``greeting``, for the ``answer`` to a probe."""
+    """Seconds: to ``connect``, for a ``greeting``, for the ``answer`` to a probe.
+
+    ``late`` is for the greeting of a port that has said nothing to any probe: a telnet server that
+    looks up its client's name first greets after seconds.
+    """
 
     connect: float = 3.0
     greeting: float = 0.5
     answer: float = 1.0
+    late: float = 4.0
 
 
 @dataclass(frozen=True)
@@ -84,13 +93,15 @@ def name_service(
     """Name one port; never raises for what the port does."""
     try:
         with _connect(address, port, patience) as sock:
-            greeting = _read(sock, patience.greeting)
+            greeting = _read(sock, patience.late if passive else patience.greeting)
     except OSError as error:
         return NamedService(port, UNKNOWN, error=str(error))
     protocol = identify(greeting, "")
     if protocol or passive or greeting:
         return NamedService(port, protocol or UNKNOWN, printable(greeting))
-    return _by_tls(address, port, patience) or _by_probes(address, port, patience)
+    named = _by_tls(address, port, patience) or _by_probes(address, port, patience)
+    silent = named.protocol == UNKNOWN and not named.words
+    return _by_late_greeting(address, port, patience) if silent else named
 
 
 def identify(data: bytes, after: str) -> str:
@@ -110,6 +121,16 @@ def printable(data: bytes, limit: int = 160) -> str:
     return data[:limit].decode("latin-1").encode("unicode_escape").decode("ascii")
 
 
+def _by_late_greeting(address: str, port: int, patience: Patience) -> NamedService:
+    greeting = b""
+    try:
+        with _connect(address, port, patience) as sock:
+            greeting = _read(sock, patience.late)
+    except OSError:
+        pass  # it could be asked before, and said nothing
+    return NamedService(port, identify(greeting, "") or UNKNOWN, printable(greeting))
+
+
 def _by_tls(address: str, port: int, patience: Patience) -> NamedService | None:
     inside = {"rtsp": "rtsps", "http": "https"}
     spoke_tls = False
@@ -120,7 +141,7 @@ def _by_tls(address: str, port: int, patience: Patience) -> NamedService | None:
                 with _tls_context().wrap_socket(plain, suppress_ragged_eofs=True) as sock:
                     spoke_tls = True
                     sock.sendall(payload)
-                    answer = _read(sock, patience.answer)
+                    answer = _read(sock, patience.answer, probe)
         except ssl.SSLError as error:
             # An alert is TLS too (a client certificate is asked for, no common version).
             spoke_tls = spoke_tls or "ALERT" in (error.reason or "")
@@ -141,24 +162,31 @@ def _by_probes(address: str, port: int, patience: Patience) -> NamedService:
             with _connect(address, port, patience) as sock:
                 sock.settimeout(patience.answer)
                 sock.sendall(payload)
-                answer = _read(sock, patience.answer)
+                answer = _read(sock, patience.answer, probe)
         except OSError:
             continue
         if named := identify(answer, probe):
             return NamedService(port, named, printable(answer))
         heard = heard or answer
-    return NamedService(port, UNKNOWN, printable(heard))
+    return NamedService(port, identify(heard, _UNNAMED) or UNKNOWN, printable(heard))
 
 
 def _connect(address: str, port: int, patience: Patience) -> socket.socket:
     return socket.create_connection((address, port), timeout=patience.connect)
 
 
-def _read(sock: socket.socket, seconds: float) -> bytes:
-    """What arrives within ``seconds``, at most 1 KiB; then a short wait for the rest of a line."""
+def _read(sock: socket.socket, seconds: float, after: str = "") -> bytes:
+    """What begins to arrive within ``seconds``, until it pauses, ends or is named; at most 1 KiB.
+
+    ``after`` is the probe that it answers. A line alone does not end it: a telnet server sends its
+    banner and its prompt apart.
+    """
     data = b""
+    end = time.monotonic() + seconds + _WHOLE
     sock.settimeout(seconds)
-    while len(data) < _GREETING_BYTES and not data.endswith(b"\n"):
+    while len(data) < _GREETING_BYTES and time.monotonic() < end:
+        if data.endswith(b"\n") and identify(data, after):
+            break
         try:
             more = sock.recv(_GREETING_BYTES - len(data))
         except (TimeoutError, ConnectionResetError, ssl.SSLError):
@@ -166,7 +194,7 @@ def _read(sock: socket.socket, seconds: float) -> bytes:
         if not more:
             break
         data += more
-        sock.settimeout(min(seconds, 0.2))
+        sock.settimeout(_PAUSE)
     return data
 
 

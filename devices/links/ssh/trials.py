@@ -29,7 +29,8 @@ class PasswordPair:
 class PasswordTrials(Observation):
     """Published pairs tried once each.
 
-    ``accepted``: positions, in the list given, of pairs that logged in. ``offered``: users who
+    ``accepted``: positions, in the list given, of pairs that logged in; all of a user who is let
+    in without any proof, for whom none was sent. ``offered``: users who
     may use a password at all; for the others of ``users`` there was nothing to try. ``tried``:
     how many pairs were sent.
     """
@@ -87,7 +88,11 @@ class Trials:
 
     def _try_user(self, user: str, numbered: Sequence[tuple[int, PasswordPair]]) -> None:
         with self._connect() as session:
-            methods, _ = session.methods(user)
+            methods, none_accepted = session.methods(user)
+        if none_accepted:
+            self._offered.append(user)
+            self._accepted += [number for number, _ in numbered]
+            return
         if not _PASSWORD_METHODS & set(methods):
             return
         self._offered.append(user)

@@ -1,0 +1,69 @@
+"""Whether two answers of a web interface are the same page, or the same resource.
+
+Status codes alone do not tell: many cameras answer every path with 200 and their login page, the
+one page of their application, or an error in JSON.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+from collections import Counter
+
+from devices.errors import Garbled
+from devices.links.http.exchange import Exchange
+
+_VARYING_SHARE = 0.05
+_VARYING_WORDS = 20
+"""Of the words of a page, how many may be others in the next answer: a nonce, the time."""
+_COMPARED = 64 * 1024
+
+
+def same_page(one: Exchange, other: Exchange) -> bool:
+    """Whether two answers are one page, but for a few words such as a nonce or what was asked."""
+    if (one.status, one.media_type) != (other.status, other.media_type):
+        return False
+    if one.body_sha256 == other.body_sha256:
+        return True
+    texts = [_without_target(answer) for answer in (one, other)]
+    if max(map(len, texts)) > _COMPARED or any(b"\0" in text[:512] for text in texts):
+        return False
+    words, others = (Counter(re.findall(rb"[\w+/=-]+", text)) for text in texts)
+    differing = max((words - others).total(), (others - words).total())
+    share = int(_VARYING_SHARE * max(words.total(), others.total()))
+    return differing <= max(1, min(_VARYING_WORDS, share))
+
+
+def _without_target(answer: Exchange) -> bytes:
+    """The body without what many error pages repeat of the request."""
+    text, path = answer.content, answer.target.partition("?")[0]
+    for part in (answer.target, path, path.strip("/")):
+        text = text.replace(part.encode(), b"") if part.strip("/") else text
+    return text
+
+
+def same_kind(one: Exchange, other: Exchange) -> bool:
+    """Whether two answers may be the same resource at different times."""
+    if one.media_type != other.media_type or not one.body_bytes:
+        return False
+    return one.picture == other.picture and _members(one) == _members(other)
+
+
+def _members(answer: Exchange) -> frozenset[str] | str:
+    """The names of a JSON object: an error has others than data, where both come with 200."""
+    try:
+        content = answer.json()
+    except Garbled:
+        return ""
+    return frozenset(content) if isinstance(content, dict) else type(content).__name__
+
+
+def impossible_neighbour(target: str) -> str:
+    """A path beside ``target``, with the same extension, that no camera has."""
+    path = target.partition("?")[0]
+    folder, _, name = path.rpartition("/")
+    stem, dot, extension = name.rpartition(".")
+    made_up = secrets.token_hex(8)
+    if not name:  # a folder: its neighbour is a folder
+        return f"{folder.rpartition('/')[0]}/{made_up}/"
+    return f"{folder}/{made_up}" + (f".{extension}" if dot and stem else "")
