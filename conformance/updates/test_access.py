@@ -12,10 +12,10 @@ from conformance.updates.refusal import at_the_door
 from conformance.verdict import Inconclusive
 from devices.description import DeviceFile
 from devices.errors import LinkError, NotOffered, Unreachable
-from devices.links.http.bypass import impossible_neighbour, same_page
 from devices.links.http.client import HttpClient
 from devices.links.http.exchange import ANONYMOUS, Exchange
 from devices.links.http.link import HttpLink
+from devices.links.http.pages import impossible_neighbour, same_page
 from devices.links.update import (
     NO_ANSWER,
     UpdateAttempt,

@@ -23,7 +23,7 @@ SPARE_CUTS = (0.5, 0.7)
     "UPDATE-001",
     severity="high",
     needs=("image",),
-    catches=("update-ignored",),
+    catches=("update-ignored", "origin-false-version"),
     changes="firmware",
     applies_to=("update",),
 )
