@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from conformance import catalogue
 from conformance.applicability import absence
 from conformance.case import Case
+from conformance.updates.refusal import MADE_FROM_THE_GENUINE
 from devices.description import DeviceFile
 from fixtures import plugin
 from fixtures.observed import LINKS, RECIPES
@@ -25,7 +26,7 @@ _PAPERS = {
 }
 """Observation -> the key of the device file that names the paper it reads."""
 
-_BUNDLE_KEY = re.compile(r"""update_trials\.file\(["'](\w+)["']\)""")
+_BUNDLE_KEY = re.compile(r"""trials\.file\(["'](\w+)["']\)""")
 
 
 @dataclass(frozen=True)
@@ -118,8 +119,11 @@ def _parameters(case: Case) -> list[str]:
 
 
 def _bundles(case: Case) -> set[str]:
+    """The genuine bundle, which is every update's control, and those that a test case names."""
     if "update_trials" not in _parameters(case):
         return set()
     function = getattr(importlib.import_module(case.module), case.function)
-    keys = _BUNDLE_KEY.findall(inspect.getsource(function)) or ["bundle"]
+    keys = {"bundle"}
+    for source in (function, *MADE_FROM_THE_GENUINE.get(case.id, ())):
+        keys |= set(_BUNDLE_KEY.findall(inspect.getsource(source)))
     return {f"declared.update.{key}" for key in keys}

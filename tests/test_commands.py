@@ -98,7 +98,7 @@ encrypted = true
     assert "UPDATE-001" in said["declared.update.bundle"]
     assert "UPDATE-011" in said["declared.update.bundle"]
     assert said["declared.update.older"] == "1 test case cannot pass (UPDATE-006)"
-    assert "UPDATE-006" not in said["declared.update.bundle"]
+    assert said["declared.update.other_model"] == "1 test case cannot pass (UPDATE-010)"
     assert "link rtsp                       the device file gives no links.rtsp" in done.stdout
     assert f"the bench is ready, but {len(said)} things are not given" in done.stdout
 

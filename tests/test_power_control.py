@@ -153,7 +153,7 @@ class Installing:
         upload.set_result(SimpleNamespace(accepted=True))
         return upload
 
-    def wait_gone(self, _: float) -> bool:
+    def wait_gone(self, *_: object) -> bool:
         raise KeyboardInterrupt
 
 
