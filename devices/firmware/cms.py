@@ -216,7 +216,8 @@ def _facts(info: Any, leaf: x509.Certificate) -> SignatureFacts:
             certificate_digest=certificate_hash.name if certificate_hash else "",
             certificate=leaf.public_bytes(Encoding.DER),
         )
-    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
+    except (ValueError, TypeError, KeyError, UnsupportedAlgorithm) as error:
+        # KeyError: what older cryptography says to a name in a string type that it does not know.
         raise CmsError(f"the signer's certificate cannot be read: {error}") from error
 
 
