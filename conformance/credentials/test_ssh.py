@@ -20,7 +20,7 @@ _UNLIMITED = 1000
     "CRED-007",
     severity="high",
     needs=("ssh",),
-    catches=("cred-ssh-password", "cred-ssh-root"),
+    catches=("cred-ssh-password", "cred-ssh-root", "backdoor-ssh-none"),
     applies_to=("ssh",),
 )
 def test_ssh_takes_keys_only(ssh_authentication: SshAuthentication, policy: Any) -> None:
