@@ -95,3 +95,11 @@ def test_a_prohibited_service_is_not_made_acceptable_by_its_declaration(protocol
     """Whatever is recognised of it: here, nothing."""
     with pytest.raises(AssertionError, match=f"declared to serve {protocol}, which is prohibited"):
         judge_tcp(NamedService(5000, "unknown"), declared=protocol)
+
+
+def test_tls_around_nothing_that_answered_is_another_service_only_without_tls() -> None:
+    for slow in ("rtsps", "https"):
+        with pytest.raises(Inconclusive, match=f"5000 .declared {slow}"):
+            judge_tcp(NamedService(5000, "tls"), declared=slow)
+    with pytest.raises(AssertionError, match="answers as tls"):
+        judge_tcp(NamedService(5000, "tls"), declared="ssh")

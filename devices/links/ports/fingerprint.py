@@ -131,28 +131,45 @@ def _by_late_greeting(address: str, port: int, patience: Patience) -> NamedServi
     return NamedService(port, identify(greeting, "") or UNKNOWN, printable(greeting))
 
 
+_SLOWER = 4.0
+"""How many times as long an answer inside TLS is waited for, once TLS was spoken and no more."""
+
+
 def _by_tls(address: str, port: int, patience: Patience) -> NamedService | None:
-    inside = {"rtsp": "rtsps", "http": "https"}
+    """What is spoken inside TLS; None where TLS is not."""
     spoke_tls = False
-    for probe, payload in _knowledge().probes[:2]:  # the two that are spoken inside TLS
-        try:
-            with _connect(address, port, patience) as plain:
-                plain.settimeout(patience.answer)
-                with _tls_context().wrap_socket(plain, suppress_ragged_eofs=True) as sock:
-                    spoke_tls = True
-                    sock.sendall(payload)
-                    answer = _read(sock, patience.answer, probe)
-        except ssl.SSLError as error:
-            # An alert is TLS too (a client certificate is asked for, no common version).
-            spoke_tls = spoke_tls or "ALERT" in (error.reason or "")
-            answer = b""
-        except OSError:
-            answer = b""
-        if named := identify(answer, probe):
-            return NamedService(port, inside.get(named, f"tls+{named}"), printable(answer))
-        if not spoke_tls:
-            return None
+    for seconds in (patience.answer, _SLOWER * patience.answer):
+        for probe, payload in _knowledge().probes[:2]:  # the two that are spoken inside TLS
+            try:
+                with _connect(address, port, patience) as plain:
+                    spoke, answer = _ask_inside(plain, probe, payload, seconds)
+            except OSError:
+                spoke, answer = False, b""
+            spoke_tls = spoke_tls or spoke
+            if named := identify(answer, probe):
+                name = {"rtsp": "rtsps", "http": "https"}.get(named, f"tls+{named}")
+                return NamedService(port, name, printable(answer))
+            if not spoke_tls:
+                return None
     return NamedService(port, "tls")
+
+
+def _ask_inside(
+    plain: socket.socket, probe: str, payload: bytes, seconds: float
+) -> tuple[bool, bytes]:
+    """Whether TLS is spoken on a connection, and the answer to ``payload`` inside it."""
+    plain.settimeout(seconds)
+    spoke = False
+    try:
+        with _tls_context().wrap_socket(plain, suppress_ragged_eofs=True) as sock:
+            spoke = True
+            sock.sendall(payload)
+            return spoke, _read(sock, seconds, probe)
+    except ssl.SSLError as error:
+        # An alert is TLS too (a client certificate is asked for, no common version).
+        return spoke or "ALERT" in (error.reason or ""), b""
+    except OSError:
+        return spoke, b""
 
 
 def _by_probes(address: str, port: int, patience: Patience) -> NamedService:
