@@ -53,7 +53,7 @@ def test_ssh_takes_keys_only(ssh_authentication: SshAuthentication, policy: Any)
     "CRED-017",
     severity="critical",
     needs=("ssh",),
-    catches=("cred-ssh-root",),
+    catches=("cred-ssh-root", "backdoor-ssh-none"),
     changes="lockout",
     applies_to=("ssh",),
 )
