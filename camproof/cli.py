@@ -150,6 +150,8 @@ def _add_emulate(commands: Commands) -> None:
     parser.add_argument("--address", help="loopback address (default: a free one)")
     parser.add_argument("--state", type=Path, metavar="DIR",
                         help="keep the unit here (default: a temporary folder)")  # fmt: skip
+    parser.add_argument("--unit", type=int, default=1, choices=range(1, 256), metavar="N",
+                        help="number of the unit, 1 to 255: its serial and keys (1)")  # fmt: skip
     parser.add_argument("--factory", action="store_true", help="leave it in factory state")
 
 

@@ -34,6 +34,7 @@ def serve(console: Console, arguments: argparse.Namespace) -> Exit:
             factory=arguments.factory,
             device_file=arguments.write_device_file,
             address=arguments.address,
+            unit=arguments.unit,
         )
         try:
             _describe(console, stack.enter_context(camera))

@@ -16,11 +16,12 @@ from pathlib import Path
 
 from rich.console import Console
 
-from camproof import one_camera, progress, resume, run_folder
+from camproof import comparison, one_camera, progress, resume, run_folder
 from camproof.campaign import Campaign, interrupted_by_terminate
 from camproof.errors import CommandError, Exit
 from camproof.options import Options
 from conformance import assessment
+from conformance.across_units import Comparison, Unit
 from conformance.assessment import Assessment
 from conformance.catalogue import Catalogue
 from devices.description import DeviceFile
@@ -78,10 +79,12 @@ def run(
         cameras.append(_Camera(name, device, Campaign(work, _Named(quiet, name))))
     _write(folder, cameras)
     _assess(console, cameras)
-    _write(folder, cameras)
+    found = comparison.compare(_units(cameras), known)
+    _write(folder, cameras, found)
     for camera in cameras:
         _report(console, camera, allure=options.allure)
-    _write(folder, cameras)
+    comparison.show(console, found)
+    _write(folder, cameras, found)
     return next(code for code in _ORDER if any(camera.code == code for camera in cameras))
 
 
@@ -121,6 +124,14 @@ def _wait(
             for campaign in campaigns:
                 campaign.kill()
             concurrent.futures.wait(futures)
+
+
+def _units(cameras: Sequence[_Camera]) -> list[Unit]:
+    return [
+        Unit(camera.name, camera.record, camera.campaign.folder)
+        for camera in cameras
+        if camera.record is not None
+    ]
 
 
 def _report(console: Console, camera: _Camera, *, allure: bool) -> None:
@@ -163,9 +174,13 @@ def _names(devices: Sequence[DeviceFile]) -> list[str]:
     return names
 
 
-def _write(folder: Path, cameras: Sequence[_Camera]) -> None:
+def _write(folder: Path, cameras: Sequence[_Camera], found: Comparison | None = None) -> None:
     """Write ``campaign.json`` in one step; it is there from the start, so that a run can resume."""
-    document = {"schema_version": 1, "cameras": [camera.row() for camera in cameras]}
+    document = {
+        "schema_version": 1,
+        "cameras": [camera.row() for camera in cameras],
+        "across_units": found.plain() if found is not None else None,
+    }
     draft = folder / f".{run_folder.CAMPAIGN}.new"
     draft.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
     draft.replace(folder / run_folder.CAMPAIGN)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from conformance.assessment import (
+    Assessment,
     ClauseResult,
     Decision,
     DecisionVerdict,
@@ -20,6 +21,14 @@ from conformance.verdict import Verdict, combine
 
 NOT_ASSESSED = "NOT_ASSESSED"
 _ORDER: tuple[DecisionVerdict, ...] = ("REJECTED", "INCOMPLETE", "APPROVED")
+
+
+def settle(
+    record: Assessment, regulations: Iterable[Regulation], scopes: Mapping[str, Collection[str]]
+) -> None:
+    """Bring the clauses and the decision of a record up to its results."""
+    record.clauses = clause_results(regulations, record.results)
+    record.decision = decide(scopes, record.clauses, record.results)
 
 
 def clause_results(

@@ -124,6 +124,7 @@ def _identity(serial: str = "LV00000001", *, trusted: bool = True) -> ProvenIden
         names=(),
         authority=False,
         sha256="0" * 64,
+        key_sha256="0" * 64,
     )
     path = PathValidation(trusted=trusted, problem="" if trusted else "another authority")
     return ProvenIdentity(endpoint="https", version="TLSv1.3", certificates=(leaf,), path=path)

@@ -34,6 +34,7 @@ LEAF = Certificate(
     names=("192.0.2.7",),
     authority=False,
     sha256="00",
+    key_sha256="00",
 )
 CHAIN = ServerChain(
     certificates=(LEAF,),

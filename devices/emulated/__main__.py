@@ -43,6 +43,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--state", type=Path, required=True, help="folder of the unit")
     parser.add_argument("--posture", default="{}", help="changed posture fields, as JSON")
     parser.add_argument("--address", help="loopback address; default: a free one")
+    parser.add_argument("--unit", type=int, default=1, help="number of the unit, 1 to 255")
     parser.add_argument("--factory", action="store_true", help="leave it as it left the factory")
     parser.add_argument("--write-device-file", type=Path, help="where; default: STATE/device.toml")
     parser.add_argument("--lifeline", action="store_true", help="end with standard input")
@@ -84,7 +85,7 @@ async def _prepare(
     from devices.emulated.flash import write_json  # noqa: PLC0415
     from devices.emulated.maker.production import Production  # noqa: PLC0415
 
-    production = Production(arguments.state.absolute(), address, posture)
+    production = Production(arguments.state.absolute(), address, posture, arguments.unit)
     production.make_unit()
     write_json(production.state / "posture.json", asdict(posture))
     await bench.ready()

@@ -5,10 +5,12 @@ A device identity (IDevID) is described in IEEE 802.1AR-2018, clause 8.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from asn1crypto import x509 as asn1_x509
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
@@ -31,7 +33,8 @@ class Certificate:
 
     ``subject`` and ``issuer`` are RFC 4514 strings; ``key`` is a text such as ``EC secp256r1`` or
     ``RSA 2048``; ``subject_serial`` the subject's attribute serialNumber (2.5.4.5), empty without;
-    ``sha256`` the hexadecimal digest of the DER.
+    ``sha256`` the hexadecimal digest of the DER, ``key_sha256`` that of its SubjectPublicKeyInfo,
+    which stays the same when a certificate is made anew for the same key.
     """
 
     subject: str
@@ -47,6 +50,7 @@ class Certificate:
     names: tuple[str, ...]
     authority: bool
     sha256: str
+    key_sha256: str
 
     @property
     def has_no_end(self) -> bool:
@@ -108,6 +112,7 @@ def describe(certificate: x509.Certificate) -> Certificate:
             names=_names(certificate),
             authority=_is_authority(certificate),
             sha256=certificate.fingerprint(hashes.SHA256()).hex(),
+            key_sha256=_key_digest(certificate),
         )
     except (ValueError, x509.DuplicateExtension, x509.UnsupportedGeneralNameType) as error:
         raise CertificateError(f"a part of the certificate cannot be decoded: {error}") from error
@@ -136,6 +141,12 @@ def key_text(certificate: x509.Certificate) -> str:
     if isinstance(key, dsa.DSAPublicKey):
         return f"DSA {key.key_size}"
     return type(key).__name__.removesuffix("PublicKey").lstrip("_")
+
+
+def _key_digest(certificate: x509.Certificate) -> str:
+    """SHA-256 of the SubjectPublicKeyInfo as it stands there: the kind of key may be unknown."""
+    encoded = asn1_x509.Certificate.load(certificate.public_bytes(Encoding.DER))
+    return hashlib.sha256(encoded.public_key.dump()).hexdigest()
 
 
 def _signature_hash(certificate: x509.Certificate) -> str:

@@ -36,8 +36,9 @@ class Ready:
 class EmulatedCamera:
     """An emulated camera in processes of its own, for the time of a ``with`` block.
 
-    ``posture`` holds the changed fields; without ``state`` the unit lives in a temporary folder
-    and is gone afterwards. Raises BenchError when the camera does not come up.
+    ``posture`` holds the changed fields, ``unit`` numbers the unit (1 to 255). Without ``state``
+    it lives in a temporary folder and is gone afterwards. Raises BenchError when the camera does
+    not come up.
     """
 
     def __init__(
@@ -48,12 +49,14 @@ class EmulatedCamera:
         factory: bool = False,
         device_file: Path | None = None,
         address: str | None = None,
+        unit: int = 1,
     ) -> None:
         self._posture = dict(posture or {})
         self._state = state
         self._factory = factory
         self._device_file = device_file
         self._address = address
+        self._unit = unit
         self._folder: tempfile.TemporaryDirectory[str] | None = None
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -65,7 +68,7 @@ class EmulatedCamera:
         state.mkdir(parents=True, exist_ok=True)
         self._log = (state / "emulator.log").open("ab")
         command = [sys.executable, "-m", "devices.emulated", "--lifeline", "--state", str(state)]
-        command += ["--posture", json.dumps(self._posture)]
+        command += ["--posture", json.dumps(self._posture), "--unit", str(self._unit)]
         if self._factory:
             command.append("--factory")
         if self._device_file is not None:

@@ -44,9 +44,9 @@ OTHER_MODEL = Release("lv1000-2.5.0.swu", "2.5.0", 25, "LV-1000")
 
 
 class Production:
-    """Makes one unit in ``state``; a unit that is there already is left as it is."""
+    """Makes unit ``number`` in ``state``; a unit that is there already is left as it is."""
 
-    def __init__(self, state: Path, address: str, posture: Posture) -> None:
+    def __init__(self, state: Path, address: str, posture: Posture, number: int = 1) -> None:
         self.state = state
         self.flash = state / "flash"
         self.papers = state / "papers"
@@ -55,7 +55,8 @@ class Production:
         self._address = address
         self._posture = posture
         self.manufacturer: Manufacturer = make_manufacturer(state / "manufacturer")
-        self.unit: Unit = make_unit()
+        made = self.flash / "otp" / "unit.json"
+        self.unit: Unit = Unit.read(made) if made.exists() else make_unit(number)
 
     def make_unit(self) -> None:
         """Burn in the unit's identity and flash the current release."""
