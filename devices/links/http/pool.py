@@ -91,20 +91,8 @@ class _Connection(HTTPConnection):
         self._guard.close()
 
 
-class _TlsConnection(HTTPSConnection):
+class _TlsConnection(_Connection, HTTPSConnection):
     """As _Connection, over TLS."""
-
-    def __init__(self, *args: Any, guard: Guard, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self._guard = guard
-
-    def _new_conn(self) -> socket.socket:
-        return self._guard.watch(super()._new_conn())
-
-    def close(self) -> None:
-        """Close the connection, and let the guard go of it."""
-        super().close()
-        self._guard.close()
 
     def connect(self) -> None:
         super().connect()
