@@ -6,6 +6,7 @@ that did can begin at once.
 
 from __future__ import annotations
 
+import importlib
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -21,8 +22,15 @@ from conformance.verdict import Verdict
 from devices.emulated.bench.launch import EmulatedCamera
 from devices.errors import DeviceError
 
-for _module in fixtures.plugin.pytest_plugins:
-    __import__(_module)
+_CAMERA = (
+    "devices.emulated.camera",
+    "devices.emulated.bench.declaration",
+    "devices.emulated.bench.provision",
+    "devices.emulated.video.source",
+)
+
+for _module in (*fixtures.plugin.pytest_plugins, *_CAMERA):
+    importlib.import_module(_module)
 catalogue.load()
 
 
@@ -43,7 +51,7 @@ def assess(posture: Mapping[str, Any], select: str, folder: Path) -> Outcome:
         os.environ.pop(name, None)
     outcome = Outcome()
     try:
-        with EmulatedCamera(posture) as ready:
+        with EmulatedCamera(posture, forked=True) as ready:
             code = pytest.main(pytest_arguments(Job(ready.device_file, folder, select=select)))
         if code not in CAME_TO_AN_END:
             outcome.error = f"the suite itself failed; {folder / 'pytest.log'} says why"

@@ -14,6 +14,7 @@ import signal
 import sys
 import threading
 import time
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -22,23 +23,29 @@ from devices.emulated.bench.bench import BenchFailure, EmulatedBench
 from devices.emulated.posture import Posture
 from devices.errors import DeviceError
 
-BEGAN = time.monotonic()
+_IMPORTED = time.monotonic()
 
 
-def main() -> int:
-    """Run the bench; returns the exit code."""
-    arguments = _arguments()
+def main(words: Sequence[str] | None = None, *, forked: bool = False) -> int:
+    """Run the bench with the command line ``words``; returns the exit code.
+
+    ``forked``: this process was forked from one that has loaded everything, and so is the camera.
+    """
+    began = time.monotonic() if forked else _IMPORTED
+    arguments = _arguments(words)
     posture = Posture.of(json.loads(arguments.posture))
     try:
         with reserved_address(arguments.address) as address:
-            asyncio.run(_emulate(arguments, address, posture))
+            flash = arguments.state.absolute() / "flash"
+            bench = EmulatedBench(flash, address, posture, forked=forked)
+            asyncio.run(_emulate(arguments, bench, address, posture, began))
     except (NoAddress, BenchFailure, DeviceError) as error:
         print(error, file=sys.stderr)  # noqa: T201 - this is a program
         return 4
     return 0
 
 
-def _arguments() -> argparse.Namespace:
+def _arguments(words: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m devices.emulated", description=__doc__)
     parser.add_argument("--state", type=Path, required=True, help="folder of the unit")
     parser.add_argument("--posture", default="{}", help="changed posture fields, as JSON")
@@ -47,19 +54,23 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--factory", action="store_true", help="leave it as it left the factory")
     parser.add_argument("--write-device-file", type=Path, help="where; default: STATE/device.toml")
     parser.add_argument("--lifeline", action="store_true", help="end with standard input")
-    return parser.parse_args()
+    return parser.parse_args(words)
 
 
-async def _emulate(arguments: argparse.Namespace, address: str, posture: Posture) -> None:
+async def _emulate(
+    arguments: argparse.Namespace,
+    bench: EmulatedBench,
+    address: str,
+    posture: Posture,
+    began: float,
+) -> None:
     ended = _until_interrupted(arguments.lifeline)
     host_ports = host_listeners()
-    state = arguments.state.absolute()
-    bench = EmulatedBench(state / "flash", address, posture)
     try:
-        await bench.open()  # the camera's programs load while its unit is made
+        await bench.open()
         path = await _prepare(arguments, bench, address, posture, host_ports)
         ready = {
-            "ready": round(time.monotonic() - BEGAN, 2),
+            "ready": round(time.monotonic() - began, 2),
             "address": address,
             "device_file": str(path),
             "pty": bench.serial.pty,
@@ -79,7 +90,7 @@ async def _prepare(
     posture: Posture,
     host_ports: tuple[list[int], list[int]],
 ) -> Path:
-    # Imported while the zygote loads its own programs on the other core.
+    # Imported while the zygote loads its own programs on the other core; so is the unit made.
     from devices.emulated.bench.declaration import device_file  # noqa: PLC0415
     from devices.emulated.bench.provision import provision, wait_for_service  # noqa: PLC0415
     from devices.emulated.flash import write_json  # noqa: PLC0415

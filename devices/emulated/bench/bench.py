@@ -12,10 +12,10 @@ import json
 import os
 import signal
 import socket
-import sys
 from dataclasses import asdict
 from pathlib import Path
 
+from devices.emulated.bench import zygote_process
 from devices.emulated.bench.exit_status import REBOOT
 from devices.emulated.bench.power_relay import PowerRelay
 from devices.emulated.bench.serial_server import SerialServer
@@ -32,15 +32,20 @@ class BenchFailure(Exception):
 class EmulatedBench:
     """One camera on its emulated bench."""
 
-    def __init__(self, flash: Path, address: str, posture: Posture) -> None:
+    def __init__(
+        self, flash: Path, address: str, posture: Posture, *, forked: bool = False
+    ) -> None:
+        """Set the bench up and start to load the camera's programs; the power is off.
+
+        Outside of any event loop: ``forked`` forks (see ``zygote_process.start``).
+        """
         self._order = {"flash": str(flash), "address": address, "posture": asdict(posture)}
         bench_end, self._board_end = socket.socketpair()
+        self._zygote = zygote_process.start(self._board_end, forked=forked)
         self.serial = SerialServer(bench_end, HOST)
         self.power = PowerRelay(HOST, self.switch, lambda: self._pid is not None)
-        self._zygote: asyncio.subprocess.Process | None = None
         self._reader: asyncio.StreamReader | None = None
         self._control: asyncio.StreamWriter | None = None
-        self._lifeline = -1
         self._pid: int | None = None
         self._started = asyncio.Event()
         self._stopped = asyncio.Event()
@@ -48,23 +53,10 @@ class EmulatedBench:
         self._watcher: asyncio.Task[None] | None = None
 
     async def open(self) -> None:
-        """Set the bench up and preload the camera's programs; the power is off."""
+        """Switch the bench's own equipment on."""
         await self.serial.start()
         await self.power.start()
-        ours, theirs = socket.socketpair()
-        ended, self._lifeline = os.pipe()
-        inherited = (theirs.fileno(), self._board_end.fileno(), ended)
-        self._zygote = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-m",
-            "devices.emulated.bench.zygote",
-            *map(str, inherited),
-            pass_fds=inherited,
-            stdin=asyncio.subprocess.DEVNULL,
-        )
-        theirs.close()
-        os.close(ended)
-        self._reader, self._control = await asyncio.open_connection(sock=ours)
+        self._reader, self._control = await asyncio.open_connection(sock=self._zygote.control)
 
     async def ready(self) -> None:
         """Wait until the programs are loaded. Raises BenchFailure when they cannot be."""
@@ -76,16 +68,8 @@ class EmulatedBench:
         if self._watcher is not None:
             self._watcher.cancel()
         self._kill()
-        if self._control is not None:
-            self._control.close()
-        if self._lifeline >= 0:
-            os.close(self._lifeline)
-        if self._zygote is not None:
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._zygote.wait(), timeout=5)
-            if self._zygote.returncode is None:
-                self._zygote.kill()
-                await self._zygote.wait()
+        (self._control or self._zygote.control).close()
+        await self._zygote.end()
         await self.power.stop()
         await self.serial.stop()
         self._board_end.close()

@@ -9,12 +9,14 @@ import subprocess
 import sys
 import tempfile
 import time
+import traceback
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, NoReturn, Protocol
 
+from devices.emulated.bench.fork import ForkedProcess
 from devices.errors import BenchError
 
 START_LIMIT = 60.0
@@ -39,6 +41,9 @@ class EmulatedCamera:
     ``posture`` holds the changed fields, ``unit`` numbers the unit (1 to 255). Without ``state``
     it lives in a temporary folder and is gone afterwards. Raises BenchError when the camera does
     not come up.
+
+    ``forked``: its processes are forked from this one, which has no threads and has imported what
+    they need (``camproof.twin``), instead of each loading it anew.
     """
 
     def __init__(
@@ -50,6 +55,7 @@ class EmulatedCamera:
         device_file: Path | None = None,
         address: str | None = None,
         unit: int = 1,
+        forked: bool = False,
     ) -> None:
         self._posture = dict(posture or {})
         self._state = state
@@ -57,8 +63,9 @@ class EmulatedCamera:
         self._device_file = device_file
         self._address = address
         self._unit = unit
+        self._forked = forked
         self._folder: tempfile.TemporaryDirectory[str] | None = None
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: _Process | None = None
 
     def __enter__(self) -> Ready:
         state = self._state
@@ -67,21 +74,20 @@ class EmulatedCamera:
             state = Path(self._folder.name)
         state.mkdir(parents=True, exist_ok=True)
         self._log = (state / "emulator.log").open("ab")
-        command = [sys.executable, "-m", "devices.emulated", "--lifeline", "--state", str(state)]
-        command += ["--posture", json.dumps(self._posture), "--unit", str(self._unit)]
+        words = ["--lifeline", "--state", str(state)]
+        words += ["--posture", json.dumps(self._posture), "--unit", str(self._unit)]
         if self._factory:
-            command.append("--factory")
+            words.append("--factory")
         if self._device_file is not None:
-            command += ["--write-device-file", str(self._device_file)]
+            words += ["--write-device-file", str(self._device_file)]
         if self._address is not None:
-            command += ["--address", self._address]
-        self._process = subprocess.Popen(
-            command,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self._log,
-            start_new_session=True,
-        )
+            words += ["--address", self._address]
+        lifeline, self._lifeline = os.pipe()
+        self._said, says = os.pipe()
+        start = _fork if self._forked else _spawn
+        self._process = start(words, lifeline, says, self._log.fileno())
+        os.close(lifeline)
+        os.close(says)
         try:
             return self._ready(state)
         except BaseException:
@@ -94,25 +100,20 @@ class EmulatedCamera:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        process = self._process
-        if process is not None:
-            assert process.stdin is not None  # asked for above
-            assert process.stdout is not None
-            process.stdin.close()
+        if self._process is not None:
+            os.close(self._lifeline)
             try:
-                process.wait(timeout=10)
+                self._process.wait(timeout=10)
             except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
-            process.stdout.close()
+                self._process.kill()
+                self._process.wait()
+            os.close(self._said)
         self._log.close()
         if self._folder is not None:
             self._folder.cleanup()
 
     def _ready(self, state: Path) -> Ready:
-        assert self._process is not None  # started just before
-        assert self._process.stdout is not None
-        line = _line(self._process.stdout.fileno(), START_LIMIT)
+        line = _line(self._said, START_LIMIT)
         if not line:
             said = (state / "emulator.log").read_text("utf-8", "replace").strip()
             raise BenchError(f"the emulated camera did not start: {said[-2000:] or 'no reason'}")
@@ -125,6 +126,46 @@ class EmulatedCamera:
             serial=facts["serial"],
             power=facts["power"],
         )
+
+
+class _Process(Protocol):
+    """What is needed of a child, spawned or forked."""
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Wait for its end; raises subprocess.TimeoutExpired."""
+
+    def kill(self) -> None:
+        """End it."""
+
+
+def _spawn(words: list[str], lifeline: int, says: int, log: int) -> _Process:
+    return subprocess.Popen(
+        [sys.executable, "-m", "devices.emulated", *words],
+        stdin=lifeline,
+        stdout=says,
+        stderr=log,
+        start_new_session=True,
+    )
+
+
+def _fork(words: list[str], lifeline: int, says: int, log: int) -> _Process:
+    from devices.emulated import __main__ as program  # noqa: PLC0415 - heavy, and rarely wanted
+
+    def run() -> NoReturn:
+        status = 1
+        try:
+            os.setsid()
+            for number, descriptor in enumerate((lifeline, says, log)):
+                os.dup2(descriptor, number)
+            os.closerange(3, os.sysconf("SC_OPEN_MAX"))
+            status = program.main(words, forked=True)
+        except BaseException:  # noqa: BLE001 - the last frame of this process: say why, then end
+            traceback.print_exc()
+        finally:
+            sys.stderr.flush()
+            os._exit(status)
+
+    return ForkedProcess(run)
 
 
 def _line(descriptor: int, seconds: float) -> bytes:

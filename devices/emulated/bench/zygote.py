@@ -14,10 +14,34 @@ import socket
 import sys
 import traceback
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, NoReturn, TextIO
 
 from devices.emulated.camera import Specification, power_on
 from devices.emulated.posture import Posture
+
+
+def become(control: socket.socket, uart_fd: int, lifeline_fd: int) -> NoReturn:
+    """Be the zygote in a process that was just forked; never returns."""
+    status = 1
+    try:
+        os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+        _close_all_but({0, 1, 2, control.fileno(), uart_fd, lifeline_fd})
+        serve(control, uart_fd, lifeline_fd)
+        status = 0
+    except BaseException:  # noqa: BLE001 - the last frame of this process: say why, then end
+        traceback.print_exc()
+    finally:
+        sys.stderr.flush()
+        os._exit(status)
+
+
+def _close_all_but(kept: set[int]) -> None:
+    """Let go of the bench's other ends: their closing has to reach us and our cameras."""
+    first = 0
+    for last in [*sorted(kept), os.sysconf("SC_OPEN_MAX")]:
+        if first < last:  # CPython 3.11 takes an empty range from 0 for all there are
+            os.closerange(first, last)
+        first = last + 1
 
 
 def serve(control: socket.socket, uart_fd: int, lifeline_fd: int) -> None:
