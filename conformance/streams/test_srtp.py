@@ -25,8 +25,8 @@ def test_srtp_keys_are_fresh_and_confidential(
 
     Method: have every declared stream described on several connections, and on every port that
     speaks RTSP without TLS; compare the fingerprints of the SRTP keys handed out, and those of
-    the streams that were played.
-    Pass: no key occurs in two sessions, and no readable key is sent outside TLS.
+    the streams that were played. A run of several units compares them between units as well.
+    Pass: no key occurs in two sessions or units, and no readable key is sent outside TLS.
     """
     sessions: dict[str, set[str]] = defaultdict(set)
     for key in rtsp_keying.keys:
