@@ -7,7 +7,7 @@ from xml.etree.ElementTree import Element
 from devices.protocols.onvif_operations import services
 from devices.protocols.soap import element
 
-PREFIXES = {"device": "tds", "media": "trt", "media2": "tr2"}
+PREFIXES = {"device": "tds", "media": "trt", "media2": "tr2", "events": "tev", "security": "tas"}
 
 STREAM_PROTOCOLS = {
     "media": ("UDP", "RTSP"),
@@ -97,5 +97,5 @@ def factory_default(*, hard: bool) -> Element:
 
 
 def service_name(namespace: str) -> str:
-    """``device``, ``media`` or ``media2``; empty for another service."""
+    """``device``, ``media``, ...; empty for a service that is not in the table."""
     return next((n for n, s in services().items() if s.namespace == namespace), "")

@@ -184,7 +184,7 @@ class OnvifSession:
             ]
         body = self._open_or_logged_in(requests.get_capabilities()).demand("GetCapabilities")
         capabilities = soap.child(body, "Capabilities")
-        names = {"Device": "device", "Media": "media"}
+        names = {"Device": "device", "Media": "media", "Events": "events"}
         return [
             (services()[names[soap.local(node)]].namespace, soap.text(node, "XAddr"))
             for node in (capabilities if capabilities is not None else ())
