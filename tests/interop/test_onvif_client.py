@@ -109,7 +109,8 @@ def test_events_are_pulled_from_a_subscription(connect: Connect) -> None:
     pull = client.pullpoint(opened)
     message = pull.PullMessages(Timeout="PT1S", MessageLimit=10).NotificationMessage[0]
     assert message.Topic.Dialect.endswith("ConcreteSet")  # zeep drops the text of mixed content
-    assert "PropertyOperation" in str(message) and "State" in str(message)
+    assert "PropertyOperation" in str(message)
+    assert "State" in str(message)
     manager = client.subscription(opened)
     assert manager.Renew(TerminationTime="PT30S").TerminationTime
     manager.Unsubscribe()

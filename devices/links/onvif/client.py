@@ -71,6 +71,11 @@ class SoapClient:
         self.offset = timedelta(0)
         self.header: Sequence[Element] = ()
 
+    @property
+    def url(self) -> str:
+        """The server that it talks to."""
+        return self._transport.server.url
+
     def close(self) -> None:
         """Close the connection."""
         self._transport.close()
