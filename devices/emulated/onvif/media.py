@@ -77,6 +77,9 @@ def get_video_encoder_configurations(call: Call) -> Element:
 
 def get_stream_uri(call: Call) -> Element:
     """Where a profile's stream is played."""
+    if text(call.arguments, "StreamSetup", "Stream") == "RTP-Multicast":
+        reason = "no multicast address is configured"
+        raise OnvifFault("Sender", "InvalidArgVal", "InvalidMulticastSettings", reason=reason)
     return _media_uri("trt:GetStreamUriResponse", stream_uri(call, _wanted(call)))
 
 

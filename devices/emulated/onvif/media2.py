@@ -70,6 +70,9 @@ def get_metadata_configurations(call: Call) -> Element:  # noqa: ARG001
 def get_stream_uri(call: Call) -> Element:
     """Where a profile's stream is played."""
     stream = _existing(text(call.arguments, "ProfileToken"))
+    if text(call.arguments, "Protocol").endswith("Multicast"):
+        reason = "no multicast address is configured"
+        raise OnvifFault("Sender", "InvalidArgVal", "InvalidMulticastSettings", reason=reason)
     return element("tr2:GetStreamUriResponse", element("tr2:Uri", stream_uri(call, stream)))
 
 

@@ -62,6 +62,7 @@ def read_capabilities(session: OnvifSession) -> OnvifCapabilities:
     enabled = None
     if session.address("security") is not None:
         enabled = session.call("security", requests.plain("security", "GetEnabledTLSVersions")).body
+    challenges, token = _logins_seen(session)
     listed = session.call("device", requests.plain("device", "GetNetworkProtocols"))
     return OnvifCapabilities(
         host=session.server.host,
@@ -75,7 +76,8 @@ def read_capabilities(session: OnvifSession) -> OnvifCapabilities:
         logins=_booleans(security, ("UsernameToken", "HttpDigest")),
         streaming=_streaming(session),
         protocols=tuple(_protocols(listed.body)) if listed.body is not None else None,
-        **_logins_seen(session),
+        challenges=challenges,
+        token_accepted=token,
     )
 
 
@@ -100,21 +102,19 @@ def _streaming(session: OnvifSession) -> dict[str, bool]:
     return found
 
 
-def _logins_seen(session: OnvifSession) -> dict[str, object]:
-    """Which logins the camera asks for, and whether it took a token."""
+def _logins_seen(session: OnvifSession) -> tuple[tuple[str, ...] | None, bool | None]:
+    """The schemes that are asked for, and whether a token was taken; None where nothing tells."""
     gate = requests.plain("device", "GetNetworkInterfaces")
     refused = session.client.call(session.path("device"), gate)
-    seen: dict[str, object] = {}
-    if refused.outcome is Outcome.NOT_AUTHORISED:
-        try:
-            offered = parse_challenges(refused.challenges)
-        except Garbled:
-            offered = []
-        seen["challenges"] = tuple(sorted({c.scheme.upper() for c in offered}))
-        accepted = session.call("device", gate)
-        if accepted.outcome is Outcome.DATA:
-            seen["token_accepted"] = session.client.scheme == "UsernameToken"
-    return seen
+    if refused.outcome is not Outcome.NOT_AUTHORISED:
+        return None, None
+    try:
+        offered = parse_challenges(refused.challenges)
+    except Garbled:
+        offered = []
+    accepted = session.call("device", gate).outcome is Outcome.DATA
+    token = session.client.scheme == "UsernameToken" if accepted else None
+    return tuple(sorted({challenge.scheme.upper() for challenge in offered})), token
 
 
 def _stated_versions(security: Element | None) -> Iterator[tuple[str, bool]]:
