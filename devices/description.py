@@ -222,6 +222,10 @@ class Stream(Part):
         description="interleaved: inside the RTSP(S) connection; srtp-*: RTP/SAVP; udp: RTP/AVP; "
         "not for http(s)",
     )
+    metadata: bool | None = Field(
+        None,
+        description="whether it has an ONVIF metadata track; left out: whatever is found is tested",
+    )
 
     @property
     def over_rtsp(self) -> bool:

@@ -31,6 +31,14 @@ class Posture:
     snapshot_anonymous: bool = False
     snapshot_over_http: bool = False  # port 80's twin serves pictures instead of redirecting
     stream_uri: str = "rtsps"  # rtsps | rtsp | credentials
+    onvif_xaddr: str = "https"  # https | http | elsewhere: where ONVIF says its services are
+    onvif_over_http: bool = False  # port 80's twin answers ONVIF instead of redirecting
+    onvif_events_anonymous: bool = False  # events for who has no login
+    onvif_subscription_open: bool = False  # a subscription's address is enough to pull from it
+    onvif_capabilities_true: bool = True  # false: says what a compliant camera would
+    onvif_encoder_true: bool = True  # false: the encoder configuration is not that of the stream
+    rtp_metadata_plain: bool = False  # the metadata track goes over UDP without SRTP
+    rtsp_metadata_open: bool = False  # the metadata track asks for no login
     picture: str = "moving"  # moving | frozen | black
     stream_codec_swapped: bool = False  # main stream is not in the declared codec
 

@@ -25,17 +25,22 @@ class AccessClass(StrEnum):
 
 @dataclass(frozen=True)
 class ServiceDefinition:
-    """One ONVIF service: its namespace, the class of each operation, harmless probes."""
+    """One ONVIF service: its namespace, the class of each operation, harmless probes.
+
+    ``also`` are further namespaces that its operations stand in.
+    """
 
     name: str
     namespace: str
     access: Mapping[str, AccessClass]
     probes: tuple[str, ...]
+    also: tuple[str, ...]
+    actions: Mapping[str, str]
 
 
 @cache
 def services() -> Mapping[str, ServiceDefinition]:
-    """The services by short name: ``device``, ``media``, ``media2``."""
+    """The services by short name: ``device``, ``media``, ``media2``, ``events``, ``security``."""
     path = files("devices.protocols") / "onvif_operations.toml"
     data = tomllib.loads(path.read_text(encoding="utf-8"))
     return {
@@ -48,6 +53,8 @@ def services() -> Mapping[str, ServiceDefinition]:
                 for operation in operations
             },
             tuple(table["probes"]),
+            tuple(table.get("also", ())),
+            table.get("actions", {}),
         )
         for name, table in data.items()
     }
@@ -55,4 +62,11 @@ def services() -> Mapping[str, ServiceDefinition]:
 
 def service_of(namespace: str) -> ServiceDefinition | None:
     """The service with this namespace; None for one that is not in the table."""
-    return next((s for s in services().values() if s.namespace == namespace), None)
+    return next((s for s in services().values() if namespace in (s.namespace, *s.also)), None)
+
+
+def action(namespace: str, operation: str) -> str:
+    """The WS-Addressing action of an operation's request (WS-Addressing 1.0, WSDL binding, 4.4)."""
+    service = service_of(namespace)
+    usual = f"{namespace}/{operation}"
+    return service.actions.get(operation, usual) if service is not None else usual

@@ -103,6 +103,11 @@ class SessionDescription:
         """Return the video sections."""
         return [media for media in self.media if media.kind == "video"]
 
+    def metadata(self) -> list[Media]:
+        """Return the sections with ONVIF metadata (ONVIF Streaming, 5.2.2.4)."""
+        others = [media for media in self.media if media.kind not in ("video", "audio")]
+        return [media for media in others if "ONVIF.METADATA" in media.encoding]
+
 
 def parse(data: bytes) -> SessionDescription:
     """Parse a description; raises Garbled when it is none (no ``v=0`` line) or over its bounds.

@@ -29,10 +29,18 @@ NAMESPACES = {
     "tds": "http://www.onvif.org/ver10/device/wsdl",
     "trt": "http://www.onvif.org/ver10/media/wsdl",
     "tr2": "http://www.onvif.org/ver20/media/wsdl",
+    "tev": "http://www.onvif.org/ver10/events/wsdl",
+    "tas": "http://www.onvif.org/ver10/advancedsecurity/wsdl",
+    "trc": "http://www.onvif.org/ver10/recording/wsdl",
+    "trp": "http://www.onvif.org/ver10/replay/wsdl",
     "tt": "http://www.onvif.org/ver10/schema",
     "ter": "http://www.onvif.org/ver10/error",
     "wsse": "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-wssecurity-secext-1.0.xsd",
     "wsu": "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-wssecurity-utility-1.0.xsd",
+    "wsa": "http://www.w3.org/2005/08/addressing",
+    "wsnt": "http://docs.oasis-open.org/wsn/b-2",
+    "wstop": "http://docs.oasis-open.org/wsn/t-1",
+    "tns1": "http://www.onvif.org/ver10/topics",
 }
 """Prefix -> namespace of everything that is written here."""
 

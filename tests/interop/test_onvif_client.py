@@ -67,7 +67,9 @@ def test_the_camera_says_what_it_is(device: DeviceFile, connect: Connect) -> Non
     assert service.GetServiceCapabilities().Security.HttpDigest
     assert service.GetSystemDateAndTime().UTCDateTime.Date.Year > 2025
     assert service.GetHostname().Name
-    assert len(service.GetServices(IncludeCapability=False)) == 3
+    assert len(service.GetServices(IncludeCapability=False)) == 5
+    assert all(s.Capabilities for s in service.GetServices(IncludeCapability=True))
+    assert service.GetCapabilities(Category="All").Events.WSPullPointSupport
 
 
 def test_media_lists_profiles_and_addresses(device: DeviceFile, connect: Connect) -> None:
@@ -94,6 +96,44 @@ def test_media2_lists_profiles_and_addresses(device: DeviceFile, connect: Connec
         for profile in profiles
     }
     assert streams == {declared.url for declared in device.declared.streams}
+
+
+def test_events_are_pulled_from_a_subscription(connect: Connect) -> None:
+    client = connect("viewer")
+    events = client.events()
+    assert events.GetServiceCapabilities().MaxPullPoints >= 2
+    properties = events.GetEventProperties()
+    assert "MotionAlarm" in str(properties.TopicSet)
+    opened = events.CreatePullPointSubscription(InitialTerminationTime="PT60S")
+    assert opened.TerminationTime > opened.CurrentTime
+    pull = client.pullpoint(opened)
+    message = pull.PullMessages(Timeout="PT1S", MessageLimit=10).NotificationMessage[0]
+    assert message.Topic.Dialect.endswith("ConcreteSet")  # zeep drops the text of mixed content
+    assert "PropertyOperation" in str(message)
+    assert "State" in str(message)
+    manager = client.subscription(opened)
+    assert manager.Renew(TerminationTime="PT30S").TerminationTime
+    manager.Unsubscribe()
+    with pytest.raises(Exception, match="no such subscription"):
+        pull.PullMessages(Timeout="PT1S", MessageLimit=10)
+
+
+def test_the_security_service_tells_the_versions_of_tls(connect: Connect) -> None:
+    client = connect("viewer")
+    security = client.security()
+    told = security.GetServiceCapabilities().TLSServerCapabilities
+    assert told.TLSServerSupported == ["1.2", "1.3"]
+    assert client.tlsserver().GetEnabledTLSVersions() == ["1.2", "1.3"]
+
+
+def test_profiles_have_metadata(connect: Connect) -> None:
+    client = connect("viewer")
+    media2, media = client.media2(), client.media()
+    profiles = media2.GetProfiles(Type=["Metadata"])
+    assert [bool(p.Configurations and p.Configurations.Metadata) for p in profiles] == [True, False]
+    assert media2.GetMetadataConfigurations()[0].token == "metadata"
+    assert media.GetMetadataConfigurations()[0].Analytics
+    assert media.GetProfiles()[0].MetadataConfiguration.token == "metadata"
 
 
 def test_http_digest_serves_the_same_client(device: DeviceFile, connect: Connect) -> None:

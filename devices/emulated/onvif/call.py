@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from xml.etree.ElementTree import Element
 
 if TYPE_CHECKING:
     from devices.emulated.camera import Camera
+    from devices.emulated.onvif.events import PullPoints
     from devices.emulated.onvif.upgrade import Uploads
 
 
@@ -41,16 +42,20 @@ class Caller:
 class Call:
     """A request that may be answered.
 
-    ``authority`` is ``address:port`` of the socket it came in on; ``caller`` is None when nobody
-    is logged in.
+    ``authority`` is ``address:port`` of the socket it came in on, ``path`` where it was sent;
+    ``caller`` is None when nobody is logged in;
+    ``capabilities`` has GetServiceCapabilities of each service.
     """
 
     camera: Camera
     uploads: Uploads
+    pull_points: PullPoints
     arguments: Element
     caller: Caller | None
     authority: str
+    path: str
+    capabilities: Mapping[str, Operation]
 
 
-Operation = Callable[[Call], Element]
-"""Answers one operation with the response element."""
+Operation = Callable[[Call], Element | Awaitable[Element]]
+"""Answers one operation with the response element, at once or after a while."""

@@ -6,12 +6,22 @@ from datetime import UTC, datetime
 from urllib.parse import quote
 from xml.etree.ElementTree import Element
 
+from devices.emulated.addresses import PORTS
 from devices.emulated.onvif.call import Call, OnvifFault, Operation
+from devices.emulated.onvif.security import told_versions
 from devices.protocols.onvif_operations import services
 from devices.protocols.soap import element, text
 
 VERSION = ("26", "6")
 _LOG_LINES = 200
+_EVENTS = tuple(
+    element(f"tt:{name}", value)
+    for name, value in (
+        ("WSSubscriptionPolicySupport", "false"),
+        ("WSPullPointSupport", "true"),
+        ("WSPausableSubscriptionManagerInterfaceSupport", "false"),
+    )
+)
 
 
 def get_system_date_and_time(call: Call) -> Element:  # noqa: ARG001 - every operation gets a call
@@ -32,12 +42,14 @@ def get_system_date_and_time(call: Call) -> Element:  # noqa: ARG001 - every ope
 
 
 def get_services(call: Call) -> Element:
-    """Namespace and address of each service."""
+    """Namespace and address of each service, with its capabilities where they are asked for."""
+    wanted = text(call.arguments, "IncludeCapability") == "true"
     found = [
         element(
             "tds:Service",
             element("tds:Namespace", definition.namespace),
             element("tds:XAddr", address(call, name)),
+            *([_included(call, name)] if wanted else []),
             element(
                 "tds:Version", element("tt:Major", VERSION[0]), element("tt:Minor", VERSION[1])
             ),
@@ -47,8 +59,15 @@ def get_services(call: Call) -> Element:
     return element("tds:GetServicesResponse", *found)
 
 
+def _included(call: Call, name: str) -> Element:
+    """What GetServiceCapabilities of a service answers, inside GetServices (Core, 8.1.2.2)."""
+    answer = call.capabilities[name](call)
+    assert isinstance(answer, Element)  # none of them waits for anything
+    return element("tds:Capabilities", *answer)
+
+
 def get_capabilities(call: Call) -> Element:
-    """The old way to ask for services: device and media."""
+    """The old way to ask for services: device, events and media."""
     flags = ("DiscoveryResolve", "DiscoveryBye", "RemoteDiscovery", "SystemBackup")
     system = element(
         "tt:System",
@@ -68,13 +87,15 @@ def get_capabilities(call: Call) -> Element:
         element(
             "tds:Capabilities",
             element("tt:Device", element("tt:XAddr", address(call, "device")), system),
+            element("tt:Events", element("tt:XAddr", address(call, "events")), *_EVENTS),
             element("tt:Media", element("tt:XAddr", address(call, "media")), streaming),
         ),
     )
 
 
-def get_service_capabilities(call: Call) -> Element:  # noqa: ARG001
+def get_service_capabilities(call: Call) -> Element:
     """What the device service can do."""
+    tls = told_versions(call.camera.posture)
     return element(
         "tds:GetServiceCapabilitiesResponse",
         element(
@@ -86,7 +107,7 @@ def get_service_capabilities(call: Call) -> Element:  # noqa: ARG001
                 HttpDigest="true",
                 DefaultAccessPolicy="true",
                 MaxUsers="32",
-                **{"TLS1.2": "true"},
+                **{f"TLS{v}": str(v in tls).lower() for v in ("1.0", "1.1", "1.2")},
             ),
             element("tds:System", HttpFirmwareUpgrade="true", SystemLogging="true"),
         ),
@@ -151,8 +172,13 @@ def set_system_factory_default(call: Call) -> Element:
 
 
 def address(call: Call, service: str) -> str:
-    """The address of one of the camera's ONVIF services."""
-    return f"https://{call.authority}/onvif/{service}_service"
+    """The address of one of the camera's ONVIF services, as the posture has it."""
+    servers = {
+        "https": f"https://{call.authority}",
+        "http": f"http://{call.camera.address}:{PORTS['http']}",
+        "elsewhere": "https://192.0.2.77",  # of a network for documentation: nobody's
+    }
+    return f"{servers[call.camera.posture.onvif_xaddr]}/onvif/{service}_service"
 
 
 OPERATIONS: dict[str, Operation] = {

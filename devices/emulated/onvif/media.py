@@ -10,10 +10,13 @@ from devices.emulated.onvif.streams import (
     SOURCE,
     STREAMS,
     Stream,
+    metadata_configuration,
+    no_multicast,
     snapshot_uri,
     source_configuration,
     stream_named,
     stream_uri,
+    told_stream,
 )
 from devices.protocols.soap import element, text
 
@@ -33,14 +36,15 @@ def get_service_capabilities(call: Call) -> Element:  # noqa: ARG001 - every ope
     )
 
 
-def get_profiles(call: Call) -> Element:  # noqa: ARG001
+def get_profiles(call: Call) -> Element:
     """All profiles."""
-    return element("trt:GetProfilesResponse", *[_profile("trt:Profiles", s) for s in _H264])
+    profiles = [_profile(call, "trt:Profiles", stream) for stream in _H264]
+    return element("trt:GetProfilesResponse", *profiles)
 
 
 def get_profile(call: Call) -> Element:
     """One profile."""
-    return element("trt:GetProfileResponse", _profile("trt:Profile", _wanted(call)))
+    return element("trt:GetProfileResponse", _profile(call, "trt:Profile", _wanted(call)))
 
 
 def get_video_sources(call: Call) -> Element:  # noqa: ARG001
@@ -63,16 +67,19 @@ def get_video_source_configurations(call: Call) -> Element:  # noqa: ARG001
     )
 
 
-def get_video_encoder_configurations(call: Call) -> Element:  # noqa: ARG001
+def get_video_encoder_configurations(call: Call) -> Element:
     """How the picture is encoded."""
     return element(
         "trt:GetVideoEncoderConfigurationsResponse",
-        *[_encoder("trt:Configurations", stream) for stream in _H264],
+        *[_encoder(call, "trt:Configurations", stream) for stream in _H264],
     )
 
 
 def get_stream_uri(call: Call) -> Element:
     """Where a profile's stream is played."""
+    if text(call.arguments, "StreamSetup", "Stream") == "RTP-Multicast":
+        reason = "no multicast address is configured"
+        raise OnvifFault("Sender", "InvalidArgVal", "InvalidMulticastSettings", reason=reason)
     return _media_uri("trt:GetStreamUriResponse", stream_uri(call, _wanted(call)))
 
 
@@ -100,24 +107,32 @@ def _wanted(call: Call) -> Stream:
     return stream
 
 
-def _profile(name: str, stream: Stream) -> Element:
+def get_metadata_configurations(call: Call) -> Element:  # noqa: ARG001
+    """What the metadata track carries."""
+    configuration = metadata_configuration("trt:Configurations")
+    return element("trt:GetMetadataConfigurationsResponse", configuration)
+
+
+def _profile(call: Call, name: str, stream: Stream) -> Element:
+    metadata = [metadata_configuration("tt:MetadataConfiguration")] if stream.metadata else []
     return element(
         name,
         element("tt:Name", stream.name),
         source_configuration("tt:VideoSourceConfiguration"),
-        _encoder("tt:VideoEncoderConfiguration", stream),
+        _encoder(call, "tt:VideoEncoderConfiguration", stream),
+        *metadata,
         token=stream.name,
         fixed="true",
     )
 
 
-def _encoder(name: str, stream: Stream) -> Element:
+def _encoder(call: Call, name: str, stream: Stream) -> Element:
     return element(
         name,
         element("tt:Name", f"{stream.name} encoder"),
         element("tt:UseCount", "1"),
         element("tt:Encoding", "H264"),
-        stream.resolution(),
+        told_stream(call.camera, stream).resolution(),
         element("tt:Quality", "3"),
         element(
             "tt:RateControl",
@@ -130,13 +145,7 @@ def _encoder(name: str, stream: Stream) -> Element:
             element("tt:GovLength", str(FRAME_RATE)),
             element("tt:H264Profile", "Baseline"),
         ),
-        element(
-            "tt:Multicast",
-            element("tt:Address", element("tt:Type", "IPv4"), element("tt:IPv4Address", "0.0.0.0")),
-            element("tt:Port", "0"),
-            element("tt:TTL", "0"),
-            element("tt:AutoStart", "false"),
-        ),
+        no_multicast(),
         element("tt:SessionTimeout", "PT60S"),
         token=f"{stream.name}-encoder",
     )
@@ -149,6 +158,7 @@ OPERATIONS: dict[str, Operation] = {
     "GetVideoSources": get_video_sources,
     "GetVideoSourceConfigurations": get_video_source_configurations,
     "GetVideoEncoderConfigurations": get_video_encoder_configurations,
+    "GetMetadataConfigurations": get_metadata_configurations,
     "GetStreamUri": get_stream_uri,
     "GetSnapshotUri": get_snapshot_uri,
 }

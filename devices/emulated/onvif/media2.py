@@ -9,10 +9,12 @@ from devices.emulated.onvif.streams import (
     FRAME_RATE,
     STREAMS,
     Stream,
+    metadata_configuration,
     snapshot_uri,
     source_configuration,
     stream_named,
     stream_uri,
+    told_stream,
 )
 from devices.protocols.soap import children, element, text
 
@@ -41,7 +43,7 @@ def get_profiles(call: Call) -> Element:
     token = text(call.arguments, "Token")
     types = {(node.text or "").strip() for node in children(call.arguments, "Type")}
     streams = [_existing(token)] if token else list(STREAMS)
-    return element("tr2:GetProfilesResponse", *[_profile(stream, types) for stream in streams])
+    return element("tr2:GetProfilesResponse", *[_profile(call, s, types) for s in streams])
 
 
 def get_video_source_configurations(call: Call) -> Element:  # noqa: ARG001
@@ -51,17 +53,26 @@ def get_video_source_configurations(call: Call) -> Element:  # noqa: ARG001
     )
 
 
-def get_video_encoder_configurations(call: Call) -> Element:  # noqa: ARG001
+def get_video_encoder_configurations(call: Call) -> Element:
     """How the picture is encoded, in each stream."""
     return element(
         "tr2:GetVideoEncoderConfigurationsResponse",
-        *[_encoder("tr2:Configurations", stream) for stream in STREAMS],
+        *[_encoder(call, "tr2:Configurations", stream) for stream in STREAMS],
     )
+
+
+def get_metadata_configurations(call: Call) -> Element:  # noqa: ARG001
+    """What the metadata track carries."""
+    configuration = metadata_configuration("tr2:Configurations")
+    return element("tr2:GetMetadataConfigurationsResponse", configuration)
 
 
 def get_stream_uri(call: Call) -> Element:
     """Where a profile's stream is played."""
     stream = _existing(text(call.arguments, "ProfileToken"))
+    if text(call.arguments, "Protocol").endswith("Multicast"):
+        reason = "no multicast address is configured"
+        raise OnvifFault("Sender", "InvalidArgVal", "InvalidMulticastSettings", reason=reason)
     return element("tr2:GetStreamUriResponse", element("tr2:Uri", stream_uri(call, stream)))
 
 
@@ -78,25 +89,27 @@ def _existing(token: str) -> Stream:
     return stream
 
 
-def _profile(stream: Stream, types: set[str]) -> Element:
+def _profile(call: Call, stream: Stream, types: set[str]) -> Element:
     configurations: list[Element] = []
     if types & {"All", "VideoSource"}:
         configurations.append(source_configuration("tr2:VideoSource"))
     if types & {"All", "VideoEncoder"}:
-        configurations.append(_encoder("tr2:VideoEncoder", stream))
+        configurations.append(_encoder(call, "tr2:VideoEncoder", stream))
+    if stream.metadata and types & {"All", "Metadata"}:
+        configurations.append(metadata_configuration("tr2:Metadata"))
     parts = [element("tr2:Name", stream.name)]
     if configurations:
         parts.append(element("tr2:Configurations", *configurations))
     return element("tr2:Profiles", *parts, token=stream.name, fixed="true")
 
 
-def _encoder(name: str, stream: Stream) -> Element:
+def _encoder(call: Call, name: str, stream: Stream) -> Element:
     return element(
         name,
         element("tt:Name", f"{stream.name} encoder"),
         element("tt:UseCount", "1"),
         element("tt:Encoding", stream.codec),
-        stream.resolution(),
+        told_stream(call.camera, stream).resolution(),
         element(
             "tt:RateControl",
             element("tt:FrameRateLimit", str(FRAME_RATE)),
@@ -114,6 +127,7 @@ OPERATIONS: dict[str, Operation] = {
     "GetProfiles": get_profiles,
     "GetVideoSourceConfigurations": get_video_source_configurations,
     "GetVideoEncoderConfigurations": get_video_encoder_configurations,
+    "GetMetadataConfigurations": get_metadata_configurations,
     "GetStreamUri": get_stream_uri,
     "GetSnapshotUri": get_snapshot_uri,
 }

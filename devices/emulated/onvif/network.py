@@ -53,7 +53,8 @@ def get_network_interfaces(call: Call) -> Element:
 
 def get_network_protocols(call: Call) -> Element:
     """The protocols that have a place in this answer: HTTP, HTTPS and RTSP (with TLS)."""
-    plain_rtsp = call.camera.posture.rtsp_plain_port
+    posture = call.camera.posture
+    plain_rtsp = posture.rtsp_plain_port and posture.onvif_capabilities_true
     rows = [
         ("HTTP", PORTS["http"]),
         ("HTTPS", PORTS["https"]),

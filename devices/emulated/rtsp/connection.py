@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
 from devices.emulated.rtsp.login import RtspLogin
-from devices.emulated.rtsp.sdp import TRACK, describe
+from devices.emulated.rtsp.metadata import MetadataTrack
+from devices.emulated.rtsp.sdp import METADATA_TRACK, TRACK, describe
 from devices.emulated.rtsp.session import TIMEOUT, RtspSession, Send, UdpPair, interleaved_sender
 from devices.errors import Garbled
 from devices.protocols.rtsp import Interleaved, Parser, Request, Response, header_list
@@ -65,7 +66,7 @@ class RtspConnection:
         self._encrypted = writer.get_extra_info("ssl_object") is not None
         self._login = RtspLogin(service.camera, self._peer, service.fixed_nonce)
         self._sessions: dict[str, RtspSession] = {}
-        self._offers: dict[str, _Offer] = {}
+        self._offers: dict[tuple[str, str], _Offer] = {}  # by path and track
         self._handlers: dict[str, Handler] = {
             "OPTIONS": self._options,
             "DESCRIBE": self._describe,
@@ -142,14 +143,21 @@ class RtspConnection:
 
     def _is_open(self, request: Request) -> bool:
         """Whether a fault lets this path do without a login."""
-        return self._path(request) in self._service.camera.posture.rtsp_open_paths
+        posture = self._service.camera.posture
+        if posture.rtsp_metadata_open and self._is_for_metadata(request):
+            return True
+        return self._path(request) in posture.rtsp_open_paths
+
+    def _is_for_metadata(self, request: Request) -> bool:
+        session = self._sessions.get(request.get("Session").partition(";")[0].strip())
+        return _track(request) == METADATA_TRACK or isinstance(session, MetadataTrack)
 
     def _path(self, request: Request) -> str:
         try:
             path = unquote(urlsplit(request.uri).path)
         except ValueError:
             raise _Refused(400) from None
-        return path.rstrip("/").removesuffix("/" + TRACK)
+        return path.rstrip("/").removesuffix("/" + TRACK).removesuffix("/" + METADATA_TRACK)
 
     def _stream_path(self, request: Request) -> str:
         path = self._path(request)
@@ -178,26 +186,36 @@ class RtspConnection:
     async def _describe(self, request: Request) -> Response:
         path = self._stream_path(request)
         camera = self._service.camera
-        key_management = ""
-        if self._encrypted:  # keys in the clear would be worth nothing
-            offer = _Offer(self._service.session_keys(), secrets.randbits(32))
-            self._offers[path] = offer
-            key_management = self._service.key_management(offer.keys, offer.ssrc)
         body = describe(
             self._service.streams[path],
             address=camera.address,
             title=f"{camera.reported.manufacturer} {camera.reported.model}",
             parameter_sets=await self._service.source(path).parameter_sets(),
-            key_management=key_management,
+            key_management=self._offered_keys(path, TRACK),
+            metadata_keys=""
+            if camera.posture.rtp_metadata_plain
+            else self._offered_keys(path, METADATA_TRACK),
         )
         base = urlsplit(request.uri)._replace(path=path + "/", query="").geturl()
         headers = {"Content-Type": "application/sdp", "Content-Base": base}
         return Response(headers=header_list(headers), body=body)
 
+    def _offered_keys(self, path: str, track: str) -> str:
+        """Keys for one track, for DESCRIBE to hand out; none in the clear, worth nothing there."""
+        if not self._encrypted:
+            return ""
+        offer = _Offer(self._service.session_keys(), secrets.randbits(32))
+        self._offers[path, track] = offer
+        return self._service.key_management(offer.keys, offer.ssrc)
+
     async def _setup(self, request: Request) -> Response:
-        path = self._stream_path(request)
-        if request.get("Session"):  # one track: nothing to add to a session that exists
-            self._session(request)
+        path, track = self._stream_path(request), _track(request)
+        if track == METADATA_TRACK and not self._service.streams[path].metadata:
+            raise _Refused(404)
+        joined = self._session(request) if request.get("Session") else None
+        if joined is not None and (joined.companion or isinstance(joined, MetadataTrack)):
+            raise _Refused(459)  # the metadata joins the video, and there is nothing more
+        if joined is not None and track != METADATA_TRACK:
             raise _Refused(459)
         if len(self._sessions) >= MAX_SESSIONS:
             raise _Refused(453)
@@ -206,34 +224,41 @@ class RtspConnection:
         except Garbled:
             raise _Refused(461) from None
         for transport in wanted:
-            if self._accepts(transport, path):
-                return await self._set_up(path, transport)
+            if self._accepts(transport, path, track):
+                return await self._set_up(path, track, transport, joined)
         raise _Refused(461)
 
-    def _accepts(self, transport: Transport, path: str) -> bool:
+    def _accepts(self, transport: Transport, path: str, track: str) -> bool:
         """Whether media may go this way: encrypted by TLS, or by SRTP with keys from TLS."""
         if "multicast" in transport.parameters or transport.lower not in ("TCP", "UDP"):
             return False
         if transport.lower == "UDP" and transport.pair("client_port") is None:
             return False
         if transport.secure:
-            return path in self._offers
-        return transport.lower == "TCP" or self._service.camera.posture.rtp_plain_udp
+            return (path, track) in self._offers
+        posture = self._service.camera.posture
+        plain = posture.rtp_metadata_plain and track == METADATA_TRACK
+        return transport.lower == "TCP" or posture.rtp_plain_udp or plain
 
-    async def _set_up(self, path: str, transport: Transport) -> Response:
+    async def _set_up(
+        self, path: str, track: str, transport: Transport, joined: RtspSession | None
+    ) -> Response:
         way = await (self._tcp(transport) if transport.lower == "TCP" else self._udp(transport))
-        offer = self._offers.pop(path) if transport.secure else None
+        offer = self._offers.pop((path, track)) if transport.secure else None
         ssrc = offer.ssrc if offer else secrets.randbits(32)
-        session = RtspSession(
-            self._service.source(path),
-            way.send,
-            ssrc=ssrc,
-            protector=protector(offer.keys) if offer else None,
+        guard = protector(offer.keys) if offer else None
+        session = (
+            MetadataTrack(self._service.streams[path], way.send, ssrc=ssrc, protector=guard)
+            if track == METADATA_TRACK
+            else RtspSession(self._service.source(path), way.send, ssrc=ssrc, protector=guard)
         )
         if way.pair is not None:
             session.closing = way.pair.close
-            way.pair.heard = lambda: self._seen(session)
-        self._sessions[session.identifier] = session
+            way.pair.heard = lambda: self._seen(joined or session)
+        if joined is None:
+            self._sessions[session.identifier] = session
+        else:
+            joined.companion, session.identifier = session, joined.identifier
         reply = {"unicast": "", **way.parameters, "ssrc": f"{ssrc:08X}"}
         headers = {
             "Transport": Transport(transport.profile, transport.lower, reply).to_text(),
@@ -259,13 +284,18 @@ class RtspConnection:
         return _Way(pair.send, {"client_port": "{}-{}".format(*ports), "server_port": own}, pair)
 
     def _free_channels(self) -> tuple[int, int]:
-        first = 2 * len(self._sessions)
+        first = 2 * sum(1 + (s.companion is not None) for s in self._sessions.values())
         return first, first + 1
 
     async def _play(self, request: Request) -> Response:
         session = self._session(request)
         sequence, timestamp = session.next_packet
-        url = request.uri.rstrip("/").removesuffix("/" + TRACK) + "/" + TRACK
+        own = METADATA_TRACK if isinstance(session, MetadataTrack) else TRACK
+        base = request.uri.rstrip("/").removesuffix("/" + TRACK).removesuffix("/" + METADATA_TRACK)
+        infos = [f"url={base}/{own};seq={sequence};rtptime={timestamp}"]
+        if session.companion is not None:
+            sequence, timestamp = session.companion.next_packet
+            infos.append(f"url={base}/{METADATA_TRACK};seq={sequence};rtptime={timestamp}")
         # After this answer is written: media before it confuses clients.
         asyncio.get_running_loop().call_soon(session.play)
         return Response(
@@ -273,7 +303,7 @@ class RtspConnection:
                 {
                     "Session": session.identifier,
                     "Range": "npt=now-",
-                    "RTP-Info": f"url={url};seq={sequence};rtptime={timestamp}",
+                    "RTP-Info": ",".join(infos),
                 }
             )
         )
@@ -288,3 +318,8 @@ class RtspConnection:
         del self._sessions[session.identifier]
         session.close()
         return Response(headers=header_list({"Session": session.identifier}))
+
+
+def _track(request: Request) -> str:
+    """The track that a request names; the video where it names none."""
+    return METADATA_TRACK if request.uri.rstrip("/").endswith("/" + METADATA_TRACK) else TRACK

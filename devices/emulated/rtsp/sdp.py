@@ -10,6 +10,8 @@ from devices.emulated.video.source import CLOCK_RATE, FRAME_RATE, StreamDefiniti
 
 PAYLOAD_TYPE = 96  # the first dynamic one, RFC 3551, 6
 TRACK = "trackID=0"
+METADATA_PAYLOAD_TYPE = 98
+METADATA_TRACK = "trackID=1"
 
 
 def describe(
@@ -19,8 +21,12 @@ def describe(
     title: str,
     parameter_sets: Sequence[bytes],
     key_management: str,
+    metadata_keys: str = "",
 ) -> bytes:
-    """Return the SDP of one stream; SRTP is offered when ``key_management`` is given."""
+    """Return the SDP of one stream; SRTP is offered when ``key_management`` is given.
+
+    ``metadata_keys`` are those of the metadata track, where the stream has one.
+    """
     profile = "RTP/SAVP" if key_management else "RTP/AVP"
     lines = [
         "v=0",
@@ -39,7 +45,21 @@ def describe(
     ]
     if key_management:
         lines.append(f"a=key-mgmt:{key_management}")
+    if stream.metadata:
+        lines += _metadata(metadata_keys)
     return "\r\n".join([*lines, ""]).encode()
+
+
+def _metadata(key_management: str) -> list[str]:
+    """The section of the metadata track (ONVIF Streaming, 5.2.2.4)."""
+    profile = "RTP/SAVP" if key_management else "RTP/AVP"
+    lines = [
+        f"m=application 0 {profile} {METADATA_PAYLOAD_TYPE}",
+        "c=IN IP4 0.0.0.0",
+        f"a=rtpmap:{METADATA_PAYLOAD_TYPE} vnd.onvif.metadata/{CLOCK_RATE}",
+        f"a=control:{METADATA_TRACK}",
+    ]
+    return [*lines, f"a=key-mgmt:{key_management}"] if key_management else lines
 
 
 def _format(stream: StreamDefinition, parameter_sets: Sequence[bytes]) -> str:

@@ -6,10 +6,11 @@ import asyncio
 import secrets
 import time
 from collections.abc import Callable
+from typing import Protocol
 
 from devices.emulated.addresses import RTP_PORTS
 from devices.emulated.rtsp.sdp import PAYLOAD_TYPE
-from devices.emulated.video.source import CLOCK_RATE, AccessUnit, VideoSource
+from devices.emulated.video.source import CLOCK_RATE, AccessUnit, StreamDefinition
 from devices.protocols.h26x import packetise
 from devices.protocols.rtp import RtpPacket, goodbye, sender_report
 from devices.protocols.rtsp import Interleaved
@@ -23,16 +24,34 @@ Send = Callable[[bytes, bool], bool]
 """Sends one packet; the flag says RTCP. False when the client does not keep up."""
 
 
+class MediaSource(Protocol):
+    """What a track is made from."""
+
+    stream: StreamDefinition
+
+    def subscribe(self, listener: Callable[[AccessUnit], None]) -> None:
+        """Call ``listener`` with each access unit from now on."""
+
+    def unsubscribe(self, listener: Callable[[AccessUnit], None]) -> None:
+        """Stop calling it."""
+
+
 class RtspSession:
-    """Turns access units into (S)RTP packets while playing."""
+    """Turns access units into (S)RTP packets while playing.
+
+    ``companion`` is another track that plays, pauses and ends with this one.
+    """
+
+    payload_type = PAYLOAD_TYPE
 
     def __init__(
-        self, source: VideoSource, send: Send, *, ssrc: int, protector: Protector | None
+        self, source: MediaSource, send: Send, *, ssrc: int, protector: Protector | None
     ) -> None:
         self.identifier = secrets.token_hex(8)
         self.ssrc = ssrc
         self.last_seen = time.monotonic()
         self.closing: Callable[[], None] = lambda: None
+        self.companion: RtspSession | None = None
         self._source = source
         self._send = send
         self._protector = protector
@@ -53,12 +72,16 @@ class RtspSession:
         if not self._playing:
             self._playing = True
             self._source.subscribe(self._deliver)
+        if self.companion is not None:
+            self.companion.play()
 
     def pause(self) -> None:
         """Stop sending until the next play."""
         if self._playing:
             self._playing = False
             self._source.unsubscribe(self._deliver)
+        if self.companion is not None:
+            self.companion.pause()
 
     def close(self) -> None:
         """Stop, say goodbye and give the transport back."""
@@ -67,22 +90,27 @@ class RtspSession:
             self._send_rtcp(goodbye(self.ssrc))
         self.closing()
         self.closing = lambda: None
+        if self.companion is not None:
+            self.companion.close()
 
     def _deliver(self, access_unit: AccessUnit) -> None:
         if self._lagging and not access_unit.keyframe:
             return
         self._lagging = False
         timestamp = (access_unit.timestamp + self._offset) & 0xFFFFFFFF
-        codec = self._source.stream.codec
-        payloads = [p for unit in access_unit.units for p in packetise(codec, unit, PAYLOAD_LIMIT)]
+        payloads = self._payloads(access_unit)
         for number, payload in enumerate(payloads, 1):
             self._send_rtp(payload, timestamp, last=number == len(payloads))
         if time.monotonic() - self._reported > REPORT_SECONDS:
             self._report(timestamp)
 
+    def _payloads(self, access_unit: AccessUnit) -> list[bytes]:
+        codec = self._source.stream.codec
+        return [p for unit in access_unit.units for p in packetise(codec, unit, PAYLOAD_LIMIT)]
+
     def _send_rtp(self, payload: bytes, timestamp: int, *, last: bool) -> None:
         packet = RtpPacket(
-            PAYLOAD_TYPE, self._sequence, timestamp, self.ssrc, payload, marker=last
+            self.payload_type, self._sequence, timestamp, self.ssrc, payload, marker=last
         ).to_bytes()
         self._sequence = (self._sequence + 1) & 0xFFFF
         self._packets += 1

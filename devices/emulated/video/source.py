@@ -60,12 +60,13 @@ class VideoHost(Protocol):
 
 @dataclass(frozen=True)
 class StreamDefinition:
-    """One stream: its path, codec and size in pixels."""
+    """One stream: its path, codec and size in pixels; with a metadata track beside it or not."""
 
     path: str
     codec: Codec
     width: int
     height: int
+    metadata: bool = False
 
 
 @dataclass(frozen=True)
@@ -85,7 +86,7 @@ def definitions(posture: Posture) -> dict[str, StreamDefinition]:
     main: Codec = "h265" if posture.stream_codec_swapped else "h264"
     sub: Codec = "h264" if posture.stream_codec_swapped else "h265"
     streams = {
-        "/live/main": StreamDefinition("/live/main", main, 640, 360),
+        "/live/main": StreamDefinition("/live/main", main, 640, 360, metadata=True),
         "/live/sub": StreamDefinition("/live/sub", sub, 320, 180),
     }
     for path in posture.rtsp_open_paths:

@@ -84,6 +84,8 @@ class WebService:
             app.middlewares.append(self._outermost)
         if posture.snapshot_over_http:
             app.router.add_get("/api/snapshot", self._bare_snapshot)
+        if posture.onvif_over_http:
+            add_onvif_routes(app, self._camera)
         if posture.update_over_http:
             self._add_upload(app)
         app.router.add_route("*", "/{anything:.*}", self._redirect)

@@ -6,6 +6,7 @@ for that (ONVIF Core, 5.9.1). Which one works is found once and then kept.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Literal
@@ -17,6 +18,7 @@ from devices.links.http.transport import Transport
 from devices.links.onvif.observations import Outcome
 from devices.protocols import soap
 from devices.protocols.digest import DigestClient, parse_challenges
+from devices.protocols.onvif_operations import action
 from devices.protocols.wsse import UsernameToken, digest_token, security_header
 
 Scheme = Literal["UsernameToken", "HTTP digest"]
@@ -56,7 +58,10 @@ class Reply:
 
 
 class SoapClient:
-    """Calls the operations of one camera; for one thread at a time."""
+    """Calls the operations of one camera; for one thread at a time.
+
+    ``header`` holds SOAP header blocks that go with every request (WS-Addressing).
+    """
 
     def __init__(self, transport: Transport) -> None:
         self._transport = transport
@@ -64,6 +69,12 @@ class SoapClient:
         self._digest_for: Credentials | None = None
         self.scheme: Scheme | None = None
         self.offset = timedelta(0)
+        self.header: Sequence[Element] = ()
+
+    @property
+    def url(self) -> str:
+        """The server that it talks to."""
+        return self._transport.server.url
 
     def close(self) -> None:
         """Close the connection."""
@@ -115,14 +126,15 @@ class SoapClient:
         sender: str = ANONYMOUS,
     ) -> Reply:
         """Send one request with exactly these credentials."""
-        message = soap.envelope(body, [security_header(token)] if token is not None else [])
-        action = f"{soap.namespace(body)}/{soap.local(body)}"
+        blocks = [security_header(token)] if token is not None else []
+        message = soap.envelope(body, [*self.header, *blocks])
+        wanted = action(soap.namespace(body), soap.local(body))
         exchange = self._transport.exchange(
             "POST",
             target,
             sender=sender,
             headers={
-                "Content-Type": f'{soap.CONTENT_TYPE}; action="{action}"',
+                "Content-Type": f'{soap.CONTENT_TYPE}; action="{wanted}"',
                 "Authorization": authorization,
             },
             body=message,
@@ -154,7 +166,7 @@ class SoapClient:
 
     def answer_challenge(self, target: str, body: Element, client: DigestClient) -> Reply:
         """Send one request with the digest that the client makes for it."""
-        message = soap.envelope(body)
+        message = soap.envelope(body, self.header)
         authorization = client.authorization("POST", target, message) or ""
         return self.send(target, body, authorization=authorization, sender=client.username)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
+from collections.abc import Iterable
 from urllib.parse import urlsplit
 from xml.etree.ElementTree import Element
 
@@ -17,7 +18,10 @@ from devices.links.http.server import Protection, protection_of, server_of
 from devices.links.onvif import media as onvif_media
 from devices.links.onvif import probes as onvif_probes
 from devices.links.onvif import requests
+from devices.links.onvif.addresses import OnvifAddresses, read_addresses
+from devices.links.onvif.capabilities import OnvifCapabilities, read_capabilities
 from devices.links.onvif.client import Credentials
+from devices.links.onvif.events import OnvifEvents, observe_events
 from devices.links.onvif.observations import (
     FirmwareUpload,
     MediaProfiles,
@@ -28,6 +32,7 @@ from devices.links.onvif.observations import (
     OnvifClock,
     OnvifDeviceInformation,
     OnvifGuessing,
+    OnvifMedia,
     OnvifNetwork,
     OnvifReplay,
     OnvifServices,
@@ -35,6 +40,7 @@ from devices.links.onvif.observations import (
     OnvifUsers,
 )
 from devices.links.onvif.session import OnvifSession
+from devices.links.ports.udp import UdpProbe
 from devices.permit import Permit
 from devices.protocols import soap
 from devices.secrets import Secrets
@@ -200,6 +206,30 @@ class OnvifLink:
         """Every snapshot address that the camera hands out."""
         with self.session(self.default_account()) as session:
             return onvif_media.snapshot_uris(session, onvif_media.read_profiles(session))
+
+    def media(self) -> OnvifMedia:
+        """The media profiles, and their addresses for multicast and the HTTP tunnel."""
+        with self.session(self.default_account()) as session:
+            profiles = onvif_media.read_profiles(session)
+            others = onvif_media.other_uris(session, profiles)
+        return OnvifMedia(
+            profiles=profiles.profiles, others=others.uris, shortfall=others.shortfall
+        )
+
+    def addresses(self, probe: UdpProbe) -> OnvifAddresses:
+        """Every address that the camera hands out; ``probe`` asks for those of WS-Discovery."""
+        with self.session(self.default_account()) as session:
+            return read_addresses(session, probe)
+
+    def events(self, clear_ports: Iterable[int]) -> OnvifEvents:
+        """Who gets events, and whether these ports give them without TLS."""
+        with self.session(self.default_account()) as session:
+            return observe_events(session, clear_ports)
+
+    def capabilities(self) -> OnvifCapabilities:
+        """What the camera says of its own security."""
+        with self.session(self.default_account()) as session:
+            return read_capabilities(session)
 
     def access(self, account: str = ANONYMOUS) -> OnvifAccess:
         """How the reading operations answer an account, or nobody."""

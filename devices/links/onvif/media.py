@@ -52,6 +52,16 @@ def stream_uris(session: OnvifSession, profiles: MediaProfiles) -> MediaUris:
     return _uris(session, profiles, bodies)
 
 
+def other_uris(session: OnvifSession, profiles: MediaProfiles) -> MediaUris:
+    """The address of every profile for multicast and for the HTTP tunnel."""
+
+    def bodies(profile: MediaProfile) -> Iterator[tuple[str, Element]]:
+        for protocol in requests.OTHER_PROTOCOLS[profile.service]:
+            yield protocol, requests.stream_uri(profile.service, profile.token, protocol)
+
+    return _uris(session, profiles, bodies)
+
+
 def snapshot_uris(session: OnvifSession, profiles: MediaProfiles) -> MediaUris:
     """The snapshot address of every profile."""
 

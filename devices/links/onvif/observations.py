@@ -147,6 +147,14 @@ class MediaUris(Observation):
 
 
 @dataclass(frozen=True, kw_only=True)
+class OnvifMedia(Observation):
+    """The media profiles, and the addresses handed out for multicast and the HTTP tunnel."""
+
+    profiles: tuple[MediaProfile, ...]
+    others: tuple[MediaUri, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
 class OnvifAccess(Observation):
     """Operations that only read, called as one account (or as nobody)."""
 

@@ -7,13 +7,20 @@ from xml.etree.ElementTree import Element
 from devices.protocols.onvif_operations import services
 from devices.protocols.soap import element
 
-PREFIXES = {"device": "tds", "media": "trt", "media2": "tr2"}
+PREFIXES = {"device": "tds", "media": "trt", "media2": "tr2", "events": "tev", "security": "tas"}
 
 STREAM_PROTOCOLS = {
     "media": ("UDP", "RTSP"),
     "media2": ("RtspsUnicast", "RtspUnicast", "RTSP"),
 }
 """What a stream can be asked for, per service (Media, 5.15.1; Media2, 5.3.1)."""
+
+
+OTHER_PROTOCOLS = {
+    "media": ("multicast", "HTTP"),
+    "media2": ("RtspMulticast", "RtspsMulticast", "RtspOverHttp"),
+}
+"""The rest of what a stream can be asked for: to many at once, and through the HTTP tunnel."""
 
 
 def plain(service: str, operation: str) -> Element:
@@ -48,7 +55,8 @@ def get_profiles(service: str) -> Element:
 
 
 def stream_uri(service: str, profile: str, protocol: str) -> Element:
-    """GetStreamUri."""
+    """GetStreamUri; ``protocol`` is one of STREAM_PROTOCOLS or OTHER_PROTOCOLS."""
+    multicast = protocol == "multicast"
     if service == "media2":
         return element(
             "tr2:GetStreamUri",
@@ -59,8 +67,8 @@ def stream_uri(service: str, profile: str, protocol: str) -> Element:
         "trt:GetStreamUri",
         element(
             "trt:StreamSetup",
-            element("tt:Stream", "RTP-Unicast"),
-            element("tt:Transport", element("tt:Protocol", protocol)),
+            element("tt:Stream", "RTP-Multicast" if multicast else "RTP-Unicast"),
+            element("tt:Transport", element("tt:Protocol", "UDP" if multicast else protocol)),
         ),
         element("trt:ProfileToken", profile),
     )
@@ -70,6 +78,35 @@ def snapshot_uri(service: str, profile: str) -> Element:
     """GetSnapshotUri."""
     prefix = PREFIXES[service]
     return element(f"{prefix}:GetSnapshotUri", element(f"{prefix}:ProfileToken", profile))
+
+
+def create_pull_point() -> Element:
+    """CreatePullPointSubscription for a minute, of everything that happens."""
+    return element(
+        "tev:CreatePullPointSubscription", element("tev:InitialTerminationTime", "PT60S")
+    )
+
+
+def pull_messages() -> Element:
+    """PullMessages that waits for a second at most."""
+    return element(
+        "tev:PullMessages", element("tev:Timeout", "PT1S"), element("tev:MessageLimit", "10")
+    )
+
+
+def unsubscribe() -> Element:
+    """Unsubscribe (WS-BaseNotification 1.3, 6.1.2)."""
+    return element("wsnt:Unsubscribe")
+
+
+def replay_uri(token: str) -> Element:
+    """GetReplayUri."""
+    transport = element("tt:Transport", element("tt:Protocol", "RTSP"))
+    return element(
+        "trp:GetReplayUri",
+        element("trp:StreamSetup", element("tt:Stream", "RTP-Unicast"), transport),
+        element("trp:RecordingToken", token),
+    )
 
 
 def create_user(name: str, password: str, level: str) -> Element:
@@ -97,5 +134,5 @@ def factory_default(*, hard: bool) -> Element:
 
 
 def service_name(namespace: str) -> str:
-    """``device``, ``media`` or ``media2``; empty for another service."""
+    """``device``, ``media``, ...; empty for a service that is not in the table."""
     return next((n for n, s in services().items() if s.namespace == namespace), "")

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from types import TracebackType
 from typing import Self
@@ -56,8 +58,10 @@ class OnvifSession:
         caller: str = "anonymous",
         credentials: Credentials | None = None,
     ) -> None:
-        self._server = server
+        self.server = server
+        self.protection = protection
         self._entry = entry
+        self._elsewhere: dict[int, SoapClient] = {}
         self._services: tuple[OnvifService, ...] | None = None
         self._gate: OnvifGate | None = None
         self.caller = caller
@@ -74,6 +78,8 @@ class OnvifSession:
         trace: TracebackType | None,
     ) -> None:
         self.client.close()
+        for client in self._elsewhere.values():
+            client.close()
 
     def synchronise(self) -> OnvifClock:
         """Read the camera's clock, by which logins are dated from now on.
@@ -165,6 +171,42 @@ class OnvifSession:
         wanted = services()[service].namespace
         return next((s for s in self.services() if s.namespace == wanted), None)
 
+    def path_of(self, namespace: str) -> str:
+        """The request target of the service with this namespace; empty when it is not announced."""
+        found = next((s for s in self.services() if s.namespace == namespace), None)
+        return _target(found.contacted) if found else ""
+
+    def client_at(self, address: str) -> tuple[SoapClient, str]:
+        """A client for an announced address, and the request target there.
+
+        Another port is called there if the address has TLS and the camera has it on the host that
+        was asked; everything else is called on the entry point's server.
+        """
+        target = _target(address)
+        try:
+            parts = urlsplit(address)
+            port = parts.port or (443 if parts.scheme == "https" else 80)
+        except ValueError:
+            return self.client, target
+        usual = parts.hostname != self.server.host or port == self.server.port
+        if usual or parts.scheme != "https" or self.protection.context is None:
+            return self.client, target
+        if port not in self._elsewhere:
+            client = SoapClient(Transport(replace(self.server, port=port), self.protection))
+            client.offset, client.scheme = self.client.offset, self.client.scheme
+            self._elsewhere[port] = client
+        return self._elsewhere[port], target
+
+    @contextmanager
+    def without_tls(self, port: int) -> Iterator[SoapClient]:
+        """A client for another port of the host, in plain HTTP, that is nobody."""
+        server = replace(self.server, scheme="http", port=port)
+        client = SoapClient(Transport(server, Protection("none")))
+        try:
+            yield client
+        finally:
+            client.close()
+
     def services(self) -> tuple[OnvifService, ...]:
         """The services that the camera announces; asked once for each session."""
         if self._services is None:
@@ -176,31 +218,32 @@ class OnvifSession:
         return self._services
 
     def _announced(self) -> list[tuple[str, str]]:
-        reply = self._open_or_logged_in(requests.get_services())
+        reply = self.before_login(requests.get_services())
         if reply.body is not None:
             return [
                 (soap.text(node, "Namespace"), soap.text(node, "XAddr"))
                 for node in soap.children(reply.body, "Service")
             ]
-        body = self._open_or_logged_in(requests.get_capabilities()).demand("GetCapabilities")
+        body = self.before_login(requests.get_capabilities()).demand("GetCapabilities")
         capabilities = soap.child(body, "Capabilities")
-        names = {"Device": "device", "Media": "media"}
+        names = {"Device": "device", "Media": "media", "Events": "events"}
         return [
             (services()[names[soap.local(node)]].namespace, soap.text(node, "XAddr"))
             for node in (capabilities if capabilities is not None else ())
             if soap.local(node) in names
         ]
 
-    def _open_or_logged_in(self, body: Element) -> Reply:
+    def before_login(self, body: Element, service: str = "device") -> Reply:
         """Operations before login, on cameras that want a login for them all the same."""
-        reply = self.client.call(self._entry, body)
+        path = self.path(service)
+        reply = self.client.call(path, body)
         if reply.outcome is Outcome.NOT_AUTHORISED and self.credentials is not None:
-            return self.client.call(self._entry, body, self.credentials)
+            return self.client.call(path, body, self.credentials)
         return reply
 
     def _contacted(self, announced: str) -> str:
         """Where an announced service is called: on the entry point's server, at its path."""
-        return self._server.url + _target(announced)
+        return self.server.url + _target(announced)
 
 
 def _target(address: str) -> str:

@@ -14,11 +14,12 @@ import socket
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 _IP_RECVERR, _IPV6_RECVERR = 11, 25  # linux/in.h and linux/in6.h; Python names them from 3.14 on
-_MAX_REPLY = 65_535
+MAX_REPLY = 65_535
+_KEPT = 512
 
 
 class UdpState(enum.StrEnum):
@@ -51,7 +52,7 @@ class UdpProbe:
 
 @dataclass(frozen=True)
 class UdpAnswer:
-    """What one UDP port did. ``reply`` holds the first 512 bytes of the first answer."""
+    """What one UDP port did. ``reply`` holds the first answer, as far as it is kept."""
 
     port: int
     protocol: str
@@ -60,11 +61,16 @@ class UdpAnswer:
 
 
 def probe(
-    address: str, probes: Sequence[UdpProbe], *, tries: int = 2, patience: float = 1.0
+    address: str,
+    probes: Sequence[UdpProbe],
+    *,
+    tries: int = 2,
+    patience: float = 1.0,
+    keep: int = _KEPT,
 ) -> list[UdpAnswer]:
     """Send every probe, again to those that stay silent, and return one answer for each.
 
-    ``patience`` is the seconds waited after each round.
+    ``patience`` is the seconds waited after each round, ``keep`` the bytes kept of a reply.
     """
     found: dict[UdpProbe, UdpAnswer] = {}
     with contextlib.ExitStack() as stack:
@@ -77,6 +83,7 @@ def probe(
                 if one not in found:
                     _send(sockets[one], address, one, found)
             _collect(selector, address, found, len(sockets), time.monotonic() + patience)
+    found = {one: replace(answer, reply=answer.reply[:keep]) for one, answer in found.items()}
     return [found.get(p, UdpAnswer(p.port, p.protocol, UdpState.SILENT)) for p in probes]
 
 
@@ -133,11 +140,11 @@ def _collect(
 
 def _read(sock: Any, address: str, one: UdpProbe) -> UdpAnswer | None:
     try:
-        data, sender = sock.recvfrom(_MAX_REPLY)
+        data, sender = sock.recvfrom(MAX_REPLY)
     except BlockingIOError:
         return None
     except OSError:
         return UdpAnswer(one.port, one.protocol, UdpState.CLOSED)
     if sender[0] != address:
         return None
-    return UdpAnswer(one.port, one.protocol, UdpState.REPLY, data[:512])
+    return UdpAnswer(one.port, one.protocol, UdpState.REPLY, data)

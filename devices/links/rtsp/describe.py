@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Protocol
 
 from devices.errors import Garbled, LinkError, NotOffered
 from devices.links.rtsp.client import RtspClient
@@ -38,12 +39,26 @@ class Described:
 
         Raises NotOffered when there is no video at all.
         """
-        sections = self.description.video()
-        if not sections:
-            raise NotOffered("the session description has no video")
-        suited = [m for m in sections if m.secure == secure]
-        plain_profile = [m for m in suited if m.protocol.endswith("AVP")]
-        return next(iter([*plain_profile, *suited, *sections]))
+        return _suited(self.description.video(), "video", secure=secure)
+
+    def metadata(self, *, secure: bool) -> sdp.Media:
+        """As ``video``, for the ONVIF metadata track."""
+        return _suited(self.description.metadata(), "metadata", secure=secure)
+
+
+def _suited(sections: list[sdp.Media], what: str, *, secure: bool) -> sdp.Media:
+    if not sections:
+        raise NotOffered(f"the session description has no {what}")
+    suited = [m for m in sections if m.secure == secure]
+    plain_profile = [m for m in suited if m.protocol.endswith("AVP")]
+    return next(iter([*plain_profile, *suited, *sections]))
+
+
+class Choice(Protocol):
+    """Chooses the section of a description to set up: ``Described.video``, ``.metadata``."""
+
+    def __call__(self, described: Described, /, *, secure: bool) -> sdp.Media:
+        """Return one of the wanted profile if there is any; raises NotOffered."""
 
 
 @dataclass(frozen=True)

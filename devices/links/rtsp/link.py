@@ -6,15 +6,17 @@ their own and cannot say what was on the wire.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from devices.description import DeviceFile
 from devices.links.rtsp import keys as rtsp_keys
 from devices.links.rtsp import logins as rtsp_logins
+from devices.links.rtsp import metadata as rtsp_metadata
 from devices.links.rtsp import probes as rtsp_probes
 from devices.links.rtsp import streams as rtsp_streams
 from devices.links.rtsp.access import RtspAccess
 from devices.links.rtsp.logins import PublishedPair
+from devices.links.rtsp.metadata import MetadataStreams
 from devices.links.rtsp.observations import (
     AnonymousAnswers,
     GuessingAnswer,
@@ -42,6 +44,14 @@ class RtspLink:
     def played_streams(self, seconds: float = rtsp_streams.PLAY_SECONDS) -> PlayedStreams:
         """Play every declared stream over its transports, and over plain UDP besides."""
         return rtsp_streams.play_streams(self._access, seconds)
+
+    def metadata_streams(self) -> MetadataStreams:
+        """Play the metadata tracks of the declared streams, and ask for them without a login."""
+        return rtsp_metadata.metadata_streams(self._access)
+
+    def played_addresses(self, addresses: Mapping[str, str]) -> PlayedStreams:
+        """Play addresses that are declared or not, by name, inside the RTSP(S) connection."""
+        return rtsp_streams.play_addresses(self._access, addresses)
 
     def endpoints(self, ports: Iterable[int]) -> RtspEndpoints:
         """Ask the declared endpoints, and ``ports`` without TLS, for their RTSP options."""

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from devices.errors import Garbled, LinkError, NotOffered, Unreachable
 from devices.links.capture import Capture, Flow
 from devices.links.rtsp.client import RtspClient
-from devices.links.rtsp.describe import Described, OfferedKeys, describe, keys_of, usable
+from devices.links.rtsp.describe import Choice, Described, OfferedKeys, describe, keys_of, usable
 from devices.protocols import sdp
 from devices.protocols.rtp import is_rtcp
 from devices.protocols.rtsp import Interleaved, Response
@@ -93,17 +93,23 @@ class UdpPorts:
 
 
 def play(
-    client: RtspClient, url: str, transport: str, *, seconds: float, capture: Capture
+    client: RtspClient,
+    url: str,
+    transport: str,
+    *,
+    seconds: float,
+    capture: Capture,
+    choose: Choice = Described.video,
 ) -> Recording:
     """Play ``url`` for ``seconds`` of media over ``transport`` (a key of TRANSPORTS).
 
-    A transport that the camera refuses gives a recording with ``refused``; raises LinkError for
-    everything else that goes wrong.
+    ``choose`` picks the track. A transport that the camera refuses gives a recording with
+    ``refused``; raises LinkError for everything else that goes wrong.
     """
     lower, secure, datagrams = TRANSPORTS[transport]
     recording = Recording(transport, client.wire.tls_version)
     described = describe(client, url)
-    recording.media = media = described.video(secure=secure)
+    recording.media = media = choose(described, secure=secure)
     with own_ports(client, datagrams=datagrams) as ports:
         wanted = to_ask_for(media, lower, secure=secure, ports=ports)
         answer = client.request("SETUP", described.track(media), {"Transport": wanted.to_text()})

@@ -13,7 +13,7 @@ from devices.description import Stream
 from devices.errors import LinkError, LoginRefused, NotOffered
 from devices.links.rtsp.access import RtspAccess
 from devices.links.rtsp.client import Endpoint, RtspClient, endpoint_of, without_userinfo
-from devices.links.rtsp.describe import Described, describe, has_video
+from devices.links.rtsp.describe import Choice, Described, describe, has_video
 from devices.links.rtsp.observations import (
     AnonymousAnswers,
     OfferedChallenge,
@@ -174,20 +174,23 @@ def _set_up_without_login(
         return
     for transport in dict.fromkeys(stream.transports):
         try:
-            _set_up(access, url, described, transport, answers)
+            set_up(access, url, described, transport, answers)
         except LinkError as error:
             yield f"{url} over {transport} could not be set up without a login: {error}"
 
 
-def _set_up(
+def set_up(
     access: RtspAccess,
     url: str,
     described: Described,
     transport: str,
     answers: list[PathAnswer],
+    *,
+    choose: Choice = Described.video,
 ) -> None:
+    """Set a track up over a transport without a login, and play it; adds the answers."""
     lower, secure, datagrams = TRANSPORTS[transport]
-    media = described.video(secure=secure)
+    media = choose(described, secure=secure)
     track = described.track(media)
     with (
         access.connect(endpoint_of(url)) as client,

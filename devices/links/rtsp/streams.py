@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from devices.description import Stream
-from devices.errors import LinkError, NotOffered
+from devices.errors import LinkError, NotOffered, OutsideAuthorisation
 from devices.links.capture import Capture
 from devices.links.rtsp.access import RtspAccess
 from devices.links.rtsp.analysis import (
@@ -67,6 +67,49 @@ def play_streams(access: RtspAccess, seconds: float = PLAY_SECONDS) -> PlayedStr
         shortfall=_shortfall([one.stream for one in played]),
         artefacts=(*artefacts, *_pictures(played)),
     )
+
+
+def play_addresses(
+    access: RtspAccess, addresses: Mapping[str, str], seconds: float = PLAY_SECONDS
+) -> PlayedStreams:
+    """Play RTSP(S) addresses by name, interleaved; what the device file says of them is not asked.
+
+    An address outside the authorisation is not played: its outcome is ``failed``.
+    """
+
+    def one(name: str, url: str) -> _Played:
+        stream = Stream(name=name, url=url, codec="h264", width=0, height=0)
+        try:
+            return _one(access, stream, "interleaved", seconds=seconds)
+        except OutsideAuthorisation as error:
+            facts = PlayedStream(
+                name=name,
+                url=without_userinfo(url),
+                transport="interleaved",
+                declared=True,
+                outcome="failed",
+                cause=error.cause,
+                reason=str(error),
+            )
+            return _Played(facts, (), b"")
+
+    with ThreadPoolExecutor(access.device.bench.parallel, "rtsp") as pool:
+        played = list(pool.map(lambda item: one(*item), addresses.items()))
+    return PlayedStreams(
+        streams=tuple(p.stream for p in played),
+        artefacts=tuple(artefact for p in played for artefact in p.artefacts),
+    )
+
+
+def same_address(url: str) -> str:
+    """A URL in one spelling, to tell whether two are the same: no login, no default port."""
+    try:
+        parts = urlsplit(without_userinfo(url))
+        port = parts.port or {"rtsps": 322, "rtsp": 554}.get(parts.scheme, 0)
+    except ValueError:
+        return url
+    path = parts.path.rstrip("/") + (f"?{parts.query}" if parts.query else "")
+    return f"{parts.scheme}://{(parts.hostname or '').lower()}:{port}{path}"
 
 
 def _not_measured(stream: Stream) -> PlayedStream:
