@@ -140,9 +140,7 @@ def running(camera: ForeignCamera, folder: Path, maker: Manufacturer) -> Iterato
             yield _device_file(camera, folder, maker, address)
 
 
-def _certificate(
-    camera: ForeignCamera, folder: Path, maker: Manufacturer, address: str
-) -> Path:
+def _certificate(camera: ForeignCamera, folder: Path, maker: Manufacturer, address: str) -> Path:
     key, chain = maker.issue_device(
         make_unit(), address, Posture(certificate_flaw=camera.certificate)
     )
@@ -151,9 +149,7 @@ def _certificate(
     return path
 
 
-def _device_file(
-    camera: ForeignCamera, folder: Path, maker: Manufacturer, address: str
-) -> Path:
+def _device_file(camera: ForeignCamera, folder: Path, maker: Manufacturer, address: str) -> Path:
     accounts = {}
     for name, password in PASSWORDS.items():
         (folder / f"{name}.txt").write_text(password + "\n")

@@ -62,9 +62,7 @@ def _options() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _server(
-    options: argparse.Namespace, mounts: object, port: str, certificate: str
-) -> object:
+def _server(options: argparse.Namespace, mounts: object, port: str, certificate: str) -> object:
     server = GstRtspServer.RTSPServer()
     server.set_address(options.address)
     server.set_service(port)

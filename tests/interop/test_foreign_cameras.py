@@ -51,10 +51,7 @@ def test_camera_gets_the_verdicts_that_it_deserves(
         f"found {results[case].verdict}: {results[case].reason}"
         for case, expected in camera.expected.items()
         if case in results
-        and (
-            results[case].verdict != expected.verdict
-            or expected.says not in results[case].reason
-        )
+        and (results[case].verdict != expected.verdict or expected.says not in results[case].reason)
     ]
     assert not wrong, f"{camera.name}, {camera.what}:\n" + "\n".join(wrong)
     assert not camera.expected.keys() - results.keys()
