@@ -10,7 +10,7 @@ import importlib
 import json
 from pathlib import Path
 
-NAMES = ("emulator_start", "demo")
+NAMES = ("emulator_start", "demo", "rtsp_ffprobe")
 
 
 def main() -> None:

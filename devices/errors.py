@@ -9,6 +9,7 @@
         Garbled                an answer that the protocol does not allow
         LoginRefused           the camera did not accept the account given for the test
         NotOffered             the camera answers but does not offer the function
+        Busy                   the camera answers, again and again, that it cannot at the moment
       BenchError               the bench (power, provisioning, a tool) failed, not the camera
 
 ``cause`` is the stable word that verdicts carry; the message is for people.
@@ -69,6 +70,12 @@ class NotOffered(LinkError):
     """The camera answers, and says that it has no such function."""
 
     cause = "not-offered"
+
+
+class Busy(LinkError):
+    """The camera answers that it cannot at the moment, and did so when it was asked again."""
+
+    cause = "busy"
 
 
 class BenchError(DeviceError):

@@ -28,11 +28,12 @@ from conformance.streams.test_transport import (
     test_video_cannot_be_read_off_the_network as judge_wire,
 )
 from conformance.verdict import Inconclusive
-from devices.description import Declared
+from devices.description import Declared, DeviceFile
 from devices.emulated.video.scene import Scene
 from devices.emulated.video.source import Encoder, StreamDefinition
 from devices.errors import Garbled, LinkError, LoginRefused, OutsideAuthorisation, Unreachable
 from devices.links.capture import Capture, Flow
+from devices.links.rtsp import client
 from devices.links.rtsp.client import Endpoint, RtspClient, endpoint_of
 from devices.links.rtsp.observations import AnonymousAnswers, PlayedStreams
 from devices.links.rtsp.probes import anonymous_answers, endpoints
@@ -140,6 +141,7 @@ class _OldCamera:
 
     def __init__(self) -> None:
         self.methods: list[str] = []
+        self.busy: dict[str, int] = {}  # how many more times a method is answered 503
         self.unit = b"\x65" + bytes(range(200)) * 10
 
     def __call__(self, connection: socket.socket) -> None:
@@ -157,7 +159,11 @@ class _OldCamera:
                 connection.close()
                 return
             assert header(request, "Authorization").startswith("Digest ")
-            if method == "DESCRIBE":
+            if self.busy.get(method, 0) > 0:
+                self.busy[method] -= 1
+                answer = answer.replace("200 OK", "503 Service Unavailable")
+                connection.sendall(answer.encode() + b"\r\n")
+            elif method == "DESCRIBE":
                 body = self._description(url)
                 answer += f"Content-Base: rtsp://10.9.8.7/s/\r\nContent-Length: {len(body)}\r\n"
                 connection.sendall(answer.encode() + b"\r\n" + body)
@@ -204,6 +210,47 @@ def test_old_camera_is_measured(tmp_path: Path) -> None:
     assert (stream.wire.carrier, stream.wire.video_share) == ("tcp", 1.0)
     assert stream.wire.nal_units == 20
     assert "GET_PARAMETER" in camera.methods  # half of its time-out had passed
+
+
+def _played_busy(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, **busy: int
+) -> tuple[DeviceFile, PlayedStreams]:
+    monkeypatch.setattr(client, "BUSY_SECONDS", (0.0, 0.0))
+    camera = _OldCamera()
+    camera.busy = busy
+    with scripted_server(camera) as port:
+        url = f"rtsp://127.0.0.1:{port}"
+        device = device_file(url, folder, streams=[STREAM], transports=["interleaved"])
+        # One connection after the other, so that it is the declared transport that meets 503.
+        device = device.model_copy(
+            update={"bench": device.bench.model_copy(update={"parallel": 1})}
+        )
+        return device, play_streams(access_to(device), seconds=0.2)
+
+
+@pytest.mark.parametrize("method", ["DESCRIBE", "SETUP", "PLAY"])
+def test_a_camera_that_is_busy_for_a_moment_is_asked_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, method: str
+) -> None:
+    """gst-rtsp-server answers 503 once after another client's SETUP of shared media failed."""
+    _, observation = _played_busy(tmp_path, monkeypatch, **{method: 2})
+    assert [s.outcome for s in observation.streams] == ["played", "refused"]
+    assert observation.complete
+
+
+@pytest.mark.parametrize("method", ["DESCRIBE", "SETUP", "PLAY"])
+def test_a_camera_that_stays_busy_is_not_judged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, method: str
+) -> None:
+    """Nor does a 503 count as the refusal of media in the clear."""
+    device, observation = _played_busy(tmp_path, monkeypatch, **{method: 99})
+    assert (observation.streams[0].outcome, observation.streams[0].cause) == ("failed", "busy")
+    assert "503 Service Unavailable 3 times" in observation.shortfall
+    with pytest.raises(Inconclusive, match="busy, or broken") as undecided:
+        judge_pictures(observation, device, policy.load)
+    assert undecided.value.cause == "busy"
+    with pytest.raises(Inconclusive):
+        judge_wire(observation, policy.load)
 
 
 class _SloppyCamera(_OldCamera):

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Self
 from urllib.parse import urlsplit
 
-from devices.errors import Garbled, LoginRefused, TimedOut, Unreachable
+from devices.errors import Busy, Garbled, LoginRefused, TimedOut, Unreachable
 from devices.links.capture import Capture
 from devices.links.rtsp.wire import RtspWire
 from devices.protocols.challenge import Challenge, parse_challenges
@@ -17,6 +17,11 @@ from devices.protocols.rtsp import Event, Interleaved, Parser, Request, Response
 
 REQUEST_SECONDS = 5.0
 """Longest wait for one answer; the slowest cameras seen take about two seconds to DESCRIBE."""
+
+BUSY = (453, 503)
+"""Not Enough Bandwidth, Service Unavailable (RFC 2326, 7.1.1): no answer to what was asked."""
+BUSY_SECONDS = (0.5, 1.5)
+"""Pauses after which a busy camera is asked again."""
 
 _USER_AGENT = "camproof"
 _MAX_QUEUED = 4096
@@ -116,6 +121,24 @@ class RtspClient:
         raise LoginRefused(
             f"{self.endpoint.url}: {method} as {self.login.username} is answered 401"
         )
+
+    def patient(self, method: str, uri: str, headers: Mapping[str, str] | None = None) -> Response:
+        """Send a request, and again after a while where the camera says that it is busy.
+
+        Cameras do so while an encoder starts or another viewer's session ends. Raises Busy when
+        they say nothing else, and what ``request`` raises.
+        """
+        answer = self.request(method, uri, headers)
+        for seconds in BUSY_SECONDS:
+            if answer.status not in BUSY:
+                return answer
+            time.sleep(seconds)
+            answer = self.request(method, uri, headers)
+        if answer.status in BUSY:
+            times = f"{1 + len(BUSY_SECONDS)} times, over {sum(BUSY_SECONDS):.0f} s"
+            said = f"{answer.status} {answer.reason}".rstrip()
+            raise Busy(f"{method} {uri} is answered {said} {times}: busy, or broken")
+        return answer
 
     def _take_up(self, answer: Response) -> bool:
         """Whether a challenge is worth an answer: never the same wrong password twice.

@@ -73,9 +73,9 @@ class OfferedKeys:
 def describe(client: RtspClient, url: str) -> Described:
     """Ask for the description of a stream, logged in if the client has a login.
 
-    Raises NotOffered for an answer other than success (redirects are not followed).
+    Raises Busy, and NotOffered for another answer than success (redirects are not followed).
     """
-    answer = client.request("DESCRIBE", url, {"Accept": "application/sdp"})
+    answer = client.patient("DESCRIBE", url, {"Accept": "application/sdp"})
     if not answer.ok:
         raise NotOffered(f"DESCRIBE {url} is answered {answer.status} {answer.reason}".rstrip())
     return described(answer, url)

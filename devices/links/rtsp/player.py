@@ -112,7 +112,7 @@ def play(
     recording.media = media = choose(described, secure=secure)
     with own_ports(client, datagrams=datagrams) as ports:
         wanted = to_ask_for(media, lower, secure=secure, ports=ports)
-        answer = client.request("SETUP", described.track(media), {"Transport": wanted.to_text()})
+        answer = client.patient("SETUP", described.track(media), {"Transport": wanted.to_text()})
         recording.status = answer.status
         if not answer.ok:
             recording.refused = f"SETUP is answered {answer.status} {answer.reason}".rstrip()
@@ -201,7 +201,7 @@ class _Receiver:
         client, tap = self._client, bytearray()
         client.wire.tap = None if self._ports else tap
         headers = {"Session": self._session.identifier, "Range": "npt=now-"}
-        answer = client.request("PLAY", described.aggregate, headers)
+        answer = client.patient("PLAY", described.aggregate, headers)
         self._recording.status = answer.status
         if not answer.ok:
             raise NotOffered(f"PLAY is answered {answer.status} {answer.reason}".rstrip())

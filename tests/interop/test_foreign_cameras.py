@@ -1,0 +1,67 @@
+"""Cameras that nobody here wrote get the verdicts that their configuration deserves."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from foreign_cameras import LIMIT, Assessed, ForeignCamera, assess, cameras, running
+
+from devices.emulated.maker.manufacturer import Manufacturer, make_manufacturer
+
+pytestmark = pytest.mark.interop
+
+AT_ONCE = 3  # an assessment waits for media most of its time
+CAMERAS = cameras()
+
+
+@pytest.fixture(scope="module")
+def assessments(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Future[Assessed]]]:
+    folder = tmp_path_factory.mktemp("foreign")
+    maker = make_manufacturer(folder / "maker")
+    with ThreadPoolExecutor(AT_ONCE, "foreign") as pool:
+        yield {c.name: pool.submit(_assess, c, folder / c.name, maker) for c in CAMERAS}
+        pool.shutdown(cancel_futures=True)
+
+
+def _assess(camera: ForeignCamera, folder: Path, maker: Manufacturer) -> Assessed:
+    with running(camera, folder, maker) as device_file:
+        return assess(device_file)
+
+
+@pytest.fixture(params=CAMERAS, ids=lambda camera: camera.name)
+def camera(request: pytest.FixtureRequest) -> ForeignCamera:
+    found: ForeignCamera = request.param
+    return found
+
+
+@pytest.fixture
+def assessed(assessments: dict[str, Future[Assessed]], camera: ForeignCamera) -> Assessed:
+    return assessments[camera.name].result(timeout=LIMIT * len(CAMERAS))
+
+
+def test_camera_gets_the_verdicts_that_it_deserves(
+    camera: ForeignCamera, assessed: Assessed
+) -> None:
+    results = {result.id: result for result in assessed.record.results}
+    wrong = [
+        f"{case}: expected {expected.verdict} ({expected.why}); "
+        f"found {results[case].verdict}: {results[case].reason}"
+        for case, expected in camera.expected.items()
+        if case in results
+        and (results[case].verdict != expected.verdict or expected.says not in results[case].reason)
+    ]
+    assert not wrong, f"{camera.name}, {camera.what}:\n" + "\n".join(wrong)
+    assert not camera.expected.keys() - results.keys()
+    assert assessed.exit == camera.exit, assessed.said
+
+
+def test_every_verdict_was_foreseen(camera: ForeignCamera, assessed: Assessed) -> None:
+    unforeseen = {
+        f"{result.id} ({result.title}): {result.verdict}: {result.reason}"
+        for result in assessed.record.results
+        if result.id not in camera.expected
+    }
+    assert not unforeseen, f"{camera.name} has no row for\n" + "\n".join(sorted(unforeseen))
