@@ -8,7 +8,8 @@ from typing import Any
 from conformance.case import case
 from conformance.verdict import Inconclusive, NotApplicable
 from devices.identity.certificates import Certificate
-from devices.links.tls.link import ServerChain, TlsLink, TlsScan, TlsServer
+from devices.links.tls.link import TlsLink
+from devices.links.tls.observation import ServerChain, TlsScan, TlsServer
 
 Policy = Callable[[str], dict[str, Any]]
 
