@@ -5,7 +5,6 @@ A device identity (IDevID) is described in IEEE 802.1AR-2018, clause 8.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,8 +13,7 @@ from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import dsa, ec, rsa
-from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
 
 from devices.identity.errors import CertificateError
@@ -33,8 +31,7 @@ class Certificate:
 
     ``subject`` and ``issuer`` are RFC 4514 strings; ``key`` is a text such as ``EC secp256r1`` or
     ``RSA 2048``; ``subject_serial`` the subject's attribute serialNumber (2.5.4.5), empty without;
-    ``sha256`` the hexadecimal digest of the DER, ``key_sha256`` that of its public key (DER of
-    SubjectPublicKeyInfo); empty for a key that cannot be read.
+    ``sha256`` the hexadecimal digest of the DER.
     """
 
     subject: str
@@ -50,7 +47,6 @@ class Certificate:
     names: tuple[str, ...]
     authority: bool
     sha256: str
-    key_sha256: str = ""
 
     @property
     def has_no_end(self) -> bool:
@@ -112,7 +108,6 @@ def describe(certificate: x509.Certificate) -> Certificate:
             names=_names(certificate),
             authority=_is_authority(certificate),
             sha256=certificate.fingerprint(hashes.SHA256()).hex(),
-            key_sha256=_key_sha256(certificate),
         )
     except (ValueError, x509.DuplicateExtension, x509.UnsupportedGeneralNameType) as error:
         raise CertificateError(f"a part of the certificate cannot be decoded: {error}") from error
@@ -141,19 +136,6 @@ def key_text(certificate: x509.Certificate) -> str:
     if isinstance(key, dsa.DSAPublicKey):
         return f"DSA {key.key_size}"
     return type(key).__name__.removesuffix("PublicKey").lstrip("_")
-
-
-def public_key_sha256(key: PublicKeyTypes) -> str:
-    """The hexadecimal SHA-256 of a public key's SubjectPublicKeyInfo (RFC 5280, 4.1.2.7)."""
-    der = key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-    return hashlib.sha256(der).hexdigest()
-
-
-def _key_sha256(certificate: x509.Certificate) -> str:
-    try:
-        return public_key_sha256(certificate.public_key())
-    except (ValueError, UnsupportedAlgorithm):
-        return ""
 
 
 def _signature_hash(certificate: x509.Certificate) -> str:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from devices.errors import DeviceFileError
 from devices.identity.certificates import describe, load_chain, load_der_chain, pem
@@ -62,7 +63,15 @@ def _facts(
         pinned=pinned,
         names_endpoint=any(_same_host(name, host) for name in described[0].names),
         path=path,
+        public_key=_public_key(leaf),
     )
+
+
+def _public_key(leaf: x509.Certificate) -> bytes:
+    try:
+        return leaf.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    except (ValueError, UnsupportedAlgorithm):
+        return b""
 
 
 def _signed_by_itself(leaf: x509.Certificate) -> bool:

@@ -183,9 +183,9 @@ class _Flight:
             case Alert() if self.answer.hello is None and message.level == 2:
                 self.answer = Answer(refusal=f"alert {message.description}")
                 self.done = True
-            case CertificateMessage() if self.answer.hello is not None:
+            case CertificateMessage():
                 self.answer = replace(self.answer, chain=message.chain)
-                suite = cipher_suites().get(self.answer.hello.suite)
+                suite = cipher_suites().get(hello.suite) if (hello := self.answer.hello) else None
                 # What has a key exchange of its own sends it next.
                 self.done = suite is None or not suite.forward_secret
             case OtherMessage(type=Kind.SERVER_KEY_EXCHANGE):

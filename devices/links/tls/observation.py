@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -30,6 +31,12 @@ class ServerChain:
     pinned: bool
     names_endpoint: bool
     path: PathValidation | None
+    public_key: bytes = b""
+
+    @property
+    def key_sha256(self) -> str:
+        """The hexadecimal SHA-256 of the leaf's public key, as published lists have it."""
+        return hashlib.sha256(self.public_key).hexdigest()
 
     @property
     def leaf(self) -> Certificate:

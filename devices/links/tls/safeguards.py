@@ -32,7 +32,7 @@ def downgrade_protection(prober: Prober, found: Found) -> DowngradeProtection:
     sentinel = None
     if TlsVersion.TLS_1_3 in found.suites and found.older_hellos:
         sentinel = all(hello.sentinel for hello in found.older_hellos)
-    versions = sorted(found.suites, reverse=True)
+    versions = sorted((v for v in found.suites if v > TlsVersion.SSL_2_0), reverse=True)
     if len(versions) < 2:
         return DowngradeProtection(sentinel=sentinel)
     lower = versions[1]

@@ -66,6 +66,10 @@ class Session:
         """Whether the server ended it."""
         return self.closed or (self.alert is not None and self.alert.level == 2)
 
+    def start(self) -> bytes:
+        """The first bytes to send."""
+        raise NotImplementedError
+
     def feed(self, data: bytes) -> bytes:
         """Take in what the server sent; returns what to send. Raises Garbled, NotOffered."""
         for one in self._records.feed(data):
@@ -89,6 +93,7 @@ class Session:
         return self._reading.open(one)
 
     def _take(self, kind: int, body: bytes, whole: bytes) -> None:
+        """Handle one handshake message: its type, its body, and all its bytes."""
         raise NotImplementedError
 
     def _take_alert(self, alert: Alert) -> None:
