@@ -14,7 +14,7 @@ from conformance.streams import test_tls as cases
 from conformance.verdict import Inconclusive, NotApplicable
 from devices.identity.certificates import Certificate
 from devices.identity.paths import PathValidation
-from devices.links.tls.link import ServerChain, TlsScan, TlsServer
+from devices.links.tls.observation import ServerChain, TlsScan, TlsServer
 from devices.protocols.cipher_suites import CipherSuite, cipher_suites
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC)

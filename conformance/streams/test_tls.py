@@ -6,9 +6,11 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from conformance.case import case
-from conformance.verdict import Inconclusive, NotApplicable
+from conformance.streams.tls_servers import measured
+from conformance.verdict import Inconclusive
 from devices.identity.certificates import Certificate
-from devices.links.tls.link import ServerChain, TlsLink, TlsScan, TlsServer
+from devices.links.tls.link import TlsLink
+from devices.links.tls.observation import ServerChain, TlsScan, TlsServer
 
 Policy = Callable[[str], dict[str, Any]]
 
@@ -22,8 +24,8 @@ Policy = Callable[[str], dict[str, Any]]
 def test_tls_versions(tls: TlsLink, tls_scan: TlsScan, policy: Policy) -> None:
     """Only current versions of TLS are accepted.
 
-    Method: offer SSL 3.0 and TLS 1.0, 1.1, 1.2 and 1.3, each alone and with every known cipher
-    suite, to every encrypted TCP service that the device file declares (except those with an
+    Method: offer SSL 2.0, SSL 3.0 and TLS 1.0, 1.1, 1.2 and 1.3, each alone and with every known
+    cipher suite, to every encrypted TCP service that the device file declares (except those with an
     encryption of their own, such as SSH) and to every https and rtsps address that it names. The
     handshakes are built by the suite, independent of a TLS library. A version counts as accepted
     when the server answers with a ServerHello of that version.
@@ -31,7 +33,7 @@ def test_tls_versions(tls: TlsLink, tls_scan: TlsScan, policy: Policy) -> None:
     """
     accepted = set(policy("tls")["versions"]["accepted"])
     faults = []
-    for server in _measured(tls, tls_scan):
+    for server in measured(tls, tls_scan):
         if bad := [version for version in server.versions if version not in accepted]:
             faults.append(f"{server.where} accepts {', '.join(bad)}")
         if not accepted & set(server.versions) and not server.shortfall:
@@ -51,18 +53,19 @@ def test_cipher_suites(tls: TlsLink, tls_scan: TlsScan, policy: Policy) -> None:
 
     Method: for every accepted version of TLS at every endpoint of STREAM-007, find all accepted
     cipher suites by elimination: offer all known ones, take away the one that the server chose,
-    offer the rest, until it refuses. Suites of versions that STREAM-007 rejects are not judged
-    again. Look for compression and for secure renegotiation in every ServerHello.
+    offer the rest, until it refuses. Strong suites are listed to the end, of each class of weak
+    ones the first two. Suites of versions that STREAM-007 rejects are not judged again.
     Pass: every suite has a key exchange and a cipher that policy "tls" lists for the version
-    (ephemeral elliptic-curve Diffie-Hellman, authenticated encryption); nothing is compressed;
-    up to TLS 1.2 secure renegotiation (RFC 5746) is confirmed.
+    (ephemeral elliptic-curve Diffie-Hellman, authenticated encryption).
     """
     allowed = policy("tls")["suites"]
-    servers = _measured(tls, tls_scan)
+    servers = measured(tls, tls_scan)
     if not any(set(server.versions) & set(allowed) for server in servers):
         raise Inconclusive("no endpoint accepts a version whose suites the policy lists")
     faults = [fault for server in servers for fault in _suite_faults(server, allowed)]
     assert not faults, f"{'; '.join(faults)}."
+    if cut := [s.where for s in servers if set(s.unlisted) & set(allowed)]:
+        raise Inconclusive(f"not all suites of {', '.join(cut)} were listed", "partial")
 
 
 def _suite_faults(server: TlsServer, allowed: dict[str, Any]) -> Iterator[str]:
@@ -78,10 +81,6 @@ def _suite_faults(server: TlsServer, allowed: dict[str, Any]) -> Iterator[str]:
         ]
         if bad:
             yield f"{server.where} accepts {', '.join(bad)} in {version}"
-    if server.compression:
-        yield f"{server.where} compresses inside TLS (CVE-2012-4929)"
-    if server.secure_renegotiation is False:
-        yield f"{server.where} does not confirm secure renegotiation (RFC 5746)"
 
 
 @case(
@@ -111,7 +110,7 @@ def test_certificate(tls: TlsLink, tls_scan: TlsScan, policy: Policy) -> None:
     rule = policy("tls")["certificate"]
     faults: list[str] = []
     doubts: list[str] = []
-    for server in _measured(tls, tls_scan):
+    for server in measured(tls, tls_scan):
         if not server.chains:
             doubts.append(f"{server.where} showed no certificate that can be read")
         for chain in server.chains:
@@ -181,11 +180,3 @@ def _judge_path(
             f"{server.where}: the chain does not lead to the declared authority: "
             f"{chain.path.problem}"
         )
-
-
-def _measured(tls: TlsLink, scan: TlsScan) -> tuple[TlsServer, ...]:
-    if not tls.endpoints:
-        raise NotApplicable("the device file declares no service with TLS")
-    if not scan.servers:
-        raise Inconclusive("no TLS endpoint could be measured", "unreachable")
-    return scan.servers

@@ -24,6 +24,13 @@ class Posture:
     rtsp_nonce_reuse: bool = False  # one nonce for ever
     tls_minimum: str = "TLSv1.2"  # TLSv1 | TLSv1.1 | TLSv1.2
     tls_ciphers: str = "strong"  # strong | cbc | rsa-key-exchange
+    tls_groups: str = "strong"  # strong | secp224r1 | dh-1024
+    tls_signatures: str = "strong"  # strong | sha1
+    tls_renegotiation: bool = False  # a client may begin a second handshake inside a session
+    tls_key: str = "own"  # own | firmware (the released image carries it) | published
+    hsts: str = "year"  # year | none | minute
+    cookie_attributes: bool = True  # Secure and HttpOnly
+    http_redirect: str = "camera"  # camera | host-header (goes wherever a client says)
     certificate_flaw: str = ""  # expired | rsa-1024 | self-signed | wrong-name | sha1
     srtp_key_reuse: bool = False  # one master key for all sessions
     srtp_cipher: str = "aes-cm-128"  # aes-cm-128 | null

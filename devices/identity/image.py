@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from devices.firmware.swupdate import BundleError, read_bundle
+from devices.firmware.swupdate import Bundle, BundleError, read_bundle
 from devices.observation import Observation
 
 MAX_BYTES = 512 * 1024**2
@@ -50,18 +50,10 @@ class FirmwareImage(Observation):
 
 def read_image(path: Path) -> FirmwareImage:
     """Open the image at ``path``. Raises ImageFormatError, or OSError when it cannot be read."""
-    if path.stat().st_size > MAX_BYTES:
-        raise ImageFormatError(f"{path} is larger than the {MAX_BYTES} bytes read")
-    data = path.read_bytes()
-    if not data.startswith(_CPIO):
-        raise ImageFormatError(
-            f"{path} is not a SWUpdate bundle (it begins {data[:8].hex()}); other formats are not "
-            "opened"
-        )
+    data = read_bytes(path)
     try:
-        bundle = read_bundle(data)
-        with tarfile.open(fileobj=io.BytesIO(bundle.payload), mode="r:*") as archive:
-            files = tuple(_files(archive))
+        bundle = _bundle(path, data)
+        files = tuple(_files(bundle.payload))
     except (BundleError, tarfile.TarError, EOFError, OSError) as error:
         raise ImageFormatError(f"{path}: {error}") from error
     return FirmwareImage(
@@ -73,25 +65,59 @@ def read_image(path: Path) -> FirmwareImage:
     )
 
 
-def _files(archive: tarfile.TarFile) -> Iterator[ImageFile]:
-    unpacked = 0
-    for count, member in enumerate(archive):
-        if count >= MAX_FILES:
-            raise ImageFormatError(f"more than {MAX_FILES} files")
-        if not member.isreg():
-            continue
-        unpacked += member.size
-        if unpacked > MAX_UNPACKED:
-            raise ImageFormatError(f"more than {MAX_UNPACKED} bytes unpacked")
-        stream = archive.extractfile(member)
-        if stream is None:
-            continue
+def read_bytes(path: Path) -> bytes:
+    """The image as it is. Raises ImageFormatError when it is too large, or OSError."""
+    if path.stat().st_size > MAX_BYTES:
+        raise ImageFormatError(f"{path} is larger than the {MAX_BYTES} bytes read")
+    return path.read_bytes()
+
+
+def file_contents(path: Path, data: bytes) -> Iterator[tuple[str, IO[bytes]]]:
+    """Absolute path and content of every regular file of an image. Raises ImageFormatError."""
+    try:
+        for member, stream in _members(_bundle(path, data).payload):
+            yield _absolute(member.name), stream
+    except (BundleError, tarfile.TarError, EOFError, OSError) as error:
+        raise ImageFormatError(f"{path}: {error}") from error
+
+
+def _bundle(path: Path, data: bytes) -> Bundle:
+    if not data.startswith(_CPIO):
+        raise ImageFormatError(
+            f"{path} is not a SWUpdate bundle (it begins {data[:8].hex()}); other formats are not "
+            "opened"
+        )
+    return read_bundle(data)
+
+
+def _files(payload: bytes) -> Iterator[ImageFile]:
+    for member, stream in _members(payload):
         digest, head = _digest(stream)
         yield ImageFile(
-            path="/" + member.name.removeprefix("./").lstrip("/"),
+            path=_absolute(member.name),
             sha256=digest,
             program=head.startswith((b"\x7fELF", b"#!")) or bool(member.mode & stat.S_IXUSR),
         )
+
+
+def _members(payload: bytes) -> Iterator[tuple[tarfile.TarInfo, IO[bytes]]]:
+    unpacked = 0
+    with tarfile.open(fileobj=io.BytesIO(payload), mode="r:*") as archive:
+        for count, member in enumerate(archive):
+            if count >= MAX_FILES:
+                raise ImageFormatError(f"more than {MAX_FILES} files")
+            if not member.isreg():
+                continue
+            unpacked += member.size
+            if unpacked > MAX_UNPACKED:
+                raise ImageFormatError(f"more than {MAX_UNPACKED} bytes unpacked")
+            stream = archive.extractfile(member)
+            if stream is not None:
+                yield member, stream
+
+
+def _absolute(name: str) -> str:
+    return "/" + name.removeprefix("./").lstrip("/")
 
 
 def _digest(stream: IO[bytes]) -> tuple[str, bytes]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 
+_BROKEN = ("NULL", "RC4", "RC2", "DES", "3DES", "IDEA")
 _AEAD = ("_GCM", "_CCM", "_POLY1305")
 
 
@@ -47,6 +48,11 @@ class CipherSuite:
     def aead(self) -> bool:
         """Whether encryption and integrity are one operation (RFC 5116)."""
         return any(mark in self.cipher for mark in _AEAD)
+
+    @property
+    def broken(self) -> bool:
+        """Whether its cipher hides nothing, or has a key or a block of 64 bits or less."""
+        return self.cipher.startswith(_BROKEN)
 
     @property
     def needs_tls12(self) -> bool:

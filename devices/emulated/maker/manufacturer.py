@@ -35,6 +35,7 @@ from devices.emulated.maker.authority import (
     signature_only,
     write_private,
 )
+from devices.emulated.maker.shared_keys import shared_key
 from devices.emulated.posture import Posture
 from devices.emulated.unit import MANUFACTURER, Unit
 from devices.identity import hardware_module
@@ -174,8 +175,9 @@ def _identity(
 ) -> Credentials:
     flaw = posture.certificate_flaw
     key, usage = _make_key("rsa-1024" if flaw == "rsa-1024" else "ec-p256"), signature_only()
-    if posture.tls_ciphers == "rsa-key-exchange":
+    if posture.tls_ciphers == "rsa-key-exchange" or posture.tls_groups != "strong":
         key, usage = _make_key("rsa-2048"), signature_and_key_transport()
+    key = shared_key(posture) or key
     certificate = authority.issue(
         subject,
         key,

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from devices.emulated.maker.os_accounts import write_accounts, write_start_scripts
+from devices.emulated.maker.shared_keys import KEY_FILE, key_file
 from devices.emulated.posture import Posture
 from devices.emulated.unit import HARDWARE, MANUFACTURER, MODEL
 
@@ -57,6 +58,8 @@ def build_rootfs(
             _write(directory / file["path"], _content(entry, file, version, posture))
     for path, text in _system_files(version).items():
         _write(directory / path, text.encode())
+    if key := key_file(posture):
+        _write(directory / KEY_FILE, key)
     _write_package_database(directory, components(version, posture))
     if posture.firmware_modified and not released:
         _modify(directory / _MODIFIED_PROGRAM)

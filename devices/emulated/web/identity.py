@@ -81,12 +81,13 @@ class Identity:
 
     def set_cookie(self, request: web.Request, response: web.Response, session: Session) -> None:
         """Give the session to the browser."""
+        protected = self._camera.posture.cookie_attributes
         response.set_cookie(
             COOKIE if request.secure else CLEAR_COOKIE,
             session.id,
             path="/",
-            secure=request.secure,
-            httponly=True,
+            secure=request.secure and protected,
+            httponly=protected,
             samesite=None if self._camera.posture.csrf_unprotected else "Strict",
         )
 

@@ -31,6 +31,7 @@ _UI_TYPES = {
     ".js": "text/javascript",
     ".svg": "image/svg+xml",
 }
+_HSTS = {"year": 31_536_000, "minute": 60, "none": 0}  # s that browsers stay with HTTPS
 _SHUTDOWN = 1.0  # s that running requests get when the service stops
 _FOREIGN_SERVER = "uc-httpd 1.0.0"  # of the maker that shows under the posture foreign_brand
 
@@ -124,8 +125,8 @@ class WebService:
         """The headers of every answer; the server's make and version are nobody's business."""
         for name, value in SECURITY_HEADERS.items():
             response.headers.setdefault(name, value)
-        if request.secure:
-            response.headers["Strict-Transport-Security"] = "max-age=31536000"
+        if request.secure and (seconds := _HSTS[self._camera.posture.hsts]):
+            response.headers["Strict-Transport-Security"] = f"max-age={seconds}"
         if self._camera.posture.foreign_brand:
             response.headers["Server"] = f"{self._camera.reported.brand} {_FOREIGN_SERVER}"
         else:
@@ -133,7 +134,10 @@ class WebService:
 
     async def _redirect(self, request: web.Request) -> web.StreamResponse:
         # Not the Host header: a redirect goes where the camera is, not where a client says.
-        target = f"https://{self._camera.address}:{PORTS['https']}{request.path_qs}"
+        host = self._camera.address
+        if self._camera.posture.http_redirect == "host-header":
+            host = request.host.partition(":")[0]
+        target = f"https://{host}:{PORTS['https']}{request.path_qs}"
         return web.Response(status=308, headers={"Location": target, "Connection": "close"})
 
     async def _page(self, request: web.Request, caller: Caller) -> web.StreamResponse:  # noqa: ARG002
