@@ -34,6 +34,11 @@ SIZE = (320, 240)
 SELECTION = "STREAM-* or BACKDOOR-013 or CRED-005"
 LIMIT = 100  # s for one assessment on a busy machine; alone it takes some 6 s
 
+STRONG_TLS = (
+    "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2:-KX-ALL:+ECDHE-ECDSA:+ECDHE-RSA"
+    ":-CIPHER-ALL:+AES-128-GCM:+AES-256-GCM"
+)
+
 _SOURCE = (
     "videotestsrc is-live=true pattern=ball"
     f" ! video/x-raw,width={SIZE[0]},height={SIZE[1]},framerate=15/1"
@@ -71,7 +76,7 @@ class ForeignCamera:
     exit: int
     expected: dict[str, Expected]
     pipeline: str = ""
-    tls_priority: str = ""
+    library_defaults: bool = False
     certificate: str = ""
     authority_declared: bool = True
 
@@ -89,11 +94,14 @@ class ForeignCamera:
 def cameras() -> list[ForeignCamera]:
     """The table: every camera with the verdicts that it deserves."""
     content = tomllib.loads(TABLE.read_text(encoding="utf-8"))
-    return [_camera(dict(row), content["all"]) for row in content["camera"]]
+    return [_camera(dict(row), content["group"]) for row in content["camera"]]
 
 
-def _camera(row: dict[str, Any], everywhere: dict[str, Any]) -> ForeignCamera:
-    rows = {**everywhere, **row.pop("expected")}
+def _camera(row: dict[str, Any], groups: dict[str, dict[str, Any]]) -> ForeignCamera:
+    rows = dict(groups["all"])
+    for group in row.pop("groups"):
+        rows |= groups[group]
+    rows |= row.pop("expected", {})
     expected = {case: Expected(**values) for case, values in rows.items()}
     lists = {key: tuple(row.pop(key)) for key in ("transports", "options")}
     return ForeignCamera(**row, **lists, expected=expected)
@@ -135,7 +143,7 @@ def running(camera: ForeignCamera, folder: Path, maker: Manufacturer) -> Iterato
             options += ["--account", f"{name}:{password}"]
         if camera.encrypted:
             options += ["--certificate", str(_certificate(camera, folder, maker, address))]
-        priority = {"G_TLS_GNUTLS_PRIORITY": camera.tls_priority} if camera.tls_priority else {}
+        priority = {} if camera.library_defaults else {"G_TLS_GNUTLS_PRIORITY": STRONG_TLS}
         with gst_server(folder, address, options, **priority):
             yield _device_file(camera, folder, maker, address)
 

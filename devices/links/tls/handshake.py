@@ -27,6 +27,7 @@ from devices.protocols.tls.registry import Kind, TlsVersion
 
 _ATTEMPTS = 2
 _PAUSE = 0.1  # s before a refused or broken connection is tried again
+_MANNER = 2  # closings twice over, after which this is how the server refuses: no more pauses
 CLOSED = "closed without an alert"
 
 
@@ -53,6 +54,7 @@ class Prober:
         self._seconds = seconds
         self.server_name = server_name
         self.connections = 0
+        self._closings = 0
 
     def offer(self, version: TlsVersion, suites: Sequence[int]) -> Answer:
         """Offer one version and these suites, all else as it is by default; see ``ask``.
@@ -75,7 +77,7 @@ class Prober:
         failure: Unreachable | None = None
         answer = Answer()
         for attempt in range(_ATTEMPTS):
-            if attempt:
+            if attempt and (failure is not None or self._closings < _MANNER):
                 threading.Event().wait(_PAUSE)
             try:
                 answer = self._exchange(wire, hello.session)
@@ -86,6 +88,7 @@ class Prober:
                 return answer
         if failure is not None and not answer.refusal:
             raise failure
+        self._closings += 1
         return answer
 
     def speaks_ssl2(self) -> bool:

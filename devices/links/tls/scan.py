@@ -3,22 +3,17 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from devices.errors import Garbled, LinkError, NotOffered, TimedOut, Unreachable
 from devices.links.tls.elimination import eliminate
 from devices.links.tls.handshake import Answer
+from devices.links.tls.suite_packets import ALL, packets
 from devices.protocols.cipher_suites import CipherSuite, cipher_suites
 from devices.protocols.tls.flight import ServerHello
 from devices.protocols.tls.key_exchange import KeyExchange
 from devices.protocols.tls.registry import Extension, TlsVersion
-
-BATCH = 72
-"""Suites per ClientHello: old stacks choke on a ClientHello of more than 255 bytes of suites."""
-
-EACH_WEAK, EACH_BROKEN = 2, 1
-"""Of how many suites of a weak class the rest is left unasked, unless everything is asked for."""
 
 Offer = Callable[[TlsVersion, Sequence[int]], Answer]
 
@@ -68,21 +63,11 @@ class Found:
         return all(extension in hello.extensions for hello in self.older_hellos)
 
 
-def candidates(version: TlsVersion) -> list[int]:
-    """The suites that may be negotiated in a version."""
-    return [
-        suite.code
-        for suite in cipher_suites().values()
-        if suite.tls13 == (version is TlsVersion.TLS_1_3)
-        and (version >= TlsVersion.TLS_1_2 or not suite.needs_tls12)
-    ]
-
-
 def scan(offer: Offer, *, seconds: float = 90.0, every: bool = False) -> Found:
     """Offer every version and suite; ``seconds`` bounds the whole scan.
 
     Of suites without forward secrecy or without authenticated encryption a few of each class are
-    listed, and of versions before TLS 1.2 one or two: hundreds of connections would not tell more.
+    listed, and of versions before TLS 1.2 one alone: hundreds of connections would not tell more.
     ``every`` lists them all. Raises what the first handshake raises when no handshake at all is
     answered (Unreachable, TimedOut, Garbled, NotOffered); what fails later becomes a shortfall.
     """
@@ -113,14 +98,17 @@ class _Version:
 
     def run(self, *, every: bool) -> None:
         version, found = self._version, self._found
-        limit = _ALL if version >= TlsVersion.TLS_1_2 else 1
-        for suites, few in _batches(version):
-            if not every and version < TlsVersion.TLS_1_2 and version in found.suites:
+        old = version < TlsVersion.TLS_1_2 and not every
+        for packet in packets(version):
+            together = [code for suites, _ in packet for code in suites]
+            refused = (old or len(packet) > 1) and self._choose(together) is None
+            if old and version in found.suites:
                 found.unlisted.add(version)
                 break
-            choices = eliminate(self._choose, suites, _ALL if every else min(few, limit))
-            if not choices.complete:
-                found.unlisted.add(version)
+            for suites, few in () if refused else packet:
+                choices = eliminate(self._choose, suites, ALL if every else few)
+                if not choices.complete:
+                    found.unlisted.add(version)
             if version not in found.suites and self._other:
                 return
         if version in found.suites:
@@ -142,51 +130,15 @@ class _Version:
         return hello.suite
 
     def _note(self, hello: ServerHello, answer: Answer) -> None:
-        found = self._found
-        found.suites.setdefault(self._version, []).append(cipher_suites()[hello.suite])
+        found, suite = self._found, cipher_suites()[hello.suite]
+        suites = found.suites.setdefault(self._version, [])
+        if suite not in suites:  # else it was offered in another company
+            suites.append(suite)
         found.hellos.append(hello)
         if answer.chain and answer.chain not in found.chains:
             found.chains.append(answer.chain)
         if answer.exchange is not None:
             found.exchanges.append((self._version, answer.exchange))
-
-
-def _batches(version: TlsVersion) -> Iterator[tuple[list[int], int]]:
-    """Suites to offer together, and how many of them to list: the strong ones first.
-
-    One class is offered at a time, so that a server which prefers one class shows the others.
-    """
-    classes: dict[int, list[int]] = {}
-    for code in candidates(version):
-        number = _class(cipher_suites()[code])
-        if version < TlsVersion.TLS_1_2:
-            number = max(number, _WEAK)  # none is strong: two batches do
-        classes.setdefault(number, []).append(code)
-    for number in sorted(classes):
-        of_class = classes[number]
-        for start in range(0, len(of_class), BATCH):
-            yield of_class[start : start + BATCH], _listed(number)
-
-
-_ALL = 1000
-_WEAK_12, _WEAK, _BROKEN = 2, 4, 5
-
-
-def _listed(number: int) -> int:
-    if number < _WEAK_12:
-        return _ALL
-    return EACH_BROKEN if number == _BROKEN else EACH_WEAK
-
-
-def _class(suite: CipherSuite) -> int:
-    if not suite.authenticated or "EXPORT" in suite.key_exchange or suite.broken:
-        return _BROKEN
-    elliptic = suite.tls13 or suite.key_exchange.startswith("ECDHE")
-    if suite.aead and suite.forward_secret:
-        return 0 if elliptic else 1
-    if elliptic:
-        return _WEAK_12
-    return _WEAK_12 + 1 if suite.forward_secret else _WEAK
 
 
 def _refusal(answer: Answer) -> str:
