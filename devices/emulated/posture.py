@@ -22,6 +22,13 @@ class Posture:
     rtsp_digest_algorithms: tuple[str, ...] = ("SHA-256", "MD5")
     rtsp_open_paths: tuple[str, ...] = ()  # paths that skip authentication
     rtsp_nonce_reuse: bool = False  # one nonce for ever
+    rtsp_nonce_life: str = "connection"  # connection | endless: good everywhere, for ever
+    rtsp_nonce_counted: bool = True  # false: a nonce count is taken again
+    rtsp_login_scope: str = "every"  # every | describe: who has a description need not log in
+    rtsp_session_hijack: bool = False  # a session's identifier stands for a login, everywhere
+    rtsp_teardown_ends: bool = True  # false: datagrams go on after TEARDOWN
+    rtsp_revocation_ends: bool = True  # false: sessions of a removed user go on
+    rtsp_login_cached: bool = False  # a login that was right once stays right
     tls_minimum: str = "TLSv1.2"  # TLSv1 | TLSv1.1 | TLSv1.2
     tls_ciphers: str = "strong"  # strong | cbc | rsa-key-exchange
     certificate_flaw: str = ""  # expired | rsa-1024 | self-signed | wrong-name | sha1

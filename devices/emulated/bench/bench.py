@@ -16,9 +16,11 @@ import sys
 from dataclasses import asdict
 from pathlib import Path
 
+from devices.emulated.bench.clock_dial import ClockDial
 from devices.emulated.bench.exit_status import REBOOT
 from devices.emulated.bench.power_relay import PowerRelay
 from devices.emulated.bench.serial_server import SerialServer
+from devices.emulated.clock import dial_of
 from devices.emulated.posture import Posture
 
 HOST = "127.0.0.1"
@@ -37,6 +39,7 @@ class EmulatedBench:
         bench_end, self._board_end = socket.socketpair()
         self.serial = SerialServer(bench_end, HOST)
         self.power = PowerRelay(HOST, self.switch, lambda: self._pid is not None)
+        self.clock = ClockDial(HOST, dial_of(flash))
         self._zygote: asyncio.subprocess.Process | None = None
         self._reader: asyncio.StreamReader | None = None
         self._control: asyncio.StreamWriter | None = None
@@ -51,6 +54,7 @@ class EmulatedBench:
         """Set the bench up and preload the camera's programs; the power is off."""
         await self.serial.start()
         await self.power.start()
+        await self.clock.start()
         ours, theirs = socket.socketpair()
         ended, self._lifeline = os.pipe()
         inherited = (theirs.fileno(), self._board_end.fileno(), ended)
@@ -87,6 +91,7 @@ class EmulatedBench:
                 self._zygote.kill()
                 await self._zygote.wait()
         await self.power.stop()
+        await self.clock.stop()
         await self.serial.stop()
         self._board_end.close()
 

@@ -24,12 +24,14 @@ def device_file(
     *,
     serial_url: str,
     power_url: str,
+    clock_url: str,
     host_ports: tuple[list[int], list[int]],
 ) -> str:
     """The text of the device file; ``host_ports`` are the TCP and UDP ports of the machine."""
     content = _base(production, address)
     content["links"] = _links(production, address, serial_url)
     content["bench"] = _bench(production, address, power_url, host_ports)
+    content["bench"]["clock"] = {"url": clock_url}
     content["declared"] |= {"update": _update(production), "services": _services()}
     content["declared"]["streams"] = _streams(address)
     for fragment in (

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
@@ -63,7 +63,7 @@ class RtspConnection:
         self._reader, self._writer = reader, writer
         self._peer = str(writer.get_extra_info("peername")[0])
         self._encrypted = writer.get_extra_info("ssl_object") is not None
-        self._login = RtspLogin(service.camera, self._peer, service.fixed_nonce)
+        self._login = RtspLogin(service.camera, self._peer, service.logins)
         self._sessions: dict[str, RtspSession] = {}
         self._offers: dict[str, _Offer] = {}
         self._handlers: dict[str, Handler] = {
@@ -75,6 +75,16 @@ class RtspConnection:
             "TEARDOWN": self._teardown,
             "GET_PARAMETER": self._get_parameter,
         }
+
+    @property
+    def user(self) -> str:
+        """Who logged in here; empty for nobody."""
+        return self._login.user
+
+    @property
+    def sessions(self) -> Mapping[str, RtspSession]:
+        """The sessions that were set up here."""
+        return self._sessions
 
     async def run(self) -> None:
         """Answer requests until the connection ends."""
@@ -133,16 +143,21 @@ class RtspConnection:
         if request.get("Require"):
             unsupported = header_list({"Unsupported": request.get("Require")})
             return Response(status=551, headers=unsupported)
-        if request.method != "OPTIONS" and not self._is_open(request):
+        if self._asks_for_login(request):
             checked = self._login.check(request)
             if not checked.accepted:
                 values = self._login.challenges(stale=checked.stale)
                 return Response(status=401, headers=(*(("WWW-Authenticate", v) for v in values),))
         return await handler(request)
 
-    def _is_open(self, request: Request) -> bool:
-        """Whether a fault lets this path do without a login."""
-        return self._path(request) in self._service.camera.posture.rtsp_open_paths
+    def _asks_for_login(self, request: Request) -> bool:
+        """Every request but OPTIONS needs a login, if no fault lets it do without."""
+        posture = self._service.camera.posture
+        if request.method == "OPTIONS" or self._path(request) in posture.rtsp_open_paths:
+            return False
+        if posture.rtsp_login_scope == "describe":
+            return request.method == "DESCRIBE"
+        return self._service.session_anywhere(_identifier(request)) is None
 
     def _path(self, request: Request) -> str:
         try:
@@ -158,8 +173,8 @@ class RtspConnection:
         return path
 
     def _session(self, request: Request) -> RtspSession:
-        identifier = request.get("Session").partition(";")[0].strip()
-        session = self._sessions.get(identifier)
+        identifier = _identifier(request)
+        session = self._sessions.get(identifier) or self._service.session_anywhere(identifier)
         if session is None:
             raise _Refused(454)
         self._seen(session)
@@ -285,6 +300,11 @@ class RtspConnection:
 
     async def _teardown(self, request: Request) -> Response:
         session = self._session(request)
-        del self._sessions[session.identifier]
-        session.close()
+        self._sessions.pop(session.identifier, None)
+        if self._service.camera.posture.rtsp_teardown_ends:
+            session.close()
         return Response(headers=header_list({"Session": session.identifier}))
+
+
+def _identifier(request: Request) -> str:
+    return request.get("Session").partition(";")[0].strip()
