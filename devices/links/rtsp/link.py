@@ -6,7 +6,7 @@ their own and cannot say what was on the wire.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from devices.description import DeviceFile
 from devices.links.clock import ClockControl
@@ -16,6 +16,7 @@ from devices.links.rtsp import logins as rtsp_logins
 from devices.links.rtsp import nonces as rtsp_nonces
 from devices.links.rtsp import probes as rtsp_probes
 from devices.links.rtsp import refusals as rtsp_refusals
+from devices.links.rtsp import revocation as rtsp_revocation
 from devices.links.rtsp import streams as rtsp_streams
 from devices.links.rtsp.access import RtspAccess
 from devices.links.rtsp.endings import StreamEndings
@@ -31,6 +32,7 @@ from devices.links.rtsp.observations import (
     RtspKeying,
 )
 from devices.links.rtsp.refusals import RefusedLogins
+from devices.links.rtsp.revocation import RevokedUser
 from devices.permit import Permit
 from devices.secrets import Secrets
 
@@ -92,3 +94,9 @@ class RtspLink:
     def nonce_age(self, seconds: float, clock: ClockControl) -> NonceAge:
         """Use a nonce again with the camera's clock ``seconds`` ahead."""
         return rtsp_nonces.nonce_age(self._access, seconds, clock.moved, by="clock")
+
+    def revoked(
+        self, user: tuple[str, str], change: Callable[[], str], *, name: str, by: str
+    ) -> RevokedUser:
+        """Play as a user, change the user, and see what is left of sessions and logins."""
+        return rtsp_revocation.revoked(self._access, user, change, name=name, by=by)
