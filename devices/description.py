@@ -222,6 +222,9 @@ class Stream(Part):
         description="interleaved: inside the RTSP(S) connection; srtp-*: RTP/SAVP; udp: RTP/AVP; "
         "not for http(s)",
     )
+    backchannel: Literal["pcmu", "pcma", "g726", "aac", "opus"] | None = Field(
+        None, description="codec of its audio back channel (ONVIF Streaming, 5.3), if it has one"
+    )
     roles: list[Role] = Field(
         ["admin", "operator", "viewer"], description="accounts of these roles may watch it"
     )

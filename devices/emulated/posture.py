@@ -28,6 +28,11 @@ class Posture:
     rtsp_session_hijack: bool = False  # a session's identifier stands for a login, everywhere
     rtsp_teardown_ends: bool = True  # false: datagrams go on after TEARDOWN
     rtsp_revocation_ends: bool = True  # false: sessions of a removed user go on
+    srtp_checks_tags: bool = True  # false: the back channel takes packets whose tag is wrong
+    srtp_checks_replay: bool = True  # false: it takes a packet again
+    backchannel_anonymous: bool = False  # it asks for no login
+    backchannel_plain: bool = False  # it takes RTP/AVP over UDP
+    backchannel_everywhere: bool = False  # every stream has one, declared or not
     rtsp_login_cached: bool = False  # a login that was right once stays right
     tls_minimum: str = "TLSv1.2"  # TLSv1 | TLSv1.1 | TLSv1.2
     tls_ciphers: str = "strong"  # strong | cbc | rsa-key-exchange

@@ -147,8 +147,12 @@ def _streams(address: str) -> list[dict[str, Any]]:
     base = f"rtsps://{address}:{PORTS['rtsps']}/live"
     transports = ["interleaved", "srtp-udp", "srtp-interleaved"]
     main = {"name": "main", "url": f"{base}/main", "codec": "h264", "width": 640, "height": 360}
+    main |= {"backchannel": "pcmu"}
     sub = {"name": "sub", "url": f"{base}/sub", "codec": "h265", "width": 320, "height": 180}
-    return [main | {"transports": transports}, sub | {"transports": transports}]
+    return [
+        main | {"transports": transports},
+        sub | {"transports": transports},
+    ]
 
 
 def _update(production: Production) -> dict[str, Any]:

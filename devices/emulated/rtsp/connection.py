@@ -10,10 +10,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
+from devices.emulated.rtsp import backchannel
+from devices.emulated.rtsp.backchannel import BackchannelSession
 from devices.emulated.rtsp.login import RtspLogin
 from devices.emulated.rtsp.sdp import TRACK, describe
 from devices.emulated.rtsp.session import TIMEOUT, RtspSession, Send, UdpPair, interleaved_sender
-from devices.errors import Garbled
+from devices.errors import Garbled, LinkError
 from devices.protocols.rtsp import Interleaved, Parser, Request, Response, header_list
 from devices.protocols.srtp import protector
 from devices.protocols.srtp_suite import SrtpKeys
@@ -43,6 +45,7 @@ class _Way:
     send: Send
     parameters: dict[str, str]
     pair: UdpPair | None = None
+    channels: tuple[int, ...] = ()
 
 
 class _Refused(Exception):
@@ -64,8 +67,9 @@ class RtspConnection:
         self._peer = str(writer.get_extra_info("peername")[0])
         self._encrypted = writer.get_extra_info("ssl_object") is not None
         self._login = RtspLogin(service.camera, self._peer, service.logins)
-        self._sessions: dict[str, RtspSession] = {}
+        self._sessions: dict[str, RtspSession | BackchannelSession] = {}
         self._offers: dict[str, _Offer] = {}
+        self._voices: dict[int, Callable[[bytes, bool], None]] = {}
         self._handlers: dict[str, Handler] = {
             "OPTIONS": self._options,
             "DESCRIBE": self._describe,
@@ -82,7 +86,7 @@ class RtspConnection:
         return self._login.user
 
     @property
-    def sessions(self) -> Mapping[str, RtspSession]:
+    def sessions(self) -> Mapping[str, RtspSession | BackchannelSession]:
         """The sessions that were set up here."""
         return self._sessions
 
@@ -95,8 +99,11 @@ class RtspConnection:
                 for event in parser.events():
                     if isinstance(event, Request):
                         self._writer.write((await self._answer(event)).to_bytes())
-                    elif isinstance(event, Interleaved):  # the client's receiver reports
+                    elif isinstance(event, Interleaved):  # the client's reports, or its voice
                         self._seen(*self._sessions.values())
+                        self._voices.get(event.channel, _nobody)(
+                            event.payload, event.channel % 2 == 1
+                        )
                 await self._writer.drain()
         except Garbled:
             self._writer.write(Response(status=400).to_bytes())
@@ -121,7 +128,7 @@ class RtspConnection:
                 if not any(s.last_seen > limit for s in self._sessions.values()):
                     raise
 
-    def _seen(self, *sessions: RtspSession) -> None:
+    def _seen(self, *sessions: RtspSession | BackchannelSession) -> None:
         for session in sessions:
             session.last_seen = time.monotonic()
 
@@ -140,7 +147,7 @@ class RtspConnection:
         handler = self._handlers.get(request.method)
         if handler is None:
             return Response(status=501, headers=header_list({"Public": ", ".join(self._handlers)}))
-        if request.get("Require"):
+        if request.get("Require") and not backchannel.is_required(request):
             unsupported = header_list({"Unsupported": request.get("Require")})
             return Response(status=551, headers=unsupported)
         if self._asks_for_login(request):
@@ -155,6 +162,8 @@ class RtspConnection:
         posture = self._service.camera.posture
         if request.method == "OPTIONS" or self._path(request) in posture.rtsp_open_paths:
             return False
+        if posture.backchannel_anonymous and backchannel.is_required(request):
+            return False
         if posture.rtsp_login_scope == "describe":
             return request.method == "DESCRIBE"
         return self._service.session_anywhere(_identifier(request)) is None
@@ -164,7 +173,8 @@ class RtspConnection:
             path = unquote(urlsplit(request.uri).path)
         except ValueError:
             raise _Refused(400) from None
-        return path.rstrip("/").removesuffix("/" + TRACK)
+        path = path.rstrip("/").removesuffix("/" + TRACK)
+        return path.removesuffix("/" + backchannel.TRACK)
 
     def _stream_path(self, request: Request) -> str:
         path = self._path(request)
@@ -172,7 +182,7 @@ class RtspConnection:
             raise _Refused(404)
         return path
 
-    def _session(self, request: Request) -> RtspSession:
+    def _session(self, request: Request) -> RtspSession | BackchannelSession:
         identifier = _identifier(request)
         session = self._sessions.get(identifier) or self._service.session_anywhere(identifier)
         if session is None:
@@ -193,11 +203,7 @@ class RtspConnection:
     async def _describe(self, request: Request) -> Response:
         path = self._stream_path(request)
         camera = self._service.camera
-        key_management = ""
-        if self._encrypted:  # keys in the clear would be worth nothing
-            offer = _Offer(self._service.session_keys(), secrets.randbits(32))
-            self._offers[path] = offer
-            key_management = self._service.key_management(offer.keys, offer.ssrc)
+        key_management = self._offer_keys(path)
         body = describe(
             self._service.streams[path],
             address=camera.address,
@@ -205,12 +211,28 @@ class RtspConnection:
             parameter_sets=await self._service.source(path).parameter_sets(),
             key_management=key_management,
         )
+        if backchannel.is_required(request) and self._has_backchannel(path):
+            body += backchannel.section(self._offer_keys(path + "/" + backchannel.TRACK))
         base = urlsplit(request.uri)._replace(path=path + "/", query="").geturl()
         headers = {"Content-Type": "application/sdp", "Content-Base": base}
         return Response(headers=header_list(headers), body=body)
 
+    def _offer_keys(self, path: str) -> str:
+        """Make keys for a track and return how they are handed out; empty without TLS."""
+        if not self._encrypted:  # keys in the clear would be worth nothing
+            return ""
+        offer = _Offer(self._service.session_keys(), secrets.randbits(32))
+        self._offers[path] = offer
+        return self._service.key_management(offer.keys, offer.ssrc)
+
+    def _has_backchannel(self, path: str) -> bool:
+        everywhere = self._service.camera.posture.backchannel_everywhere
+        return everywhere or path in backchannel.PATHS
+
     async def _setup(self, request: Request) -> Response:
         path = self._stream_path(request)
+        if backchannel.is_meant(request) and self._has_backchannel(path):
+            return await self._set_up_backchannel(request, path)
         if request.get("Session"):  # one track: nothing to add to a session that exists
             self._session(request)
             raise _Refused(459)
@@ -248,10 +270,42 @@ class RtspConnection:
         if way.pair is not None:
             session.closing = way.pair.close
             way.pair.heard = lambda: self._seen(session)
-        self._sessions[session.identifier] = session
         reply = {"unicast": "", **way.parameters, "ssrc": f"{ssrc:08X}"}
+        return self._made(session, transport, reply)
+
+    async def _set_up_backchannel(self, request: Request, path: str) -> Response:
+        """Make a session of the back channel alone."""
+        camera = self._service.camera
+        offer = self._offers.pop(path + "/" + backchannel.TRACK, None)
+        try:
+            transport = parse_transports(request.get("Transport"))[0]
+            guard = backchannel.guard(
+                request,
+                transport,
+                offer.keys if offer else None,
+                camera.posture,
+                in_tls=self._encrypted,
+            )
+        except LinkError:
+            raise _Refused(461) from None
+        way = await (self._tcp(transport) if transport.lower == "TCP" else self._udp(transport))
+        session = BackchannelSession(way.send, guard, camera.reported.model)
+        if way.pair is not None:
+            session.closing, way.pair.received = way.pair.close, session.received
+        else:
+            self._voices |= dict.fromkeys(way.channels, session.received)
+        return self._made(session, transport, {"unicast": "", **way.parameters})
+
+    def _made(
+        self,
+        session: RtspSession | BackchannelSession,
+        transport: Transport,
+        parameters: dict[str, str],
+    ) -> Response:
+        """Enter a new session, and say so."""
+        self._sessions[session.identifier] = session
         headers = {
-            "Transport": Transport(transport.profile, transport.lower, reply).to_text(),
+            "Transport": Transport(transport.profile, transport.lower, parameters).to_text(),
             "Session": f"{session.identifier};timeout={TIMEOUT}",
         }
         return Response(headers=header_list(headers))
@@ -261,7 +315,8 @@ class RtspConnection:
         if max(channels) > 255:
             raise _Refused(461)
         text = "{}-{}".format(*channels)
-        return _Way(interleaved_sender(self._writer, channels), {"interleaved": text})
+        send = interleaved_sender(self._writer, channels)
+        return _Way(send, {"interleaved": text}, channels=channels)
 
     async def _udp(self, transport: Transport) -> _Way:
         ports = transport.pair("client_port") or (0, 0)
@@ -308,3 +363,8 @@ class RtspConnection:
 
 def _identifier(request: Request) -> str:
     return request.get("Session").partition(";")[0].strip()
+
+
+def _nobody(packet: bytes, rtcp: bool) -> None:  # noqa: FBT001 - as Send has it
+    """Take what comes on a channel that no back channel uses."""
+    del packet, rtcp

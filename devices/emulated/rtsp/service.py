@@ -14,6 +14,7 @@ from devices.emulated.audit import AuditLog
 from devices.emulated.clock import Clock
 from devices.emulated.lockout import Lockout
 from devices.emulated.posture import Posture
+from devices.emulated.rtsp.backchannel import BackchannelSession
 from devices.emulated.rtsp.connection import RtspConnection
 from devices.emulated.rtsp.login_state import LoginState
 from devices.emulated.rtsp.session import RtspSession
@@ -98,7 +99,7 @@ class RtspService:
         """Return the live video of a path."""
         return self._sources[path]
 
-    def session_anywhere(self, identifier: str) -> RtspSession | None:
+    def session_anywhere(self, identifier: str) -> RtspSession | BackchannelSession | None:
         """Return a session of any connection: under a fault its identifier opens it."""
         if not self.camera.posture.rtsp_session_hijack:
             return None

@@ -28,9 +28,12 @@ from devices.protocols.rtp import is_rtcp
 from devices.protocols.rtsp import Interleaved, Response
 from devices.protocols.transport import parse_session, parse_transports
 
+_BURST_GAP = 0.008
+"""Seconds of silence that part two pictures; at 60 a second they are twice as far apart."""
+
 BeforeSetup = Callable[[RtspClient, str, str], None]
 
-QUIET_SECONDS = 1.5
+QUIET_SECONDS = 1.0
 """Shortest silence after which a stream counts as ended."""
 
 
@@ -74,7 +77,7 @@ class HeldSession:
         answer = self.request("PLAY")
         if not answer.ok:
             raise NotOffered(f"PLAY is answered {answer.status} {answer.reason}".rstrip())
-        heard = self.listen(FIRST_PACKET_SECONDS, enough=8)
+        heard = self.listen(FIRST_PACKET_SECONDS, bursts=4)
         if not heard.packets:
             raise NotOffered(f"no media arrived within {FIRST_PACKET_SECONDS:.0f} s of PLAY")
         return heard
@@ -87,10 +90,11 @@ class HeldSession:
         """
         return self.listen(limit, quiet=max(QUIET_SECONDS, 5 * before.longest_gap))
 
-    def listen(self, seconds: float, *, enough: int = 0, quiet: float = 0) -> Heard:
-        """Listen for ``seconds``; less when ``enough`` packets came, or ``quiet`` seconds none.
+    def listen(self, seconds: float, *, bursts: int = 0, quiet: float = 0) -> Heard:
+        """Listen for ``seconds``; less when so many ``bursts`` came, or ``quiet`` seconds nothing.
 
-        Media inside the RTSP connection ends with it, and so does this.
+        A burst is what follows a silence, as the packets of one picture do. Media inside the RTSP
+        connection ends with it, and so does this.
         """
         ear = _Ear(self)
         with selectors.DefaultSelector() as selector:
@@ -100,7 +104,7 @@ class HeldSession:
                 rtp, rtcp = self.ports.sockets
                 selector.register(rtp, selectors.EVENT_READ, lambda: ear.read_datagrams(rtp))
                 selector.register(rtcp, selectors.EVENT_READ, lambda: _drain(rtcp))
-            while (left := ear.left(seconds, enough, quiet)) > 0:
+            while (left := ear.left(seconds, bursts, quiet)) > 0:
                 for key, _ in selector.select(left):
                     read: Callable[[], None] = key.data
                     read()
@@ -122,10 +126,10 @@ class _Ear:
         media, session.client.media = session.client.media, []
         self._take(media)
 
-    def left(self, seconds: float, enough: int, quiet: float) -> float:
+    def left(self, seconds: float, bursts: int, quiet: float) -> float:
         now = time.monotonic()
         end = self._began + seconds
-        if enough and len(self._times) >= enough:
+        if bursts and self._bursts() >= bursts:
             return 0
         if quiet:
             end = min(end, max(self._times[-1:], default=self._began) + quiet)
@@ -162,6 +166,10 @@ class _Ear:
     def _count(self, packet: bytes) -> None:
         if packet and not is_rtcp(packet):
             self._times.append(time.monotonic())
+
+    def _bursts(self) -> int:
+        silences = sum(after - before > _BURST_GAP for before, after in pairwise(self._times))
+        return silences + bool(self._times)
 
     def heard(self) -> Heard:
         times = self._times

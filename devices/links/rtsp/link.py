@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from devices.description import DeviceFile
 from devices.links.clock import ClockControl
+from devices.links.rtsp import backchannels as rtsp_backchannels
 from devices.links.rtsp import endings as rtsp_endings
 from devices.links.rtsp import keys as rtsp_keys
 from devices.links.rtsp import logins as rtsp_logins
@@ -18,7 +19,9 @@ from devices.links.rtsp import probes as rtsp_probes
 from devices.links.rtsp import refusals as rtsp_refusals
 from devices.links.rtsp import revocation as rtsp_revocation
 from devices.links.rtsp import streams as rtsp_streams
+from devices.links.rtsp import voice as rtsp_voice
 from devices.links.rtsp.access import RtspAccess
+from devices.links.rtsp.backchannels import Backchannels
 from devices.links.rtsp.endings import StreamEndings
 from devices.links.rtsp.logins import PublishedPair
 from devices.links.rtsp.nonces import NonceAge, NonceUse
@@ -33,6 +36,7 @@ from devices.links.rtsp.observations import (
 )
 from devices.links.rtsp.refusals import RefusedLogins
 from devices.links.rtsp.revocation import RevokedUser
+from devices.links.rtsp.voice import VoiceReceptions
 from devices.permit import Permit
 from devices.secrets import Secrets
 
@@ -100,3 +104,11 @@ class RtspLink:
     ) -> RevokedUser:
         """Play as a user, change the user, and see what is left of sessions and logins."""
         return rtsp_revocation.revoked(self._access, user, change, name=name, by=by)
+
+    def backchannels(self) -> Backchannels:
+        """Ask every declared stream for its audio back channel."""
+        return rtsp_backchannels.backchannels(self._access)
+
+    def voice_receptions(self) -> VoiceReceptions:
+        """Send genuine and other SRTP packets to the declared back channels; all is silence."""
+        return rtsp_voice.voice_receptions(self._access)

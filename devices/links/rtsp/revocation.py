@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -93,7 +93,7 @@ def revoked(
     )
 
 
-def _one_of_each_kind(transports: list[str]) -> list[str]:
+def _one_of_each_kind(transports: Sequence[str]) -> list[str]:
     """The first transport inside the RTSP connection, and the first in datagrams."""
     known = [t for t in transports if t in TRANSPORTS]
     kinds = {TRANSPORTS[t][2]: t for t in reversed(known)}
