@@ -14,7 +14,7 @@ from devices.links.rtsp.voice import VoiceReception, VoiceReceptions
     "STREAM-019",
     severity="high",
     needs=("rtsp",),
-    catches=("stream-srtp-accepts-forged", "stream-srtp-accepts-replay"),
+    catches=("stream-srtp-accepts-forged", "stream-srtp-accepts-replay", "stream-srtp-no-tag"),
     applies_to=("rtsp-streams", "srtp-backchannel"),
 )
 def test_altered_and_repeated_packets_are_rejected(voice_receptions: VoiceReceptions) -> None:
@@ -74,6 +74,8 @@ def _uncounted(reception: VoiceReception) -> Iterator[str]:
         "stream-backchannel-anonymous",
         "stream-backchannel-plain",
         "stream-backchannel-undeclared",
+        "stream-anonymous",
+        "stream-login-only-describe",
     ),
     applies_to=("rtsp-streams",),
 )

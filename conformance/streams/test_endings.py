@@ -21,12 +21,12 @@ def test_streams_end_when_told_to(stream_endings: StreamEndings, policy: Any) ->
     """A stream ends when it is told to, and when its viewer is gone.
 
     Method: play every declared RTSP stream over each declared transport until media flows, send
-    TEARDOWN, and listen for media that still comes. Over UDP, where media does not end with the
-    RTSP connection, play once more, close the connection without TEARDOWN, send nothing and listen
-    until it is silent, or the session time-out that the camera declared in SETUP (60 s by RFC 2326,
-    12.37, where it declares none) has passed. Time-outs longer than 65 s are not waited for, which
-    leaves the verdict open where media went on until then. That a session times out while its
-    connection stays open is not tried.
+    TEARDOWN, and listen for media that still comes. Over the first declared transport with
+    datagrams, where media does not end with the RTSP connection, play once more, close the
+    connection without TEARDOWN, send nothing and listen until it is silent, or the session time-out
+    that the camera declared in SETUP (60 s by RFC 2326, 12.37, where it declares none) has passed.
+    Time-outs longer than 65 s are not waited for, which leaves the verdict open where media went on
+    until then. That a session times out while its connection stays open is not tried.
     Pass: media ends within the time that the policy "streams" gives after TEARDOWN, and within the
     declared time-out after the connection.
     """

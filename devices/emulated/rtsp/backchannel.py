@@ -15,13 +15,13 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from devices.emulated.posture import Posture
-from devices.errors import LinkError, NotOffered
+from devices.errors import Garbled, LinkError, NotOffered
 from devices.protocols.mikey import parse_key_management
 from devices.protocols.reports import Reception, receiver_report
 from devices.protocols.rtp import header_length, is_rtcp, parse_rtp
 from devices.protocols.rtsp import Request
 from devices.protocols.srtp import Protector, Receiver, protector
-from devices.protocols.srtp_suite import SrtpKeys
+from devices.protocols.srtp_suite import SDES_SUITES, SrtpKeys
 from devices.protocols.srtp_transform import CounterMode
 from devices.protocols.transport import Transport
 
@@ -77,11 +77,33 @@ class _Careless:
         return self._inner.unprotect(packet[: max(start, len(packet) - self._tag)])
 
 
+class _Remembering:
+    """Takes each packet once, for suites that libsrtp with its replay list does not do."""
+
+    _WINDOW = 1024
+
+    def __init__(self, keys: SrtpKeys) -> None:
+        self._inner = CounterMode(keys)
+        self._seen: dict[bytes, None] = {}
+
+    def unprotect(self, packet: bytes) -> bytes:
+        opened = self._inner.unprotect(packet)
+        name = packet[2:4] + packet[8:12]  # sequence number and source
+        if name in self._seen:
+            raise Garbled("an SRTP packet that was taken before")
+        self._seen[name] = None
+        while len(self._seen) > self._WINDOW:
+            del self._seen[next(iter(self._seen))]
+        return opened
+
+
 def opener(keys: SrtpKeys, *, checks_tags: bool, checks_replay: bool) -> Opener:
     """What opens a client's packets: libsrtp, with tags and a replay list, but for a fault."""
     if not checks_tags:
         return _Careless(keys)
-    return Receiver(keys) if checks_replay else CounterMode(keys)
+    if not checks_replay:
+        return CounterMode(keys)
+    return Receiver(keys) if keys.suite in SDES_SUITES.values() else _Remembering(keys)
 
 
 @dataclass(frozen=True)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
-from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from devices.description import Stream
-from devices.errors import LinkError, NotOffered
+from devices.errors import LinkError
 from devices.links.capture import Capture
 from devices.links.rtsp.access import RtspAccess
 from devices.links.rtsp.client import without_userinfo
@@ -48,7 +48,10 @@ class StreamEnding:
 
 @dataclass(frozen=True, kw_only=True)
 class StreamEndings(Observation):
-    """Every declared RTSP stream over each declared transport, ended in each way."""
+    """Every declared RTSP stream, ended in each way.
+
+    By TEARDOWN over each declared transport, by the connection over the first with datagrams.
+    """
 
     endings: tuple[StreamEnding, ...]
 
@@ -62,14 +65,20 @@ class _Task:
 
 def endings(access: RtspAccess) -> StreamEndings:
     """Play and end every declared stream over its transports; raises NotOffered without any."""
-    tasks = [
-        _Task(stream, transport, way)
+    told = [
+        _Task(stream, transport, "teardown")
         for stream in access.streams()
         for transport in dict.fromkeys(stream.transports)
-        for way in _ways(transport)
     ]
-    with ThreadPoolExecutor(max(1, access.device.bench.parallel - 1), "endings") as pool:
-        found = list(pool.map(lambda task: _one(access, task), tasks))
+    left = [
+        _Task(stream, transport, "connection")
+        for stream in access.streams()
+        for transport in [t for t in stream.transports if _in_datagrams(t)][:1]
+    ]
+    found = []
+    for tasks in (told, left):  # sessions that a camera does not end would be in the way of others
+        with ThreadPoolExecutor(max(1, access.device.bench.parallel - 1), "endings") as pool:
+            found += pool.map(lambda task: _one(access, task), tasks)
     return StreamEndings(
         endings=tuple(ending for ending, _, _ in found if ending is not None),
         shortfall="; ".join(problem for _, problem, _ in found if problem),
@@ -77,10 +86,8 @@ def endings(access: RtspAccess) -> StreamEndings:
     )
 
 
-def _ways(transport: str) -> Sequence[str]:
-    if transport in TRANSPORTS and TRANSPORTS[transport][2]:
-        return ("teardown", "connection")
-    return ("teardown",)
+def _in_datagrams(transport: str) -> bool:
+    return transport in TRANSPORTS and TRANSPORTS[transport][2]
 
 
 def _one(access: RtspAccess, task: _Task) -> tuple[StreamEnding | None, str, Artefact | None]:
@@ -94,7 +101,10 @@ def _one(access: RtspAccess, task: _Task) -> tuple[StreamEnding | None, str, Art
             access, task.stream.url, task.transport, access.login(), capture=capture
         ) as session:
             before = session.begin()
-            ending = _told(session, before) if task.way == "teardown" else _left(session, before)
+            if task.way == "teardown":
+                ending = _told(session, before)
+            else:
+                ending = _left(access, session, before)
     except LinkError as error:
         return None, f"{what}: {error}", None
     ending = dataclasses.replace(
@@ -116,12 +126,16 @@ def _told(session: HeldSession, before: Heard) -> StreamEnding:
     return _ending("teardown", session, before, after, status)
 
 
-def _left(session: HeldSession, before: Heard) -> StreamEnding:
-    if session.ports is None:
-        raise NotOffered("media inside the RTSP connection ends with it")
+def _left(access: RtspAccess, session: HeldSession, before: Heard) -> StreamEnding:
     session.client.close()
     waited_for = session.timeout if session.timeout <= LONGEST_TIMEOUT else 0.0
     after = session.until_quiet(waited_for + _AFTER_TIMEOUT, before)
+    with (
+        contextlib.suppress(LinkError),
+        access.connect(session.client.endpoint, login=access.login()) as client,
+    ):  # a session that still runs is ended from a new connection
+        headers = {"Session": session.identifier}
+        client.request("TEARDOWN", session.described.aggregate, headers)
     return _ending("connection", session, before, after, 0)
 
 

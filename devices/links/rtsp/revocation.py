@@ -69,6 +69,8 @@ def revoked(
     """
     stream = access.streams()[0]
     url = without_userinfo(stream.url)
+    if _status(access, url, None) == 200:
+        raise NotOffered(f"{url} is described without a login (see STREAM-004): nobody can lose it")
     with ExitStack() as stack:
         sessions: list[tuple[str, HeldSession, Heard]] = []
         for transport in _one_of_each_kind(stream.transports):
