@@ -69,6 +69,14 @@ def _srtp(device: DeviceFile) -> str:
     return "the device file declares no stream with an SRTP transport"
 
 
+def _backchannel(device: DeviceFile) -> str:
+    for stream in device.declared.streams:
+        secure = any(transport.startswith("srtp") for transport in stream.transports)
+        if stream.over_rtsp and stream.backchannel and secure:
+            return ""
+    return "the device file declares no audio back channel of a stream with SRTP"
+
+
 def _update(device: DeviceFile) -> str:
     return "" if device.declared.update else "the device file declares no update mechanism"
 
@@ -82,6 +90,7 @@ CONDITIONS: dict[str, Callable[[DeviceFile], str]] = {
     "rtsp": _rtsp,
     "pictures": _pictures,
     "srtp": _srtp,
+    "srtp-backchannel": _backchannel,
     "update": _update,
 }
 """Name of a condition -> function that returns why it is absent, or an empty text."""

@@ -226,6 +226,12 @@ class Stream(Part):
         None,
         description="whether it has an ONVIF metadata track; left out: whatever is found is tested",
     )
+    backchannel: Literal["pcmu", "pcma", "g726", "aac", "opus"] | None = Field(
+        None, description="codec of its audio back channel (ONVIF Streaming, 5.3), if it has one"
+    )
+    roles: list[Role] = Field(
+        ["admin", "operator", "viewer"], description="accounts of these roles may watch it"
+    )
 
     @property
     def over_rtsp(self) -> bool:
@@ -371,6 +377,24 @@ class Power(Part):
         return self
 
 
+class Clock(Part):
+    """Control of the camera's clock: a REST device (``PUT`` seconds ahead), or a command.
+
+    A time server of the bench that the camera follows serves as well.
+    """
+
+    url: str | None = Field(None, description="REST device; PUT 300 is five minutes ahead, 0 right")
+    command: list[str] | None = Field(
+        None, min_length=1, description="a command, with {seconds} for the seconds ahead"
+    )
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Clock:
+        if (self.url is None) == (self.command is None):
+            raise ValueError("give either url or command")
+        return self
+
+
 class BenchCommand(Part):
     """A command of the bench, and how long it may take."""
 
@@ -382,6 +406,7 @@ class Bench(Part):
     """Bench controls, and what the bench itself brings into view."""
 
     power: Power | None = None
+    clock: Clock | None = None
     provision: BenchCommand | None = Field(
         None, description="takes the camera from factory state to the declared state"
     )

@@ -18,6 +18,7 @@ from aiohttp import web
 from devices.description import DeviceFile
 from devices.emulated.accounts import AccountStore
 from devices.emulated.audit import AuditLog
+from devices.emulated.clock import Clock, dial_of
 from devices.emulated.lockout import Lockout
 from devices.emulated.maker.manufacturer import make_manufacturer
 from devices.emulated.onvif import add_onvif_routes
@@ -47,6 +48,7 @@ class StandInCamera:
         self.accounts = AccountStore(flash / "data" / "accounts.json", posture)
         self.lockout = Lockout(None, posture)
         self.audit = AuditLog(flash / "data" / "audit.jsonl")
+        self.clock = Clock(dial_of(flash))
         self.settings = Settings(flash / "data" / "settings.json")
         self.requests: list[str] = []
         for name, password in PASSWORDS.items():

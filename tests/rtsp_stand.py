@@ -18,6 +18,7 @@ from devices.description import DeviceFile
 from devices.emulated.accounts import AccountStore
 from devices.emulated.addresses import PORTS, reserved_address
 from devices.emulated.audit import AuditLog
+from devices.emulated.clock import Clock, dial_of
 from devices.emulated.lockout import Lockout
 from devices.emulated.maker.manufacturer import make_manufacturer
 from devices.emulated.posture import Posture
@@ -45,6 +46,7 @@ class StandInCamera:
         self.accounts = AccountStore(flash / "data" / "accounts.json", posture)
         self.lockout = Lockout(None, posture)
         self.audit = AuditLog(flash / "data" / "audit.jsonl")
+        self.clock = Clock(dial_of(flash))
         for name, password in PASSWORDS.items():
             self.accounts.create(name, password, "admin" if name == "admin" else "viewer")
 

@@ -18,7 +18,7 @@ _REFUSALS = (401, 403, 404)
     "STREAM-004",
     severity="critical",
     needs=("rtsp",),
-    catches=("stream-anonymous", "stream-hidden-path"),
+    catches=("stream-anonymous", "stream-hidden-path", "stream-login-only-describe"),
     applies_to=("rtsp-streams",),
 )
 def test_no_stream_without_login(anonymous_answers: AnonymousAnswers) -> None:

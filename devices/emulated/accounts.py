@@ -14,6 +14,7 @@ import os
 import re
 import secrets
 import string
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
@@ -71,6 +72,11 @@ class AccountStore:
         self._in_clear = posture.password_storage == "plain"  # noqa: S105 - a way, not a password
         self._seal = AESGCM(_storage_key(path.parent.parent / "otp" / "storage-key.bin"))
         self._entries = self._load()
+        self._revoked: list[Callable[[str], None]] = []
+
+    def on_revoked(self, listener: Callable[[str], None]) -> None:
+        """Have ``listener`` called with the name of each user removed, or given a new password."""
+        self._revoked.append(listener)
 
     def exists(self) -> bool:
         """Whether first-use set-up has been done; false is the factory state."""
@@ -123,6 +129,7 @@ class AccountStore:
         previous = entry.password if self._posture.old_password_survives else ""
         self._entries[name] = _Entry(entry.role, password, previous)
         self._save()
+        self._tell_revoked(name)
 
     def set_role(self, name: str, role: str) -> None:
         """Change a role; raises AccountError, also when no administrator would be left."""
@@ -139,6 +146,7 @@ class AccountStore:
         self._keep_an_admin(without=name)
         del self._entries[name]
         self._save()
+        self._tell_revoked(name)
 
     def problem_with(self, name: str, password: str) -> str:
         """What breaks the password rule, as a sentence; empty when nothing does."""
@@ -153,6 +161,10 @@ class AccountStore:
         if not self._posture.password_may_hold_username and name.lower() in password.lower():
             return "a password must not hold the user name"
         return ""
+
+    def _tell_revoked(self, name: str) -> None:
+        for listener in self._revoked:
+            listener(name)
 
     def _find(self, name: str) -> _Entry | None:
         factory_name, _, factory_password = self._posture.factory_account.partition(":")

@@ -21,6 +21,7 @@ from typing import Protocol
 from devices.emulated.accounts import AccountStore
 from devices.emulated.audit import AuditLog
 from devices.emulated.bench.exit_status import REBOOT
+from devices.emulated.clock import Clock, dial_of
 from devices.emulated.console import Console
 from devices.emulated.firmware import boot
 from devices.emulated.firmware.slots import Slots
@@ -73,6 +74,7 @@ class Camera:
         self.settings = Settings(data / "settings.json")
         self.accounts = AccountStore(data / "accounts.json", self.posture)
         self.lockout = Lockout(path=data / "lockout.json", posture=self.posture)
+        self.clock = Clock(dial_of(self.flash))
         self.audit = AuditLog(data / "audit.jsonl")
         self._ending = asyncio.Event()
         self._erase = False

@@ -11,6 +11,7 @@ import hashlib
 import hmac
 import re
 import secrets
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -97,6 +98,25 @@ class DigestClient:
     def challenge(self) -> Challenge | None:
         """The Digest challenge in use."""
         return self._challenge
+
+    def altered(
+        self,
+        *,
+        username: str | None = None,
+        password: str | None = None,
+        count: int | None = None,
+    ) -> DigestClient:
+        """Another login that goes on where this one is: same challenge, same count of the nonce.
+
+        ``count``: how often the nonce has been used, as far as the other login is to know.
+        """
+        other = DigestClient(
+            self.username if username is None else username,
+            self._password if password is None else password,
+        )
+        other._challenge, other._basic = self._challenge, self._basic
+        other._count = self._count if count is None else count
+        return other
 
     def asked_again(self, challenges: Sequence[Challenge]) -> bool:
         """Whether a 401 asks for the same login with another nonce, rather than refuses it.
@@ -193,25 +213,39 @@ class DigestServer:
 
     A server whose connections are sessions (RTSP) keeps one per connection, so that a recorded
     login is worthless on another; an HTTP server keeps one for all. ``algorithms`` are offered
-    in that order. ``fixed_nonce`` is the flaw of one nonce for ever, without counting.
+    in that order. A nonce is stale ``lifetime`` seconds of ``clock`` after it was issued.
+    ``fixed_nonce`` is the flaw of one nonce for ever, ``counting`` false that of taking a count
+    again.
     """
 
     MAX_NONCES = 4096
 
     def __init__(
-        self, realm: str, algorithms: Sequence[str] = ("SHA-256", "MD5"), *, fixed_nonce: str = ""
+        self,
+        realm: str,
+        algorithms: Sequence[str] = ("SHA-256", "MD5"),
+        *,
+        fixed_nonce: str = "",
+        counting: bool = True,
+        lifetime: float | None = None,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.realm = realm
         self.algorithms = tuple(algorithms)
         self._fixed = fixed_nonce
+        self._counting = counting
+        self._lifetime = lifetime
+        self._clock = clock
         self._counts: dict[str, int] = {}
+        self._issued: dict[str, float] = {}
 
     def challenges(self, *, stale: bool = False) -> list[str]:
         """Return fresh ``WWW-Authenticate`` values, one per algorithm, all with one nonce."""
         nonce = self._fixed or secrets.token_urlsafe(24)
-        self._counts[nonce] = 0
+        self._counts[nonce], self._issued[nonce] = 0, self._clock()
         while len(self._counts) > self.MAX_NONCES:
-            del self._counts[next(iter(self._counts))]
+            oldest = next(iter(self._counts))
+            del self._counts[oldest], self._issued[oldest]
         tail = ", stale=true" if stale else ""
         return [
             f'Digest realm="{_escaped(self.realm)}", nonce="{nonce}", qop="auth", '
@@ -271,6 +305,10 @@ class DigestServer:
             return True
         if nonce not in self._counts:
             return False
+        if self._lifetime is not None and self._clock() - self._issued[nonce] > self._lifetime:
+            return False
+        if not self._counting:
+            return True
         if not nc:  # RFC 2069 client: nothing to count, the nonce's own life is the limit
             return True
         if not re.fullmatch(r"[0-9a-fA-F]{8}", nc) or int(nc, 16) <= self._counts[nonce]:

@@ -91,3 +91,13 @@ class Receiver:
                 raise Garbled(f"SRTP: {error}") from error
         assert self._own is not None
         return self._own.unprotect(packet)
+
+    def unprotect_rtcp(self, packet: bytes) -> bytes:
+        """Check and decrypt an SRTCP packet; raises Garbled when it is not of these keys."""
+        if self._libsrtp is not None:
+            try:
+                return bytes(self._libsrtp.unprotect_rtcp(packet))
+            except (pylibsrtp.Error, ValueError) as error:
+                raise Garbled(f"SRTCP: {error}") from error
+        assert self._own is not None
+        return self._own.unprotect_rtcp(packet)

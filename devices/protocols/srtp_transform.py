@@ -95,6 +95,22 @@ class CounterMode:
         # tags sends none here either: the SP payload of MIKEY has one switch for both.
         return body + self._mki + self._rtcp.tag(body, 10 if self._suite.tag_bytes else 0)
 
+    def unprotect_rtcp(self, packet: bytes) -> bytes:
+        """Return the RTCP packet; raises Garbled when the tag is wrong or a part is missing."""
+        tag_at = len(packet) - (10 if self._suite.tag_bytes else 0)
+        end = tag_at - len(self._mki)
+        if end < 12:
+            raise Garbled("an SRTCP packet shorter than its header, index and tag")
+        body = packet[:end]
+        if not hmac.compare_digest(self._rtcp.tag(body, len(packet) - tag_at), packet[tag_at:]):
+            raise Garbled("the SRTCP tag does not verify")
+        word = int.from_bytes(body[-4:], "big")
+        content = body[8:-4]
+        if word & _ENCRYPTED and self._suite.cipher != "NULL":
+            ssrc = int.from_bytes(body[4:8], "big")
+            content = self._rtcp.crypt(content, ssrc, word & ~_ENCRYPTED)
+        return body[:8] + content
+
     def _crypt(self, data: bytes, ssrc: int, index: int) -> bytes:
         return data if self._suite.cipher == "NULL" else self._rtp.crypt(data, ssrc, index)
 

@@ -16,9 +16,11 @@ from dataclasses import asdict
 from pathlib import Path
 
 from devices.emulated.bench import zygote_process
+from devices.emulated.bench.clock_dial import ClockDial
 from devices.emulated.bench.exit_status import REBOOT
 from devices.emulated.bench.power_relay import PowerRelay
 from devices.emulated.bench.serial_server import SerialServer
+from devices.emulated.clock import dial_of
 from devices.emulated.posture import Posture
 
 HOST = "127.0.0.1"
@@ -44,6 +46,7 @@ class EmulatedBench:
         self._zygote = zygote_process.start(self._board_end, forked=forked)
         self.serial = SerialServer(bench_end, HOST)
         self.power = PowerRelay(HOST, self.switch, lambda: self._pid is not None)
+        self.clock = ClockDial(HOST, dial_of(flash))
         self._reader: asyncio.StreamReader | None = None
         self._control: asyncio.StreamWriter | None = None
         self._pid: int | None = None
@@ -56,6 +59,7 @@ class EmulatedBench:
         """Switch the bench's own equipment on."""
         await self.serial.start()
         await self.power.start()
+        await self.clock.start()
         self._reader, self._control = await asyncio.open_connection(sock=self._zygote.control)
 
     async def ready(self) -> None:
@@ -71,6 +75,7 @@ class EmulatedBench:
         (self._control or self._zygote.control).close()
         await self._zygote.end()
         await self.power.stop()
+        await self.clock.stop()
         await self.serial.stop()
         self._board_end.close()
 

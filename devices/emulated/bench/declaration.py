@@ -24,12 +24,14 @@ def device_file(
     *,
     serial_url: str,
     power_url: str,
+    clock_url: str,
     host_ports: tuple[list[int], list[int]],
 ) -> str:
     """The text of the device file; ``host_ports`` are the TCP and UDP ports of the machine."""
     content = _base(production, address)
     content["links"] = _links(production, address, serial_url)
     content["bench"] = _bench(production, address, power_url, host_ports)
+    content["bench"]["clock"] = {"url": clock_url}
     content["declared"] |= {"update": _update(production), "services": _services()}
     content["declared"]["streams"] = _streams(address)
     for fragment in (
@@ -145,6 +147,7 @@ def _streams(address: str) -> list[dict[str, Any]]:
     base = f"rtsps://{address}:{PORTS['rtsps']}/live"
     transports = ["interleaved", "srtp-udp", "srtp-interleaved"]
     main = {"name": "main", "url": f"{base}/main", "codec": "h264", "width": 640, "height": 360}
+    main |= {"backchannel": "pcmu"}
     sub = {"name": "sub", "url": f"{base}/sub", "codec": "h265", "width": 320, "height": 180}
     return [
         main | {"transports": transports, "metadata": True},

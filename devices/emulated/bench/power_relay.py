@@ -38,7 +38,7 @@ class PowerRelay:
     async def _attend(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             async with asyncio.timeout(_PATIENCE):
-                method, path, body = await _request(reader)
+                method, path, body = await read_request(reader)
             status, text = await self._answer(method, path, body)
         except (ValueError, TimeoutError, asyncio.IncompleteReadError, ConnectionError):
             status, text = "400 Bad Request", "PUT 0 or 1, or GET, /relay/1"
@@ -57,7 +57,8 @@ class PowerRelay:
         return "200 OK", "1" if self._is_on() else "0"
 
 
-async def _request(reader: asyncio.StreamReader) -> tuple[str, str, str]:
+async def read_request(reader: asyncio.StreamReader) -> tuple[str, str, str]:
+    """Return method, path and body of one HTTP request; raises ValueError and asyncio's errors."""
     head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
     method, path, _ = head.split("\r\n", 1)[0].split(" ", 2)
     length = 0

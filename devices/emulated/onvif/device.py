@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from urllib.parse import quote
 from xml.etree.ElementTree import Element
 
@@ -24,9 +23,9 @@ _EVENTS = tuple(
 )
 
 
-def get_system_date_and_time(call: Call) -> Element:  # noqa: ARG001 - every operation gets a call
+def get_system_date_and_time(call: Call) -> Element:
     """The clock, which clients need before they can log in."""
-    now = datetime.now(UTC)
+    now = call.camera.clock.now()
     time = [element(f"tt:{n.title()}", str(getattr(now, n))) for n in ("hour", "minute", "second")]
     date = [element(f"tt:{n.title()}", str(getattr(now, n))) for n in ("year", "month", "day")]
     return element(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, NoReturn
 
 from aiohttp import web
@@ -49,11 +49,9 @@ class Login:
     Credentials in the HTTP header are looked at first, as ONVIF Core, 5.9.1, asks.
     """
 
-    def __init__(
-        self, camera: Camera, clock: Callable[[], datetime] = lambda: datetime.now(UTC)
-    ) -> None:
+    def __init__(self, camera: Camera, clock: Callable[[], datetime] | None = None) -> None:
         self._camera = camera
-        self._clock = clock
+        self._clock = clock or camera.clock.now
         self._nonces = SeenNonces()
         self._digest = DigestServer(camera.reported.brand)
 

@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-import secrets
 import time
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from collections.abc import Awaitable, Callable, Mapping
+from typing import TYPE_CHECKING, Protocol
 from urllib.parse import unquote, urlsplit
 
+from devices.emulated.rtsp import backchannel
 from devices.emulated.rtsp.login import RtspLogin
 from devices.emulated.rtsp.metadata import MetadataTrack
-from devices.emulated.rtsp.sdp import METADATA_TRACK, TRACK, describe
-from devices.emulated.rtsp.session import TIMEOUT, RtspSession, Send, UdpPair, interleaved_sender
+from devices.emulated.rtsp.negotiation import TRACKS, AnySession, Negotiation, track_of
+from devices.emulated.rtsp.refused import Refused
+from devices.emulated.rtsp.sdp import METADATA_TRACK, TRACK
+from devices.emulated.rtsp.session import TIMEOUT, RtspSession
 from devices.errors import Garbled
 from devices.protocols.rtsp import Interleaved, Parser, Request, Response, header_list
-from devices.protocols.srtp import protector
-from devices.protocols.srtp_suite import SrtpKeys
-from devices.protocols.transport import Transport, parse_transports
 
 if TYPE_CHECKING:
     from devices.emulated.rtsp.service import RtspService
@@ -29,44 +27,35 @@ IDLE_SECONDS = 60.0
 Handler = Callable[[Request], Awaitable[Response]]
 
 
-@dataclass(frozen=True)
-class _Offer:
-    """Keys handed out by DESCRIBE, for the one session that is set up with them."""
+class Reader(Protocol):
+    """Where a connection's bytes come from."""
 
-    keys: SrtpKeys
-    ssrc: int
-
-
-@dataclass(frozen=True)
-class _Way:
-    """How packets leave, and what SETUP says about it."""
-
-    send: Send
-    parameters: dict[str, str]
-    pair: UdpPair | None = None
-
-
-class _Refused(Exception):
-    """Carries the status of a request that is refused."""
-
-    def __init__(self, status: int) -> None:
-        super().__init__(str(status))
-        self.status = status
+    async def read(self, n: int, /) -> bytes:
+        """Return some bytes; empty at the end."""
 
 
 class RtspConnection:
-    """Serves one client until it leaves, falls silent or sends garbage."""
+    """Serves one client until it leaves, falls silent or sends garbage.
+
+    ``trusted``, under a fault: whoever came this way needs no login.
+    """
 
     def __init__(
-        self, service: RtspService, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+        self,
+        service: RtspService,
+        reader: Reader,
+        writer: asyncio.StreamWriter,
+        *,
+        trusted: bool = False,
     ) -> None:
         self._service = service
+        self._trusted = trusted
         self._reader, self._writer = reader, writer
-        self._peer = str(writer.get_extra_info("peername")[0])
         self._encrypted = writer.get_extra_info("ssl_object") is not None
-        self._login = RtspLogin(service.camera, self._peer, service.fixed_nonce)
-        self._sessions: dict[str, RtspSession] = {}
-        self._offers: dict[tuple[str, str], _Offer] = {}  # by path and track
+        peer = str(writer.get_extra_info("peername")[0])
+        self._login = RtspLogin(service.camera, peer, service.logins)
+        self._negotiation = Negotiation(service, writer, self._seen)
+        self._sessions: dict[str, AnySession] = {}
         self._handlers: dict[str, Handler] = {
             "OPTIONS": self._options,
             "DESCRIBE": self._describe,
@@ -77,6 +66,16 @@ class RtspConnection:
             "GET_PARAMETER": self._get_parameter,
         }
 
+    @property
+    def user(self) -> str:
+        """Who logged in here; empty for nobody."""
+        return self._login.user
+
+    @property
+    def sessions(self) -> Mapping[str, AnySession]:
+        """The sessions that were set up here."""
+        return self._sessions
+
     async def run(self) -> None:
         """Answer requests until the connection ends."""
         parser = Parser()
@@ -86,8 +85,8 @@ class RtspConnection:
                 for event in parser.events():
                     if isinstance(event, Request):
                         self._writer.write((await self._answer(event)).to_bytes())
-                    elif isinstance(event, Interleaved):  # the client's receiver reports
-                        self._seen(*self._sessions.values())
+                    elif isinstance(event, Interleaved):  # the client's reports, or its voice
+                        self._heard(event)
                 await self._writer.drain()
         except Garbled:
             self._writer.write(Response(status=400).to_bytes())
@@ -112,14 +111,19 @@ class RtspConnection:
                 if not any(s.last_seen > limit for s in self._sessions.values()):
                     raise
 
-    def _seen(self, *sessions: RtspSession) -> None:
+    def _heard(self, event: Interleaved) -> None:
+        self._seen(*self._sessions.values())
+        if voice := self._negotiation.voices.get(event.channel):
+            voice(event.payload, event.channel % 2 == 1)
+
+    def _seen(self, *sessions: AnySession) -> None:
         for session in sessions:
             session.last_seen = time.monotonic()
 
     async def _answer(self, request: Request) -> Response:
         try:
             answer = await self._handled(request)
-        except _Refused as refused:
+        except Refused as refused:
             answer = Response(status=refused.status)
         common = [("CSeq", request.cseq)] if request.cseq else []
         common.append(("Server", self._service.camera.reported.model))
@@ -127,54 +131,66 @@ class RtspConnection:
 
     async def _handled(self, request: Request) -> Response:
         if request.version != "1.0":
-            raise _Refused(505)
+            raise Refused(505)
         handler = self._handlers.get(request.method)
         if handler is None:
             return Response(status=501, headers=header_list({"Public": ", ".join(self._handlers)}))
-        if request.get("Require"):
+        if request.get("Require") and not backchannel.is_required(request):
             unsupported = header_list({"Unsupported": request.get("Require")})
             return Response(status=551, headers=unsupported)
-        if request.method != "OPTIONS" and not self._is_open(request):
+        posture = self._service.camera.posture
+        if not self._encrypted and request.method in posture.rtsp_plain_refuses:
+            raise Refused(403)
+        if self._asks_for_login(request):
             checked = self._login.check(request)
             if not checked.accepted:
                 values = self._login.challenges(stale=checked.stale)
                 return Response(status=401, headers=(*(("WWW-Authenticate", v) for v in values),))
         return await handler(request)
 
-    def _is_open(self, request: Request) -> bool:
-        """Whether a fault lets this path do without a login."""
+    def _asks_for_login(self, request: Request) -> bool:
+        """Every request but OPTIONS needs a login, if no fault lets it do without."""
         posture = self._service.camera.posture
+        if request.method == "OPTIONS" or self._trusted:
+            return False
+        if self._path(request) in posture.rtsp_open_paths:
+            return False
+        if posture.backchannel_anonymous and backchannel.is_required(request):
+            return False
         if posture.rtsp_metadata_open and self._is_for_metadata(request):
-            return True
-        return self._path(request) in posture.rtsp_open_paths
+            return False
+        if posture.rtsp_login_scope == "describe":
+            return request.method == "DESCRIBE"
+        return self._service.session_anywhere(_identifier(request)) is None
 
     def _is_for_metadata(self, request: Request) -> bool:
-        session = self._sessions.get(request.get("Session").partition(";")[0].strip())
-        return _track(request) == METADATA_TRACK or isinstance(session, MetadataTrack)
+        session = self._sessions.get(_identifier(request))
+        return track_of(request) == METADATA_TRACK or isinstance(session, MetadataTrack)
 
     def _path(self, request: Request) -> str:
         try:
-            path = unquote(urlsplit(request.uri).path)
+            path = unquote(urlsplit(request.uri).path).rstrip("/")
         except ValueError:
-            raise _Refused(400) from None
-        return path.rstrip("/").removesuffix("/" + TRACK).removesuffix("/" + METADATA_TRACK)
+            raise Refused(400) from None
+        before, _, track = path.rpartition("/")
+        return before if track in TRACKS else path
 
     def _stream_path(self, request: Request) -> str:
         path = self._path(request)
         if path not in self._service.streams:
-            raise _Refused(404)
+            raise Refused(404)
         return path
 
-    def _session(self, request: Request) -> RtspSession:
-        identifier = request.get("Session").partition(";")[0].strip()
-        session = self._sessions.get(identifier)
+    def _session(self, request: Request) -> AnySession:
+        identifier = _identifier(request)
+        session = self._sessions.get(identifier) or self._service.session_anywhere(identifier)
         if session is None:
-            raise _Refused(454)
+            raise Refused(454)
         self._seen(session)
         return session
 
     async def _options(self, request: Request) -> Response:
-        if request.get("Session") and (session := self._sessions.get(request.get("Session"))):
+        if session := self._sessions.get(_identifier(request)):
             self._seen(session)
         return Response(headers=header_list({"Public": ", ".join(self._handlers)}))
 
@@ -185,117 +201,27 @@ class RtspConnection:
 
     async def _describe(self, request: Request) -> Response:
         path = self._stream_path(request)
-        camera = self._service.camera
-        body = describe(
-            self._service.streams[path],
-            address=camera.address,
-            title=f"{camera.reported.manufacturer} {camera.reported.model}",
-            parameter_sets=await self._service.source(path).parameter_sets(),
-            key_management=self._offered_keys(path, TRACK),
-            metadata_keys=""
-            if camera.posture.rtp_metadata_plain
-            else self._offered_keys(path, METADATA_TRACK),
-        )
+        body = await self._negotiation.describe(request, path)
         base = urlsplit(request.uri)._replace(path=path + "/", query="").geturl()
         headers = {"Content-Type": "application/sdp", "Content-Base": base}
         return Response(headers=header_list(headers), body=body)
 
-    def _offered_keys(self, path: str, track: str) -> str:
-        """Keys for one track, for DESCRIBE to hand out; none in the clear, worth nothing there."""
-        if not self._encrypted:
-            return ""
-        offer = _Offer(self._service.session_keys(), secrets.randbits(32))
-        self._offers[path, track] = offer
-        return self._service.key_management(offer.keys, offer.ssrc)
-
     async def _setup(self, request: Request) -> Response:
-        path, track = self._stream_path(request), _track(request)
-        if track == METADATA_TRACK and not self._service.streams[path].metadata:
-            raise _Refused(404)
+        path = self._stream_path(request)
         joined = self._session(request) if request.get("Session") else None
-        if joined is not None and (joined.companion or isinstance(joined, MetadataTrack)):
-            raise _Refused(459)  # the metadata joins the video, and there is nothing more
-        if joined is not None and track != METADATA_TRACK:
-            raise _Refused(459)
         if len(self._sessions) >= MAX_SESSIONS:
-            raise _Refused(453)
-        try:
-            wanted = parse_transports(request.get("Transport"))
-        except Garbled:
-            raise _Refused(461) from None
-        for transport in wanted:
-            if self._accepts(transport, path, track):
-                return await self._set_up(path, track, transport, joined)
-        raise _Refused(461)
-
-    def _accepts(self, transport: Transport, path: str, track: str) -> bool:
-        """Whether media may go this way: encrypted by TLS, or by SRTP with keys from TLS."""
-        if "multicast" in transport.parameters or transport.lower not in ("TCP", "UDP"):
-            return False
-        if transport.lower == "UDP" and transport.pair("client_port") is None:
-            return False
-        if transport.secure:
-            return (path, track) in self._offers
-        posture = self._service.camera.posture
-        plain = posture.rtp_metadata_plain and track == METADATA_TRACK
-        return transport.lower == "TCP" or posture.rtp_plain_udp or plain
-
-    async def _set_up(
-        self, path: str, track: str, transport: Transport, joined: RtspSession | None
-    ) -> Response:
-        way = await (self._tcp(transport) if transport.lower == "TCP" else self._udp(transport))
-        offer = self._offers.pop((path, track)) if transport.secure else None
-        ssrc = offer.ssrc if offer else secrets.randbits(32)
-        guard = protector(offer.keys) if offer else None
-        session = (
-            MetadataTrack(self._service.streams[path], way.send, ssrc=ssrc, protector=guard)
-            if track == METADATA_TRACK
-            else RtspSession(self._service.source(path), way.send, ssrc=ssrc, protector=guard)
-        )
-        if way.pair is not None:
-            session.closing = way.pair.close
-            way.pair.heard = lambda: self._seen(joined or session)
-        if joined is None:
-            self._sessions[session.identifier] = session
-        else:
-            joined.companion, session.identifier = session, joined.identifier
-        reply = {"unicast": "", **way.parameters, "ssrc": f"{ssrc:08X}"}
+            raise Refused(453)
+        made = await self._negotiation.set_up(request, path, joined)
+        session = made.session
+        self._sessions.setdefault(session.identifier, session)  # one that joined is not its own
         headers = {
-            "Transport": Transport(transport.profile, transport.lower, reply).to_text(),
+            "Transport": made.transport.to_text(),
             "Session": f"{session.identifier};timeout={TIMEOUT}",
         }
         return Response(headers=header_list(headers))
 
-    async def _tcp(self, transport: Transport) -> _Way:
-        channels = transport.pair("interleaved") or self._free_channels()
-        if max(channels) > 255:
-            raise _Refused(461)
-        text = "{}-{}".format(*channels)
-        return _Way(interleaved_sender(self._writer, channels), {"interleaved": text})
-
-    async def _udp(self, transport: Transport) -> _Way:
-        ports = transport.pair("client_port") or (0, 0)
-        pair = UdpPair((self._peer, *ports))  # never elsewhere: a camera is no amplifier
-        try:
-            await pair.open(self._service.camera.address)
-        except OSError:
-            raise _Refused(453) from None
-        own = "{}-{}".format(*pair.ports)
-        return _Way(pair.send, {"client_port": "{}-{}".format(*ports), "server_port": own}, pair)
-
-    def _free_channels(self) -> tuple[int, int]:
-        first = 2 * sum(1 + (s.companion is not None) for s in self._sessions.values())
-        return first, first + 1
-
     async def _play(self, request: Request) -> Response:
         session = self._session(request)
-        sequence, timestamp = session.next_packet
-        own = METADATA_TRACK if isinstance(session, MetadataTrack) else TRACK
-        base = request.uri.rstrip("/").removesuffix("/" + TRACK).removesuffix("/" + METADATA_TRACK)
-        infos = [f"url={base}/{own};seq={sequence};rtptime={timestamp}"]
-        if session.companion is not None:
-            sequence, timestamp = session.companion.next_packet
-            infos.append(f"url={base}/{METADATA_TRACK};seq={sequence};rtptime={timestamp}")
         # After this answer is written: media before it confuses clients.
         asyncio.get_running_loop().call_soon(session.play)
         return Response(
@@ -303,7 +229,7 @@ class RtspConnection:
                 {
                     "Session": session.identifier,
                     "Range": "npt=now-",
-                    "RTP-Info": ",".join(infos),
+                    "RTP-Info": ",".join(_rtp_info(request.uri, session)),
                 }
             )
         )
@@ -315,11 +241,25 @@ class RtspConnection:
 
     async def _teardown(self, request: Request) -> Response:
         session = self._session(request)
-        del self._sessions[session.identifier]
-        session.close()
+        self._sessions.pop(session.identifier, None)
+        if self._service.camera.posture.rtsp_teardown_ends:
+            session.close()
         return Response(headers=header_list({"Session": session.identifier}))
 
 
-def _track(request: Request) -> str:
-    """The track that a request names; the video where it names none."""
-    return METADATA_TRACK if request.uri.rstrip("/").endswith("/" + METADATA_TRACK) else TRACK
+def _identifier(request: Request) -> str:
+    return request.get("Session").partition(";")[0].strip()
+
+
+def _rtp_info(uri: str, session: AnySession) -> list[str]:
+    """Where each track of a session begins (RFC 2326, 12.33)."""
+    before, _, last = uri.rstrip("/").rpartition("/")
+    base = before if last in TRACKS else f"{before}/{last}"
+    tracks = [(METADATA_TRACK if isinstance(session, MetadataTrack) else TRACK, session)]
+    if isinstance(session, RtspSession) and session.companion is not None:
+        tracks.append((METADATA_TRACK, session.companion))
+    infos = []
+    for track, media in tracks:
+        sequence, timestamp = media.next_packet
+        infos.append(f"url={base}/{track};seq={sequence};rtptime={timestamp}")
+    return infos

@@ -5,26 +5,29 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from devices.errors import Garbled, NotOffered
-from devices.protocols.digest import Checked, DigestServer, parse_basic
+from devices.protocols.digest import Checked, parse_basic
 from devices.protocols.rtsp import Request
 
 if TYPE_CHECKING:
+    from devices.emulated.rtsp.login_state import LoginState
     from devices.emulated.rtsp.service import RtspHost
 
 
 class RtspLogin:
     """The login of one connection. Nonces belong to the connection: elsewhere they are stale."""
 
-    def __init__(self, camera: RtspHost, source: str, fixed_nonce: str) -> None:
+    def __init__(self, camera: RtspHost, source: str, state: LoginState) -> None:
         self._camera = camera
         self._source = source
         self._scheme = camera.posture.rtsp_authentication
-        self._digest = DigestServer(
-            f"{camera.reported.manufacturer} {camera.reported.model}",
-            camera.posture.rtsp_digest_algorithms,
-            fixed_nonce=fixed_nonce,
-        )
+        self._state = state
+        self._digest = state.digest()
         self._known = ""
+
+    @property
+    def user(self) -> str:
+        """Who logged in on this connection; empty for nobody."""
+        return self._known
 
     def challenges(self, *, stale: bool = False) -> list[str]:
         """Return the ``WWW-Authenticate`` values of a 401."""
@@ -53,6 +56,7 @@ class RtspLogin:
             if name != self._known:  # once for a connection, not with each request
                 camera.audit.write("login", user=name, source=self._source, detail="rtsp")
                 self._known = name
+                self._state.logged_in(name)
             camera.lockout.succeeded("rtsp", name)
         elif not checked.stale:
             camera.lockout.failed("rtsp", name)
@@ -67,7 +71,7 @@ class RtspLogin:
     def _digested(self, request: Request) -> Checked:
         value = request.get("Authorization")
         checked = Checked()
-        for password_of in (self._camera.accounts.password, self._master):
+        for password_of in (self._state.password, self._master):
             checked = self._digest.check(
                 value, request.method, request.uri, password_of, body=request.body
             )

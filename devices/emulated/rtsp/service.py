@@ -11,9 +11,13 @@ from typing import Protocol
 from devices.emulated.accounts import AccountStore
 from devices.emulated.addresses import PORTS
 from devices.emulated.audit import AuditLog
+from devices.emulated.clock import Clock
 from devices.emulated.lockout import Lockout
 from devices.emulated.posture import Posture
+from devices.emulated.rtsp.backchannel import BackchannelSession
 from devices.emulated.rtsp.connection import RtspConnection
+from devices.emulated.rtsp.login_state import LoginState
+from devices.emulated.rtsp.session import RtspSession
 from devices.emulated.unit import DeviceInformation, Unit
 from devices.emulated.video.source import StreamDefinition, VideoSource, definitions
 from devices.protocols import mikey
@@ -54,6 +58,10 @@ class RtspHost(Protocol):
     def audit(self) -> AuditLog:
         """Its audit log."""
 
+    @property
+    def clock(self) -> Clock:
+        """Its clock."""
+
     def tls_context(self) -> ssl.SSLContext:
         """Its TLS settings."""
 
@@ -64,11 +72,12 @@ class RtspService:
     def __init__(self, camera: RtspHost) -> None:
         self.camera = camera
         self.streams: dict[str, StreamDefinition] = definitions(camera.posture)
-        self.fixed_nonce = secrets.token_hex(16) if camera.posture.rtsp_nonce_reuse else ""
+        self.logins = LoginState(camera)
         self._sources = {path: VideoSource(camera, stream) for path, stream in self.streams.items()}
         self._fixed_keys = self._fresh_keys() if camera.posture.srtp_key_reuse else None
         self._servers: list[asyncio.Server] = []
         self._connections: set[RtspConnection] = set()
+        camera.accounts.on_revoked(self._revoked)
 
     async def start(self) -> None:
         """Listen with TLS, and under a fault without it as well."""
@@ -89,6 +98,21 @@ class RtspService:
     def source(self, path: str) -> VideoSource:
         """Return the live video of a path."""
         return self._sources[path]
+
+    def session_anywhere(self, identifier: str) -> RtspSession | BackchannelSession | None:
+        """Return a session of any connection: under a fault its identifier opens it."""
+        if not self.camera.posture.rtsp_session_hijack:
+            return None
+        found = (connection.sessions.get(identifier) for connection in self._connections)
+        return next((session for session in found if session is not None), None)
+
+    def _revoked(self, name: str) -> None:
+        """End everything of a user who is removed, or whose password is another now."""
+        if not self.camera.posture.rtsp_revocation_ends:
+            return
+        for connection in tuple(self._connections):
+            if connection.user == name:
+                connection.close()
 
     def session_keys(self) -> SrtpKeys:
         """Return the SRTP keys for one session: new ones, unless the posture says otherwise."""

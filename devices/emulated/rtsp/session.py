@@ -162,6 +162,7 @@ class UdpPair:
         self._address, *self._ports = client
         self._transports: list[asyncio.DatagramTransport] = []
         self.heard: Callable[[], None] = lambda: None
+        self.received: Callable[[bytes, bool], None] = lambda _packet, _rtcp: None
 
     @property
     def ports(self) -> tuple[int, int]:
@@ -174,8 +175,8 @@ class UdpPair:
         for attempt in range(self._ATTEMPTS):
             port = RTP_PORTS.start + 2 * secrets.randbelow(len(RTP_PORTS) // 2)
             try:
-                for number in (port, port + 1):
-                    self._transports.append(await self._bind(address, number))
+                for rtcp in (False, True):
+                    self._transports.append(await self._bind(address, port + rtcp, rtcp=rtcp))
             except OSError:
                 self.close()
                 if attempt == self._ATTEMPTS - 1:
@@ -195,10 +196,10 @@ class UdpPair:
             transport.close()
         self._transports.clear()
 
-    async def _bind(self, address: str, port: int) -> asyncio.DatagramTransport:
+    async def _bind(self, address: str, port: int, *, rtcp: bool) -> asyncio.DatagramTransport:
         loop = asyncio.get_running_loop()
         transport, _ = await loop.create_datagram_endpoint(
-            lambda: _Listener(self), local_addr=(address, port)
+            lambda: _Listener(self, rtcp=rtcp), local_addr=(address, port)
         )
         return transport
 
@@ -206,13 +207,14 @@ class UdpPair:
 class _Listener(asyncio.DatagramProtocol):
     """Takes the client's receiver reports as signs of life."""
 
-    def __init__(self, pair: UdpPair) -> None:
-        self._pair = pair
+    def __init__(self, pair: UdpPair, *, rtcp: bool) -> None:
+        self._pair, self._rtcp = pair, rtcp
 
     def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
-        """Any datagram of the client counts; its content is not looked at."""
-        del data, addr
+        """Any datagram of the client counts, whatever it holds."""
+        del addr
         self._pair.heard()
+        self._pair.received(data, self._rtcp)
 
     def error_received(self, exc: Exception) -> None:
         """Take no notice: an unreachable client ends by the session's time-out."""

@@ -267,6 +267,10 @@ class OnvifLink:
         """Create a user as an account; ``level`` is Administrator, Operator or User."""
         return self._change(account, requests.create_user(name, password, level))
 
+    def set_user(self, account: str, name: str, password: str, level: str) -> OnvifCall:
+        """Give a user another password and level, as an account."""
+        return self._change(account, requests.set_user(name, password, level))
+
     def delete_user(self, account: str, name: str) -> OnvifCall:
         """Delete a user as an account."""
         return self._change(account, requests.delete_user(name))

@@ -122,6 +122,19 @@ def create_user(name: str, password: str, level: str) -> Element:
     )
 
 
+def set_user(name: str, password: str, level: str) -> Element:
+    """SetUser for one user."""
+    return element(
+        "tds:SetUser",
+        element(
+            "tds:User",
+            element("tt:Username", name),
+            element("tt:Password", password),
+            element("tt:UserLevel", level),
+        ),
+    )
+
+
 def delete_user(name: str) -> Element:
     """DeleteUsers for one user."""
     return element("tds:DeleteUsers", element("tds:Username", name))

@@ -6,17 +6,27 @@ their own and cannot say what was on the wire.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from devices.description import DeviceFile
+from devices.links.clock import ClockControl
+from devices.links.rtsp import backchannels as rtsp_backchannels
+from devices.links.rtsp import endings as rtsp_endings
 from devices.links.rtsp import keys as rtsp_keys
 from devices.links.rtsp import logins as rtsp_logins
 from devices.links.rtsp import metadata as rtsp_metadata
+from devices.links.rtsp import nonces as rtsp_nonces
 from devices.links.rtsp import probes as rtsp_probes
+from devices.links.rtsp import refusals as rtsp_refusals
+from devices.links.rtsp import revocation as rtsp_revocation
 from devices.links.rtsp import streams as rtsp_streams
+from devices.links.rtsp import voice as rtsp_voice
 from devices.links.rtsp.access import RtspAccess
+from devices.links.rtsp.backchannels import Backchannels
+from devices.links.rtsp.endings import StreamEndings
 from devices.links.rtsp.logins import PublishedPair
 from devices.links.rtsp.metadata import MetadataStreams
+from devices.links.rtsp.nonces import NonceAge, NonceUse
 from devices.links.rtsp.observations import (
     AnonymousAnswers,
     GuessingAnswer,
@@ -26,6 +36,9 @@ from devices.links.rtsp.observations import (
     RtspEndpoints,
     RtspKeying,
 )
+from devices.links.rtsp.refusals import RefusedLogins
+from devices.links.rtsp.revocation import RevokedUser
+from devices.links.rtsp.voice import VoiceReceptions
 from devices.permit import Permit
 from devices.secrets import Secrets
 
@@ -79,3 +92,33 @@ class RtspLink:
     def guess(self, account: str, attempts: int) -> GuessingAnswer:
         """Try wrong passwords of an account that may be locked by it."""
         return rtsp_logins.guess(self._access, account, attempts)
+
+    def endings(self) -> StreamEndings:
+        """End every declared stream over each transport, and hear whether media goes on."""
+        return rtsp_endings.endings(self._access)
+
+    def refusals(self) -> RefusedLogins:
+        """Ask for the declared streams with logins that must not do."""
+        return rtsp_refusals.refusals(self._access)
+
+    def nonce_use(self, *, wait: float = 0) -> NonceUse:
+        """Use one digest nonce in every way; where it outlives its connection, after a wait."""
+        return rtsp_nonces.nonce_use(self._access, wait=wait)
+
+    def nonce_age(self, seconds: float, clock: ClockControl) -> NonceAge:
+        """Use a nonce again with the camera's clock ``seconds`` ahead."""
+        return rtsp_nonces.nonce_age(self._access, seconds, clock.moved, by="clock")
+
+    def revoked(
+        self, user: tuple[str, str], change: Callable[[], str], *, name: str, by: str
+    ) -> RevokedUser:
+        """Play as a user, change the user, and see what is left of sessions and logins."""
+        return rtsp_revocation.revoked(self._access, user, change, name=name, by=by)
+
+    def backchannels(self) -> Backchannels:
+        """Ask every declared stream for its audio back channel."""
+        return rtsp_backchannels.backchannels(self._access)
+
+    def voice_receptions(self) -> VoiceReceptions:
+        """Send genuine and other SRTP packets to the declared back channels; all is silence."""
+        return rtsp_voice.voice_receptions(self._access)

@@ -44,6 +44,7 @@ class RtspWire:
         self.tap: bytearray | None = None
         self._where = f"{address} port {port}"
         self._capture = capture
+        self._ended = False
         try:
             self._socket = socket.create_connection((address, port), timeout=timeout)
         except TimeoutError as error:
@@ -92,7 +93,8 @@ class RtspWire:
         if self._tls is None:
             return raw
         self._incoming.write(raw)
-        return self._decrypted()
+        data = self._decrypted()
+        return None if self._ended and not data else data
 
     def close(self) -> None:
         """Close, without waiting for the other side."""
@@ -128,7 +130,8 @@ class RtspWire:
             except ssl.SSLWantReadError:
                 break
             except ssl.SSLZeroReturnError:
-                break  # close_notify; the end of the socket follows
+                self._ended = True  # close_notify; the end of the socket follows
+                break
             except ssl.SSLError as error:
                 raise Garbled(f"{self._where}: TLS: {error.reason or error}") from error
             if not data:

@@ -1,0 +1,85 @@
+"""STREAM-021: a stream ends when it is told to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from conformance.case import case
+from conformance.verdict import Inconclusive
+from devices.links.rtsp.endings import StreamEnding, StreamEndings
+
+
+@case(
+    "STREAM-021",
+    severity="high",
+    needs=("rtsp", "capture"),
+    catches=("stream-after-teardown",),
+    applies_to=("rtsp-streams",),
+)
+def test_streams_end_when_told_to(stream_endings: StreamEndings, policy: Any) -> None:
+    """A stream ends when it is told to, and when its viewer is gone.
+
+    Method: play every declared RTSP stream over each declared transport until media flows, send
+    TEARDOWN, and listen for media that still comes. Over the first declared transport with
+    datagrams, where media does not end with the RTSP connection, play once more, close the
+    connection without TEARDOWN, send nothing and listen until it is silent, or the session time-out
+    that the camera declared in SETUP (60 s by RFC 2326, 12.37, where it declares none) has passed.
+    Time-outs longer than 65 s are not waited for, which leaves the verdict open where media went on
+    until then. That a session times out while its connection stays open is not tried.
+    Pass: media ends within the time that the policy "streams" gives after TEARDOWN, and within the
+    declared time-out after the connection.
+    """
+    rules = policy("streams")["ending"]
+    if not stream_endings.endings:
+        raise Inconclusive(
+            f"no stream could be played and ended: {stream_endings.shortfall}", "no-media"
+        )
+    problems = [problem for e in stream_endings.endings for problem in _goes_on(e, rules)]
+    assert not problems, " ".join(problems)
+    if doubts := [doubt for e in stream_endings.endings for doubt in _open(e, rules)]:
+        raise Inconclusive(" ".join(doubts), "not-measured")
+
+
+def _which(ending: StreamEnding) -> str:
+    return f"Stream {ending.name} ({ending.url}) over {ending.transport}"
+
+
+def _allowed(ending: StreamEnding, rules: dict[str, Any]) -> float:
+    if ending.way == "teardown":
+        return float(rules["told_seconds"])
+    return ending.timeout + float(rules["timeout_slack_seconds"])
+
+
+def _goes_on(ending: StreamEnding, rules: dict[str, Any]) -> Iterator[str]:
+    if not ending.before or ending.last <= _allowed(ending, rules):
+        return
+    if ending.way == "teardown":
+        answered = f"answered {ending.status}" if ending.status else "not answered"
+        yield (
+            f"{_which(ending)}: {ending.after} media packets came after TEARDOWN ({answered}), the "
+            f"last {ending.last:.1f} s later, expected none after {_allowed(ending, rules):.0f} s."
+        )
+    else:
+        yield (
+            f"{_which(ending)}: media still came {ending.last:.1f} s after the RTSP connection had "
+            f"been closed, expected an end at the declared time-out of {ending.timeout:.0f} s."
+        )
+
+
+def _open(ending: StreamEnding, rules: dict[str, Any]) -> Iterator[str]:
+    """What cannot be judged: nothing flowed before, or it was not listened for long enough."""
+    if not ending.before:
+        yield f"{_which(ending)} gave no media that could end."
+    elif ending.way == "connection" and _was_running(ending):
+        yield (
+            f"{_which(ending)}: media went on after the RTSP connection had been closed; the "
+            f"declared time-out of {ending.timeout:.0f} s was not waited for."
+        )
+    elif ending.listened - ending.last < rules["min_quiet_seconds"]:
+        yield f"{_which(ending)} was not listened to for long enough after its end."
+
+
+def _was_running(ending: StreamEnding) -> bool:
+    """Whether media still came when the bench stopped listening."""
+    return ending.after > 0 and ending.listened - ending.last < 1.0
