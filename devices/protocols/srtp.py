@@ -91,3 +91,15 @@ class Receiver:
                 raise Garbled(f"SRTP: {error}") from error
         assert self._own is not None
         return self._own.unprotect(packet)
+
+    def unprotect_rtcp(self, packet: bytes) -> bytes:
+        """Check the tag of an SRTCP packet and decrypt it; raises Garbled, also of one in clear."""
+        if self._own is not None:
+            return self._own.unprotect_rtcp(packet)
+        assert self._libsrtp is not None
+        if len(packet) < 12 or not packet[-4 - len(self.keys.mki)] & 0x80:  # RFC 7714, 9.2
+            raise Garbled("an SRTCP packet that is not encrypted")
+        try:
+            return bytes(self._libsrtp.unprotect_rtcp(packet))
+        except (pylibsrtp.Error, ValueError) as error:
+            raise Garbled(f"SRTCP: {error}") from error

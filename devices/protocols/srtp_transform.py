@@ -95,6 +95,27 @@ class CounterMode:
         # tags sends none here either: the SP payload of MIKEY has one switch for both.
         return body + self._mki + self._rtcp.tag(body, 10 if self._suite.tag_bytes else 0)
 
+    def unprotect_rtcp(self, packet: bytes) -> bytes:
+        """Return the RTCP packet; raises Garbled when no tag verifies, or it is not encrypted.
+
+        Tags of 80 bits, and of the length for RTP that some senders use here as well.
+        """
+        lengths = {10, self._suite.tag_bytes} if self._suite.tag_bytes else {0}
+        for length in sorted(lengths, reverse=True):
+            tag_at = len(packet) - length
+            index_at = tag_at - len(self._mki) - 4
+            if index_at < 8:
+                continue
+            body = packet[: index_at + 4]
+            if not hmac.compare_digest(self._rtcp.tag(body, length), packet[tag_at:]):
+                continue
+            trailer = int.from_bytes(packet[index_at : index_at + 4], "big")
+            if not trailer & _ENCRYPTED or self._suite.cipher == "NULL":
+                raise Garbled("an SRTCP packet that is not encrypted")
+            ssrc, index = int.from_bytes(packet[4:8], "big"), trailer & (_ENCRYPTED - 1)
+            return packet[:8] + self._rtcp.crypt(packet[8:index_at], ssrc, index)
+        raise Garbled("the SRTCP tag does not verify")
+
     def _crypt(self, data: bytes, ssrc: int, index: int) -> bytes:
         return data if self._suite.cipher == "NULL" else self._rtp.crypt(data, ssrc, index)
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
+from devices.emulated.rtsp.beside import Beside
 from devices.emulated.rtsp.login import RtspLogin
 from devices.emulated.rtsp.sdp import TRACK, describe
 from devices.emulated.rtsp.session import TIMEOUT, RtspSession, Send, UdpPair, interleaved_sender
@@ -229,6 +230,7 @@ class RtspConnection:
             way.send,
             ssrc=ssrc,
             protector=protector(offer.keys) if offer else None,
+            beside=Beside.of(self._service.camera),
         )
         if way.pair is not None:
             session.closing = way.pair.close

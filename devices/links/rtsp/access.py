@@ -6,6 +6,7 @@ from devices.description import DeviceFile, Stream
 from devices.errors import NotOffered
 from devices.links.capture import Capture
 from devices.links.rtsp.client import REQUEST_SECONDS, Endpoint, RtspClient, endpoint_of
+from devices.links.rtsp.tunnel import TunnelTarget, tunnel_target
 from devices.permit import Permit
 from devices.protocols.digest import DigestClient
 from devices.secrets import Secrets
@@ -52,16 +53,28 @@ class RtspAccess:
         capture: Capture | None = None,
         allow_basic: bool = True,
         timeout: float = REQUEST_SECONDS,
+        tunnel: TunnelTarget | None = None,
     ) -> RtspClient:
-        """Connect to a permitted endpoint; raises OutsideAuthorisation and LinkError."""
+        """Connect to a permitted endpoint; raises OutsideAuthorisation and LinkError.
+
+        With ``tunnel`` through HTTP there, logged in there too when ``login`` is given.
+        """
         return RtspClient(
             endpoint,
-            self._permit.address(endpoint.host),
+            self._permit.address(tunnel.host if tunnel else endpoint.host),
+            tunnel=tunnel,
+            tunnel_login=self.login() if tunnel and login else None,
             login=login,
             allow_basic=allow_basic,
             capture=capture,
             timeout=timeout,
         )
+
+    def tunnel(self, stream: Stream, transport: str, url: str) -> TunnelTarget | None:
+        """Where this transport of a stream is tunnelled; None for others. Raises Garbled."""
+        if transport != "tunnel":
+            return None
+        return tunnel_target(stream.tunnel_url or url)
 
     def login(self) -> DigestClient | None:
         """Return a fresh login of the test's account; None when the device file gives none."""

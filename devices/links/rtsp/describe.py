@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -13,6 +14,10 @@ from devices.protocols.rtsp import Response
 from devices.protocols.srtp_suite import SrtpKeys
 
 _CODECS: dict[str, Codec] = {"H264": "h264", "H265": "h265", "HEVC": "h265"}
+
+_REDIRECTS = (301, 302, 303, 305)
+_BUSY, _BUSY_SECONDS = 503, 0.5
+"""A server that is taking down the media of a session just ended says so for a moment."""
 
 
 @dataclass(frozen=True)
@@ -38,12 +43,21 @@ class Described:
 
         Raises NotOffered when there is no video at all.
         """
+        return self.sections(secure=secure)[0]
+
+    def sections(self, *, secure: bool) -> list[sdp.Media]:
+        """Return the video sections to try in SETUP: one of each profile that is wanted.
+
+        Servers that offer SAVP and SAVPF have a section for each. Raises NotOffered when there is
+        no video at all.
+        """
         sections = self.description.video()
         if not sections:
             raise NotOffered("the session description has no video")
         suited = [m for m in sections if m.secure == secure]
         plain_profile = [m for m in suited if m.protocol.endswith("AVP")]
-        return next(iter([*plain_profile, *suited, *sections]))
+        each = {m.protocol: m for m in reversed([*plain_profile, *suited])}
+        return [each[p] for p in sorted(each, key=len)] or sections[:1]
 
 
 @dataclass(frozen=True)
@@ -55,15 +69,38 @@ class OfferedKeys:
     problem: str = ""
 
 
+class NotDescribed(NotOffered):
+    """DESCRIBE was answered with ``status`` and no description."""
+
+    def __init__(self, message: str, status: int) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class Redirected(NotDescribed):
+    """The camera sends its client to ``location``; ``devices.links.rtsp.redirect`` follows."""
+
+    def __init__(self, message: str, status: int, location: str) -> None:
+        super().__init__(message, status)
+        self.location = location
+
+
 def describe(client: RtspClient, url: str) -> Described:
     """Ask for the description of a stream, logged in if the client has a login.
 
-    Raises NotOffered for an answer other than success (redirects are not followed).
+    Raises NotDescribed for an answer other than success, and Redirected for one that sends
+    elsewhere (RFC 2326, 11.3); a camera that is busy (503) is asked once more.
     """
     answer = client.request("DESCRIBE", url, {"Accept": "application/sdp"})
-    if not answer.ok:
-        raise NotOffered(f"DESCRIBE {url} is answered {answer.status} {answer.reason}".rstrip())
-    return described(answer, url)
+    if answer.status == _BUSY:
+        threading.Event().wait(_BUSY_SECONDS)
+        answer = client.request("DESCRIBE", url, {"Accept": "application/sdp"})
+    if answer.ok:
+        return described(answer, url)
+    said = f"DESCRIBE {url} is answered {answer.status} {answer.reason}".rstrip()
+    if answer.status in _REDIRECTS and (location := answer.get("Location")):
+        raise Redirected(f"{said}, to {location[:200]}", answer.status, location)
+    raise NotDescribed(said, answer.status)
 
 
 def described(answer: Response, url: str) -> Described:
