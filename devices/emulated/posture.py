@@ -31,9 +31,9 @@ class Posture:
     rtcp_protected: bool = True  # false: sender reports in clear beside SRTP, under a telling name
     rtp_header_extension: str = ""  # onvif-replay | text: in every packet, in clear beside SRTP
     rtsp_tunnel: tuple[str, ...] = ()  # RTSP over HTTP: tls (on the RTSP port) | anonymous | plain
-    rtp_multicast: bool = False  # SETUP gives multicast, without SRTP
+    rtp_multicast: str = ""  # plain | srtp: SETUP gives media to a group
     rtsp_hidden_stream: str = ""  # path of a stream that is not declared; needs the login
-    rtsp_plain_refuses: tuple[str, ...] = ()  # methods that the plain port refuses
+    rtsp_plain_refuses: tuple[str, ...] = ()  # methods that the port without TLS refuses
     snapshot_anonymous: bool = False
     snapshot_over_http: bool = False  # port 80's twin serves pictures instead of redirecting
     stream_uri: str = "rtsps"  # rtsps | rtsp | credentials

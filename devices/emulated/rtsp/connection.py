@@ -7,10 +7,11 @@ import secrets
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 from urllib.parse import unquote, urlsplit
 
 from devices.emulated.rtsp.beside import Beside
+from devices.emulated.rtsp.group import GroupPair
 from devices.emulated.rtsp.login import RtspLogin
 from devices.emulated.rtsp.sdp import TRACK, describe
 from devices.emulated.rtsp.session import TIMEOUT, RtspSession, Send, UdpPair, interleaved_sender
@@ -43,7 +44,7 @@ class _Way:
 
     send: Send
     parameters: dict[str, str]
-    pair: UdpPair | None = None
+    pair: UdpPair | GroupPair | None = None
 
 
 class _Refused(Exception):
@@ -54,13 +55,29 @@ class _Refused(Exception):
         self.status = status
 
 
+class Reader(Protocol):
+    """Where a connection's bytes come from."""
+
+    async def read(self, n: int, /) -> bytes:
+        """Return some bytes; empty at the end."""
+
+
 class RtspConnection:
-    """Serves one client until it leaves, falls silent or sends garbage."""
+    """Serves one client until it leaves, falls silent or sends garbage.
+
+    ``trusted``, under a fault: whoever came this way needs no login.
+    """
 
     def __init__(
-        self, service: RtspService, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+        self,
+        service: RtspService,
+        reader: Reader,
+        writer: asyncio.StreamWriter,
+        *,
+        trusted: bool = False,
     ) -> None:
         self._service = service
+        self._trusted = trusted
         self._reader, self._writer = reader, writer
         self._peer = str(writer.get_extra_info("peername")[0])
         self._encrypted = writer.get_extra_info("ssl_object") is not None
@@ -131,6 +148,11 @@ class RtspConnection:
         handler = self._handlers.get(request.method)
         if handler is None:
             return Response(status=501, headers=header_list({"Public": ", ".join(self._handlers)}))
+        if (
+            not self._encrypted
+            and request.method in self._service.camera.posture.rtsp_plain_refuses
+        ):
+            raise _Refused(403)
         if request.get("Require"):
             unsupported = header_list({"Unsupported": request.get("Require")})
             return Response(status=551, headers=unsupported)
@@ -143,7 +165,7 @@ class RtspConnection:
 
     def _is_open(self, request: Request) -> bool:
         """Whether a fault lets this path do without a login."""
-        return self._path(request) in self._service.camera.posture.rtsp_open_paths
+        return self._trusted or self._path(request) in self._service.camera.posture.rtsp_open_paths
 
     def _path(self, request: Request) -> str:
         try:
@@ -213,16 +235,26 @@ class RtspConnection:
 
     def _accepts(self, transport: Transport, path: str) -> bool:
         """Whether media may go this way: encrypted by TLS, or by SRTP with keys from TLS."""
-        if "multicast" in transport.parameters or transport.lower not in ("TCP", "UDP"):
+        if transport.lower not in ("TCP", "UDP"):
             return False
+        if "multicast" in transport.parameters:
+            return self._gives_to_a_group(transport, path)
         if transport.lower == "UDP" and transport.pair("client_port") is None:
             return False
         if transport.secure:
             return path in self._offers
         return transport.lower == "TCP" or self._service.camera.posture.rtp_plain_udp
 
+    def _gives_to_a_group(self, transport: Transport, path: str) -> bool:
+        wanted = "srtp" if transport.secure else "plain"
+        known = not transport.secure or path in self._offers
+        return self._service.camera.posture.rtp_multicast == wanted and known
+
     async def _set_up(self, path: str, transport: Transport) -> Response:
-        way = await (self._tcp(transport) if transport.lower == "TCP" else self._udp(transport))
+        if "multicast" in transport.parameters:
+            way = self._group()
+        else:
+            way = await (self._tcp(transport) if transport.lower == "TCP" else self._udp(transport))
         offer = self._offers.pop(path) if transport.secure else None
         ssrc = offer.ssrc if offer else secrets.randbits(32)
         session = RtspSession(
@@ -236,7 +268,8 @@ class RtspConnection:
             session.closing = way.pair.close
             way.pair.heard = lambda: self._seen(session)
         self._sessions[session.identifier] = session
-        reply = {"unicast": "", **way.parameters, "ssrc": f"{ssrc:08X}"}
+        mode = "multicast" if "multicast" in transport.parameters else "unicast"
+        reply = {mode: "", **way.parameters, "ssrc": f"{ssrc:08X}"}
         headers = {
             "Transport": Transport(transport.profile, transport.lower, reply).to_text(),
             "Session": f"{session.identifier};timeout={TIMEOUT}",
@@ -259,6 +292,10 @@ class RtspConnection:
             raise _Refused(453) from None
         own = "{}-{}".format(*pair.ports)
         return _Way(pair.send, {"client_port": "{}-{}".format(*ports), "server_port": own}, pair)
+
+    def _group(self) -> _Way:
+        pair = GroupPair(self._service.camera.address)
+        return _Way(pair.send, pair.parameters, pair)
 
     def _free_channels(self) -> tuple[int, int]:
         first = 2 * len(self._sessions)

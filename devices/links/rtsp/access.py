@@ -34,14 +34,16 @@ class RtspAccess:
     def services(self) -> list[Endpoint]:
         """Return the endpoints of the declared RTSP services that are on, each port once."""
         found = [
-            Endpoint(service.host or self._host(), port, encrypted=service.protocol == "rtsps")
+            Endpoint(service.host or self.host, port, encrypted=service.protocol == "rtsps")
             for service in self.device.declared.services
             if service.protocol in ("rtsp", "rtsps") and service.transport == "tcp" and service.on
             for port in range(service.port, (service.last_port or service.port) + 1)
         ]
         return list(dict.fromkeys(found))
 
-    def _host(self) -> str:
+    @property
+    def host(self) -> str:
+        """The host of the declared RTSP streams, else the camera's."""
         urls = [stream.url for stream in self.device.declared.streams if stream.over_rtsp]
         return endpoint_of(urls[0]).host if urls else self.device.host
 

@@ -11,9 +11,11 @@ from collections.abc import Iterable, Sequence
 from devices.description import DeviceFile
 from devices.links.rtsp import keys as rtsp_keys
 from devices.links.rtsp import logins as rtsp_logins
+from devices.links.rtsp import plaintext as rtsp_plaintext
 from devices.links.rtsp import probes as rtsp_probes
 from devices.links.rtsp import streams as rtsp_streams
 from devices.links.rtsp.access import RtspAccess
+from devices.links.rtsp.client import Endpoint
 from devices.links.rtsp.logins import PublishedPair
 from devices.links.rtsp.observations import (
     AnonymousAnswers,
@@ -24,6 +26,7 @@ from devices.links.rtsp.observations import (
     RtspEndpoints,
     RtspKeying,
 )
+from devices.links.rtsp.plaintext import PlainRequests
 from devices.permit import Permit
 from devices.secrets import Secrets
 
@@ -53,6 +56,13 @@ class RtspLink:
         ``set_up`` also sets the declared streams up so, which takes an account to learn how.
         """
         return rtsp_probes.anonymous_answers(self._access, paths, set_up=set_up)
+
+    def plain_requests(self, endpoints: RtspEndpoints, ports: Iterable[int]) -> PlainRequests:
+        """Ask the endpoints without TLS, and ``ports``, for what leads to video."""
+        host = self._access.host
+        asked = [Endpoint(e.host, e.port, encrypted=False) for e in endpoints.endpoints]
+        found = [Endpoint(host, port, encrypted=False) for port in ports]
+        return rtsp_plaintext.plain_requests(self._access, [*asked, *found])
 
     def keying(self, endpoints: RtspEndpoints) -> RtspKeying:
         """Collect the SRTP keys of two sessions of every stream."""
