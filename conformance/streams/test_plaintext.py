@@ -25,10 +25,10 @@ def test_every_request_in_plaintext_is_refused(rtsp_plain_requests: PlainRequest
     four whatever became of the others, SETUP on the tracks that the stream's description names
     (inside TLS, where it is refused outside) and over each profile and lower transport, first
     without a login and again with the test's by Digest (any other would send the password in
-    clear). Two refusals of that login end its use. What was set up is torn down.
-    Pass: every answer in RTSP is a refusal (status 300 or above). A port that asks for a password
-    in clear (Basic) leaves the verdict open, as it would for who gives it; so does a port that
-    asks for a login where the test has none.
+    clear). Two refusals of that login end its use. What was set up is torn down. A port that asks
+    for a password in clear (Basic) leaves the verdict open, since who gives it may get video; so
+    does a port that asks for a login where the test has none.
+    Pass: every answer in RTSP is a refusal (status 300 or above).
     """
     answers = rtsp_plain_requests.answers
     given = [answer for answer in answers if answer.given]

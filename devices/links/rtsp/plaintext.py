@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from urllib.parse import urlsplit
 
 from devices.errors import LinkError, LoginRefused, TimedOut
 from devices.links.rtsp.access import RtspAccess
-from devices.links.rtsp.client import Endpoint, RtspClient, endpoint_of, without_userinfo
-from devices.links.rtsp.describe import Described, describe, described
+from devices.links.rtsp.client import Endpoint, RtspClient
+from devices.links.rtsp.describe import described
 from devices.links.rtsp.probes import PROBE_SECONDS
+from devices.links.rtsp.tracks import Tracks, controls
 from devices.observation import Observation
 from devices.protocols.rtsp import Response
 from devices.protocols.transport import parse_session
@@ -82,7 +81,7 @@ def plain_requests(access: RtspAccess, endpoints: Iterable[Endpoint]) -> PlainRe
     The login is by Digest alone, and given up after two refusals: it may be locked by them.
     """
     wanted = list(dict.fromkeys(endpoints))
-    tracks = _Tracks(access)
+    tracks = Tracks(access)
     with ThreadPoolExecutor(access.device.bench.parallel, "rtsp-plain") as pool:
         found = list(pool.map(lambda endpoint: list(_ask(access, endpoint, tracks)), wanted))
     return PlainRequests(
@@ -93,53 +92,7 @@ def plain_requests(access: RtspAccess, endpoints: Iterable[Endpoint]) -> PlainRe
     )
 
 
-class _Tracks:
-    """The declared streams' paths and those of their tracks, described once it is needed."""
-
-    def __init__(self, access: RtspAccess) -> None:
-        self._access = access
-        self._lock = threading.Lock()
-        self._found: dict[str, list[str]] | None = None
-        self.problems: list[str] = []
-
-    @property
-    def paths(self) -> list[str]:
-        """The path of each declared stream; that of the server when there is none."""
-        declared = [s for s in self._access.device.declared.streams if s.over_rtsp]
-        return list(dict.fromkeys(_target(s.url) for s in declared)) or ["/"]
-
-    def of(self, path: str) -> list[str]:
-        """The paths of the tracks of a stream, from its own description inside TLS."""
-        with self._lock:
-            if self._found is None:
-                self._found = {_target(url): self._described(url) for url in self._encrypted()}
-            return self._found.get(path, [])
-
-    def _encrypted(self) -> list[str]:
-        """Streams inside TLS; the description of others is asked for as one of the four."""
-        declared = [s for s in self._access.device.declared.streams if s.over_rtsp]
-        urls = [without_userinfo(stream.url) for stream in declared]
-        return [url for url in urls if endpoint_of(url).encrypted]
-
-    def _described(self, url: str) -> list[str]:
-        try:
-            with self._access.connect(endpoint_of(url), login=self._access.login()) as client:
-                return _controls(describe(client, url))
-        except LinkError as error:
-            self.problems.append(f"{url}: its tracks are not known: {error}")
-            return []
-
-
-def _controls(description: Described) -> list[str]:
-    return [_target(description.track(media)) for media in description.description.video()]
-
-
-def _target(url: str) -> str:
-    parts = urlsplit(url)
-    return (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-
-
-def _ask(access: RtspAccess, endpoint: Endpoint, tracks: _Tracks) -> Iterator[PlainAnswer]:
+def _ask(access: RtspAccess, endpoint: Endpoint, tracks: Tracks) -> Iterator[PlainAnswer]:
     answered = False
     for login in (False, True):
         if login and (not answered or access.login() is None):
@@ -171,7 +124,7 @@ class _Asker:
             self._client.close()
             self._client = None
 
-    def four(self, path: str, tracks: _Tracks) -> Iterator[PlainAnswer]:
+    def four(self, path: str, tracks: Tracks) -> Iterator[PlainAnswer]:
         """Yield the answers to the four requests for the stream at ``path``."""
         url = f"{self._endpoint.url}{path}"
         yield self._ask("OPTIONS", url)
@@ -183,14 +136,14 @@ class _Asker:
         if session:
             self._ask("TEARDOWN", url, headers)
 
-    def _track_urls(self, url: str, path: str, tracks: _Tracks) -> list[str]:
+    def _track_urls(self, url: str, path: str, tracks: Tracks) -> list[str]:
         """Tracks from the description outside TLS, else from that inside, else the usual ones."""
         if not self._client:  # no RTSP was spoken: one is enough
             return [url]
         own: list[str] = []
         if self._answer.ok:
             try:
-                own = _controls(described(self._answer, url))
+                own = controls(described(self._answer, url))
             except LinkError:
                 own = []
         base = url.rstrip("/")
