@@ -34,6 +34,15 @@ def jpeg_frames(packets: Iterable[RtpPacket]) -> int:
     return frames
 
 
+def frame_blocks(packets: Iterable[RtpPacket]) -> tuple[int, int] | None:
+    """Return width and height of the first frame in blocks of 8 pixels; None without a frame."""
+    for packet in packets:
+        fragment = _fragment(packet.payload)
+        if fragment is not None and fragment[0] == 0:
+            return packet.payload[6], packet.payload[7]
+    return None
+
+
 def _fragment(payload: bytes) -> tuple[int, int] | None:
     """Return offset and length of the fragment that a payload holds; None when it is no JPEG."""
     if len(payload) <= _HEADER or payload[4] not in _TYPES:

@@ -56,16 +56,18 @@ class RtspAccess:
         allow_basic: bool = True,
         timeout: float = REQUEST_SECONDS,
         tunnel: TunnelTarget | None = None,
+        http_login: DigestClient | None = None,
     ) -> RtspClient:
         """Connect to a permitted endpoint; raises OutsideAuthorisation and LinkError.
 
-        With ``tunnel`` through HTTP there, logged in there too when ``login`` is given.
+        With ``tunnel`` through HTTP there, whose challenges ``http_login`` answers, else a fresh
+        login when ``login`` is given.
         """
         return RtspClient(
             endpoint,
             self._permit.address(tunnel.host if tunnel else endpoint.host),
             tunnel=tunnel,
-            tunnel_login=self.login() if tunnel and login else None,
+            tunnel_login=http_login or (self.login() if tunnel and login else None),
             login=login,
             allow_basic=allow_basic,
             capture=capture,

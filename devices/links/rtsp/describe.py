@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from devices.errors import Garbled, LinkError, NotOffered
 from devices.links.rtsp.client import RtspClient
@@ -37,6 +37,13 @@ class Described:
         if not media.control:
             return self.aggregate
         return sdp.control_url(self.base, media.control)
+
+    def only(self, section: int | None) -> Described:
+        """Return it with this video section alone; whole without a number, or beyond the last."""
+        video = self.description.video()
+        if section is None or section >= len(video):
+            return self
+        return replace(self, description=replace(self.description, media=(video[section],)))
 
     def video(self, *, secure: bool) -> sdp.Media:
         """Return the video section to set up, one of the wanted profile if there is any.

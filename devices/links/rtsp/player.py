@@ -79,16 +79,23 @@ class Recording:
 
 
 def play(
-    client: RtspClient, url: str, transport: str, *, seconds: float, capture: Capture
+    client: RtspClient,
+    url: str,
+    transport: str,
+    *,
+    seconds: float,
+    capture: Capture,
+    section: int | None = None,
 ) -> Recording:
     """Play ``url`` for ``seconds`` of media over ``transport`` (a key of TRANSPORTS).
 
+    ``section`` counts the video sections of the description: this one alone, else the best suited.
     A transport that the camera refuses gives a recording with ``refused``; raises Redirected when
     the camera sends its client elsewhere, and LinkError for everything else that goes wrong.
     """
     _, secure, datagrams = TRANSPORTS[transport]
     recording = Recording(transport, client.wire.tls_version)
-    described = describe(client, url)
+    described = describe(client, url).only(section)
     recording.media = described.video(secure=secure)
     with own_ports(client, datagrams=datagrams and not is_multicast(transport)) as ports:
         agreement = agree(client, described, transport, ports)
