@@ -23,7 +23,15 @@ from pydantic import (
 
 Role = Literal["admin", "operator", "viewer"]
 Transport = Literal["tcp", "udp"]
-MediaTransport = Literal["interleaved", "srtp-udp", "srtp-interleaved", "udp"]
+MediaTransport = Literal[
+    "interleaved",
+    "srtp-udp",
+    "srtp-interleaved",
+    "udp",
+    "tunnel",
+    "srtp-multicast",
+    "multicast",
+]
 Intrusion = Literal["settings", "lockout", "power", "firmware", "factory"]
 Port = Annotated[int, Field(ge=1, le=65535)]
 
@@ -220,7 +228,13 @@ class Stream(Part):
     transports: list[MediaTransport] = Field(
         ["interleaved"],
         description="interleaved: inside the RTSP(S) connection; srtp-*: RTP/SAVP; udp: RTP/AVP; "
-        "not for http(s)",
+        "tunnel: RTSP over HTTP(S); srtp-multicast and multicast: to a group; not for http(s)",
+    )
+    tunnel_url: str | None = Field(
+        None,
+        pattern=r"^https?://",
+        description="where the tunnel is asked for; default: the stream's own host, port and path, "
+        "inside TLS when its url is rtsps",
     )
     metadata: bool | None = Field(
         None,

@@ -8,7 +8,7 @@ from conformance.case import case
 from conformance.verdict import Inconclusive
 from devices.links.onvif.capabilities import OnvifCapabilities
 from devices.links.ports.link import PortServices
-from devices.links.tls.link import TlsScan, TlsServer
+from devices.links.tls.observation import TlsScan, TlsServer
 
 
 @case(

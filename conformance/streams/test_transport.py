@@ -41,16 +41,19 @@ def test_rtsp_is_served_inside_tls_only(rtsp_endpoints: RtspEndpoints) -> None:
     needs=("rtsp", "capture"),
     catches=("stream-plain-rtp", "stream-srtp-null-cipher"),
     applies_to=("streams",),
+    revision=2,
 )
 def test_video_cannot_be_read_off_the_network(played_streams: PlayedStreams, policy: Any) -> None:
     """Video cannot be read off the network.
 
     Method: play every declared stream over its declared transports, and ask for RTP over UDP
     without encryption besides, recording the bytes on the network. Try to find RTP packets with
-    H.264 or H.265 in them without any key, and test the distribution of the payload's bytes.
+    H.264, H.265 or JPEG (RFC 2435) in them without any key, JPEG files, and the stream's own
+    parameter sets (VPS, SPS, PPS) anywhere in the bytes; test the distribution of the payload's
+    bytes. Look whether the session description, with parameter sets in it, came outside TLS.
     MJPEG is not played: a declared MJPEG stream leaves the verdict open.
-    Pass: no recording yields video, and each payload's bytes are distributed as ciphertext's are,
-    by the limits of the policy "streams".
+    Pass: no recording yields video, JPEG or a parameter set, none is described outside TLS, and
+    each payload's bytes are distributed as ciphertext's are, by the limits of the policy "streams".
     """
     limits = policy("streams")["wire"]
     problems: list[str] = []
@@ -71,9 +74,21 @@ def _which(played: PlayedStream) -> str:
 
 
 def _readable(played: PlayedStream, limits: dict[str, Any]) -> Iterator[str]:
+    if played.described_in_clear:
+        yield (
+            f"{_which(played)} is described outside TLS, with its parameter sets in the session "
+            "description, expected a description inside TLS alone."
+        )
     wire = played.wire
     if wire is None:
         return
+    if wire.jpeg_frames:
+        yield f"{_which(played)}: {wire.jpeg_frames} JPEG pictures are readable on the network."
+    if wire.parameter_sets:
+        yield (
+            f"{_which(played)}: {wire.parameter_sets} parameter sets of the stream stand in the "
+            "bytes on the network as they are, expected none."
+        )
     if wire.nal_units and wire.packets >= limits["min_packets"]:
         yield (
             f"{_which(played)}: {wire.nal_units} NAL units were read from {wire.packets} RTP "

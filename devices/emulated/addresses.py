@@ -15,6 +15,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+TUNNEL_PORT = 8000
+"""TCP port of a tunnel without TLS, opened by a fault only."""
+
 PORTS = {"https": 8443, "http": 8080, "rtsps": 8322, "rtsp": 8554, "ssh": 2222}
 """The services' TCP ports; ``rtsp`` is opened by a fault only."""
 

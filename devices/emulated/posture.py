@@ -47,6 +47,12 @@ class Posture:
     srtp_key_reuse: bool = False  # one master key for all sessions
     srtp_cipher: str = "aes-cm-128"  # aes-cm-128 | null
     srtp_authentication: bool = True  # false: packets without tag
+    rtcp_protected: bool = True  # false: sender reports in clear beside SRTP, under a telling name
+    rtp_header_extension: str = ""  # onvif-replay | text: in every packet, in clear beside SRTP
+    rtsp_tunnel: tuple[str, ...] = ()  # RTSP over HTTP: tls (on the RTSP port) | anonymous | plain
+    rtp_multicast: str = ""  # plain | srtp: SETUP gives media to a group
+    rtsp_hidden_stream: str = ""  # path of a stream that is not declared; needs the login
+    rtsp_plain_refuses: tuple[str, ...] = ()  # methods that the port without TLS refuses
     snapshot_anonymous: bool = False
     snapshot_over_http: bool = False  # port 80's twin serves pictures instead of redirecting
     stream_uri: str = "rtsps"  # rtsps | rtsp | credentials

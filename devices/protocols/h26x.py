@@ -49,6 +49,11 @@ def is_parameter_set(codec: Codec, unit: bytes) -> bool:
     return nal_type(codec, unit) in ((7, 8) if codec == "h264" else (32, 33, 34))
 
 
+def is_pps(codec: Codec, unit: bytes) -> bool:
+    """Whether the unit is a picture parameter set."""
+    return nal_type(codec, unit) == (8 if codec == "h264" else 34)
+
+
 def is_keyframe(codec: Codec, unit: bytes) -> bool:
     """Whether the unit is a slice from which decoding can start (IDR; H.265: any IRAP)."""
     kind = nal_type(codec, unit)

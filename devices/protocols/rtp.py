@@ -66,6 +66,16 @@ def parse_rtp(data: bytes) -> RtpPacket:
     )
 
 
+def is_rtp(data: bytes) -> bool:
+    """Whether the header is that of an RTP packet, and not of RTCP on the same port."""
+    if is_rtcp(data):
+        return False
+    try:
+        return header_length(data) <= len(data)
+    except Garbled:
+        return False
+
+
 def is_rtcp(data: bytes) -> bool:
     """Whether a packet on a shared port is RTCP (RFC 5761, 4: packet types 192 to 223)."""
     return len(data) >= 8 and data[0] >> 6 == 2 and 192 <= data[1] <= 223

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from urllib.parse import urljoin, urlsplit
 
 from devices.errors import Garbled
@@ -22,13 +22,17 @@ def _values(attributes: Attributes, name: str) -> list[str]:
 
 @dataclass(frozen=True)
 class Media:
-    """One ``m=`` section. ``protocol`` is ``RTP/AVP``, ``RTP/SAVP`` and so on, upper case."""
+    """One ``m=`` section. ``protocol`` is ``RTP/AVP``, ``RTP/SAVP`` and so on, upper case.
+
+    ``connections`` are the values of its ``c=`` lines (RFC 8866, 5.7).
+    """
 
     kind: str
     port: int
     protocol: str
     formats: tuple[str, ...]
     attributes: Attributes = ()
+    connections: tuple[str, ...] = ()
 
     def all(self, name: str) -> list[str]:
         """Return every value of an attribute."""
@@ -85,10 +89,11 @@ class Media:
 
 @dataclass(frozen=True)
 class SessionDescription:
-    """A whole description: session attributes and media sections."""
+    """A whole description: session attributes, media sections, and the session's ``c=``."""
 
     attributes: Attributes = ()
     media: tuple[Media, ...] = ()
+    connections: tuple[str, ...] = ()
 
     def all(self, name: str) -> list[str]:
         """Return every value of a session attribute."""
@@ -119,20 +124,31 @@ def parse(data: bytes) -> SessionDescription:
         raise Garbled(f"a session description of {len(lines)} lines")
     if not any(line.strip() == "v=0" for line in lines[:5]):
         raise Garbled(f"not a session description: {data[:60]!r}")
-    session: list[tuple[str, str]] = []
-    media: list[tuple[Media, list[tuple[str, str]]]] = []
+    session, media = _Section(), list[tuple[Media, _Section]]()
     for line in lines:
+        section = media[-1][1] if media else session
         if line.startswith("m="):
-            media.append((_media_line(line), []))
+            media.append((_media_line(line), _Section()))
             if len(media) > MAX_MEDIA:
                 raise Garbled(f"more than {MAX_MEDIA} media sections")
         elif line.startswith("a="):
             name, _, value = line[2:].strip().partition(":")
-            (media[-1][1] if media else session).append((name.strip(), value.strip()))
+            section.attributes.append((name.strip(), value.strip()))
+        elif line.startswith("c="):
+            section.connections.append(line[2:].strip())
     sections = tuple(
-        Media(m.kind, m.port, m.protocol, m.formats, tuple(attributes)) for m, attributes in media
+        replace(m, attributes=tuple(s.attributes), connections=tuple(s.connections))
+        for m, s in media
     )
-    return SessionDescription(tuple(session), sections)
+    return SessionDescription(tuple(session.attributes), sections, tuple(session.connections))
+
+
+@dataclass
+class _Section:
+    """The lines of a section as they come."""
+
+    attributes: list[tuple[str, str]] = field(default_factory=list)
+    connections: list[str] = field(default_factory=list)
 
 
 def _media_line(line: str) -> Media:

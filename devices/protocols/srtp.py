@@ -93,11 +93,14 @@ class Receiver:
         return self._own.unprotect(packet)
 
     def unprotect_rtcp(self, packet: bytes) -> bytes:
-        """Check and decrypt an SRTCP packet; raises Garbled when it is not of these keys."""
-        if self._libsrtp is not None:
-            try:
-                return bytes(self._libsrtp.unprotect_rtcp(packet))
-            except (pylibsrtp.Error, ValueError) as error:
-                raise Garbled(f"SRTCP: {error}") from error
-        assert self._own is not None
-        return self._own.unprotect_rtcp(packet)
+        """Check an SRTCP packet's tag and open it; raises Garbled when it is not of these keys.
+
+        One that was sent unencrypted, as its E flag tells (RFC 3711, 3.4), is returned as well.
+        """
+        if self._own is not None:
+            return self._own.unprotect_rtcp(packet)
+        assert self._libsrtp is not None
+        try:
+            return bytes(self._libsrtp.unprotect_rtcp(packet))
+        except (pylibsrtp.Error, ValueError) as error:
+            raise Garbled(f"SRTCP: {error}") from error

@@ -96,20 +96,27 @@ class CounterMode:
         return body + self._mki + self._rtcp.tag(body, 10 if self._suite.tag_bytes else 0)
 
     def unprotect_rtcp(self, packet: bytes) -> bytes:
-        """Return the RTCP packet; raises Garbled when the tag is wrong or a part is missing."""
-        tag_at = len(packet) - (10 if self._suite.tag_bytes else 0)
-        end = tag_at - len(self._mki)
-        if end < 12:
-            raise Garbled("an SRTCP packet shorter than its header, index and tag")
-        body = packet[:end]
-        if not hmac.compare_digest(self._rtcp.tag(body, len(packet) - tag_at), packet[tag_at:]):
-            raise Garbled("the SRTCP tag does not verify")
-        word = int.from_bytes(body[-4:], "big")
-        content = body[8:-4]
-        if word & _ENCRYPTED and self._suite.cipher != "NULL":
-            ssrc = int.from_bytes(body[4:8], "big")
-            content = self._rtcp.crypt(content, ssrc, word & ~_ENCRYPTED)
-        return body[:8] + content
+        """Return the RTCP packet; raises Garbled when no tag verifies, or a part is missing.
+
+        Tags of 80 bits, and of the length for RTP that some senders use here as well. A packet
+        that says of itself that it is not encrypted (E flag, RFC 3711, 3.4) is returned as it is.
+        """
+        lengths = {10, self._suite.tag_bytes} if self._suite.tag_bytes else {0}
+        for length in sorted(lengths, reverse=True):
+            tag_at = len(packet) - length
+            index_at = tag_at - len(self._mki) - 4
+            if index_at < 8:
+                continue
+            body = packet[: index_at + 4]
+            if not hmac.compare_digest(self._rtcp.tag(body, length), packet[tag_at:]):
+                continue
+            trailer = int.from_bytes(packet[index_at : index_at + 4], "big")
+            content = packet[8:index_at]
+            if trailer & _ENCRYPTED and self._suite.cipher != "NULL":
+                ssrc = int.from_bytes(packet[4:8], "big")
+                content = self._rtcp.crypt(content, ssrc, trailer & (_ENCRYPTED - 1))
+            return packet[:8] + content
+        raise Garbled("the SRTCP tag does not verify, or a part is missing")
 
     def _crypt(self, data: bytes, ssrc: int, index: int) -> bytes:
         return data if self._suite.cipher == "NULL" else self._rtp.crypt(data, ssrc, index)

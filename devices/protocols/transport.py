@@ -29,6 +29,12 @@ class Transport:
         """Whether the profile is SRTP."""
         return self.profile.startswith("S")
 
+    @property
+    def specification(self) -> str:
+        """Profile and lower transport as they are registered: ``RTP/SAVP/UDP``, and the mode."""
+        mode = ";multicast" if "multicast" in self.parameters else ""
+        return f"RTP/{self.profile}/{self.lower}{mode}"
+
     def pair(self, name: str) -> tuple[int, int] | None:
         """Return a port or channel pair; a single number ``n`` means ``n`` and ``n + 1``."""
         match = _PAIR.fullmatch(self.parameters.get(name, ""))

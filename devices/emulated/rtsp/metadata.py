@@ -11,6 +11,7 @@ from collections.abc import Callable
 from xml.etree import ElementTree as ET  # only serialises
 
 from devices.emulated.onvif.streams import SOURCE
+from devices.emulated.rtsp.beside import Beside
 from devices.emulated.rtsp.sdp import METADATA_PAYLOAD_TYPE
 from devices.emulated.rtsp.session import PAYLOAD_LIMIT, RtspSession, Send
 from devices.emulated.video.motion import metadata_document
@@ -53,9 +54,16 @@ class MetadataTrack(RtspSession):
     payload_type = METADATA_PAYLOAD_TYPE
 
     def __init__(
-        self, stream: StreamDefinition, send: Send, *, ssrc: int, protector: Protector | None
+        self,
+        stream: StreamDefinition,
+        send: Send,
+        *,
+        ssrc: int,
+        protector: Protector | None,
+        beside: Beside,
     ) -> None:
-        super().__init__(MetadataSource(stream), send, ssrc=ssrc, protector=protector)
+        source = MetadataSource(stream)
+        super().__init__(source, send, ssrc=ssrc, protector=protector, beside=beside)
 
     def _payloads(self, access_unit: AccessUnit) -> list[bytes]:
         document = b"".join(access_unit.units)

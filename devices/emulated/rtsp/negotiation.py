@@ -105,8 +105,9 @@ class Negotiation:
         """The session of the video that its metadata may join; nothing else joins anything."""
         if joined is None:
             return None
-        is_video = isinstance(joined, RtspSession) and not isinstance(joined, MetadataTrack)
-        if not is_video or joined.companion is not None or track != METADATA_TRACK:
+        if not isinstance(joined, RtspSession) or isinstance(joined, MetadataTrack):
+            raise Refused(459)
+        if joined.companion is not None or track != METADATA_TRACK:
             raise Refused(459)
         return joined
 

@@ -9,15 +9,16 @@ import time
 from typing import Protocol
 
 from devices.emulated.accounts import AccountStore
-from devices.emulated.addresses import PORTS
+from devices.emulated.addresses import PORTS, TUNNEL_PORT
 from devices.emulated.audit import AuditLog
 from devices.emulated.clock import Clock
 from devices.emulated.lockout import Lockout
 from devices.emulated.posture import Posture
 from devices.emulated.rtsp.backchannel import BackchannelSession
-from devices.emulated.rtsp.connection import RtspConnection
+from devices.emulated.rtsp.connection import Reader, RtspConnection
 from devices.emulated.rtsp.login_state import LoginState
 from devices.emulated.rtsp.session import RtspSession
+from devices.emulated.rtsp.tunnel import Rewound, TunnelDoor
 from devices.emulated.unit import DeviceInformation, Unit
 from devices.emulated.video.source import StreamDefinition, VideoSource, definitions
 from devices.protocols import mikey
@@ -25,6 +26,7 @@ from devices.protocols.srtp_suite import SDES_SUITES, SrtpKeys, SrtpSuite
 
 MAX_CONNECTIONS = 32
 _HANDSHAKE_SECONDS = 5.0
+_FIRST_SECONDS = 60.0  # for the first bytes of a connection that may be a tunnel's
 
 
 class RtspHost(Protocol):
@@ -75,6 +77,7 @@ class RtspService:
         self.logins = LoginState(camera)
         self._sources = {path: VideoSource(camera, stream) for path, stream in self.streams.items()}
         self._fixed_keys = self._fresh_keys() if camera.posture.srtp_key_reuse else None
+        self._door = TunnelDoor(self._tunnelled)
         self._servers: list[asyncio.Server] = []
         self._connections: set[RtspConnection] = set()
         camera.accounts.on_revoked(self._revoked)
@@ -84,6 +87,8 @@ class RtspService:
         await self._listen(PORTS["rtsps"], self.camera.tls_context())
         if self.camera.posture.rtsp_plain_port:
             await self._listen(PORTS["rtsp"], None)
+        if "plain" in self.camera.posture.rtsp_tunnel:
+            await self._listen(TUNNEL_PORT, None)
 
     async def stop(self) -> None:
         """Stop listening and end every connection."""
@@ -142,7 +147,35 @@ class RtspService:
         if len(self._connections) >= MAX_CONNECTIONS:
             writer.transport.abort()
             return
-        connection = RtspConnection(self, reader, writer)
+        await self._opened(reader, writer)
+
+    async def _opened(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Serve RTSP, or a tunnel where the posture has one on this port."""
+        tunnels = self.camera.posture.rtsp_tunnel
+        plain_tunnel = writer.get_extra_info("sockname")[1] == TUNNEL_PORT
+        if not plain_tunnel and "tls" not in tunnels:
+            await self._connected(reader, writer)
+            return
+        try:
+            first = await asyncio.wait_for(reader.read(4096), _FIRST_SECONDS)
+            if plain_tunnel or self._door.knocks(first):
+                await self._door.enter(first, reader, writer)
+            else:
+                await self._connected(Rewound(first, reader), writer)
+        except (ConnectionError, TimeoutError):
+            pass  # the client is gone
+        finally:
+            writer.close()
+
+    async def _tunnelled(self, reader: Reader, writer: asyncio.StreamWriter) -> None:
+        await self._connected(
+            reader, writer, trusted="anonymous" in self.camera.posture.rtsp_tunnel
+        )
+
+    async def _connected(
+        self, reader: Reader, writer: asyncio.StreamWriter, *, trusted: bool = False
+    ) -> None:
+        connection = RtspConnection(self, reader, writer, trusted=trusted)
         self._connections.add(connection)
         try:
             await connection.run()

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from devices.emulated.addresses import RTP_PORTS
+from devices.emulated.rtsp.beside import Beside
 from devices.emulated.rtsp.sdp import PAYLOAD_TYPE
 from devices.emulated.video.source import CLOCK_RATE, AccessUnit, StreamDefinition
 from devices.protocols.h26x import packetise
@@ -45,7 +46,13 @@ class RtspSession:
     payload_type = PAYLOAD_TYPE
 
     def __init__(
-        self, source: MediaSource, send: Send, *, ssrc: int, protector: Protector | None
+        self,
+        source: MediaSource,
+        send: Send,
+        *,
+        ssrc: int,
+        protector: Protector | None,
+        beside: Beside,
     ) -> None:
         self.identifier = secrets.token_hex(8)
         self.ssrc = ssrc
@@ -55,6 +62,7 @@ class RtspSession:
         self._source = source
         self._send = send
         self._protector = protector
+        self._beside = beside
         self._sequence = secrets.randbits(15)  # below 2**15: RFC 3711, 3.3.1 on early loss
         self._offset = secrets.randbits(32)
         self._packets = self._octets = 0
@@ -115,6 +123,7 @@ class RtspSession:
         self._sequence = (self._sequence + 1) & 0xFFFF
         self._packets += 1
         self._octets += len(payload)
+        packet = self._beside.extended(packet)
         if self._protector is not None:
             packet = self._protector.protect(packet)
         if not self._lagging and not self._send(packet, False):  # noqa: FBT003 - the type says it
@@ -129,12 +138,12 @@ class RtspSession:
                 timestamp=timestamp,
                 packets=self._packets,
                 octets=self._octets,
-                name="camera",
+                name=self._beside.name,
             )
         )
 
     def _send_rtcp(self, packet: bytes) -> None:
-        if self._protector is not None:
+        if self._protector is not None and self._beside.rtcp_protected:
             packet = self._protector.protect_rtcp(packet)
         self._send(packet, True)  # noqa: FBT003 - the type says it
 

@@ -89,6 +89,9 @@ def definitions(posture: Posture) -> dict[str, StreamDefinition]:
         "/live/main": StreamDefinition("/live/main", main, 640, 360, metadata=True),
         "/live/sub": StreamDefinition("/live/sub", sub, 320, 180),
     }
+    if posture.rtsp_hidden_stream:
+        hidden = posture.rtsp_hidden_stream
+        streams[hidden] = StreamDefinition(hidden, "h264", 480, 270)
     for path in posture.rtsp_open_paths:
         streams[path] = StreamDefinition(path, main, 640, 360)
     return streams

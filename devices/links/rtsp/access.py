@@ -6,6 +6,7 @@ from devices.description import DeviceFile, Stream
 from devices.errors import NotOffered
 from devices.links.capture import Capture
 from devices.links.rtsp.client import REQUEST_SECONDS, Endpoint, RtspClient, endpoint_of
+from devices.links.rtsp.tunnel import TunnelTarget, tunnel_target
 from devices.permit import Permit
 from devices.protocols.digest import DigestClient
 from devices.secrets import Secrets
@@ -33,14 +34,16 @@ class RtspAccess:
     def services(self) -> list[Endpoint]:
         """Return the endpoints of the declared RTSP services that are on, each port once."""
         found = [
-            Endpoint(service.host or self._host(), port, encrypted=service.protocol == "rtsps")
+            Endpoint(service.host or self.host, port, encrypted=service.protocol == "rtsps")
             for service in self.device.declared.services
             if service.protocol in ("rtsp", "rtsps") and service.transport == "tcp" and service.on
             for port in range(service.port, (service.last_port or service.port) + 1)
         ]
         return list(dict.fromkeys(found))
 
-    def _host(self) -> str:
+    @property
+    def host(self) -> str:
+        """The host of the declared RTSP streams, else the camera's."""
         urls = [stream.url for stream in self.device.declared.streams if stream.over_rtsp]
         return endpoint_of(urls[0]).host if urls else self.device.host
 
@@ -52,16 +55,30 @@ class RtspAccess:
         capture: Capture | None = None,
         allow_basic: bool = True,
         timeout: float = REQUEST_SECONDS,
+        tunnel: TunnelTarget | None = None,
+        http_login: DigestClient | None = None,
     ) -> RtspClient:
-        """Connect to a permitted endpoint; raises OutsideAuthorisation and LinkError."""
+        """Connect to a permitted endpoint; raises OutsideAuthorisation and LinkError.
+
+        With ``tunnel`` through HTTP there, whose challenges ``http_login`` answers, else a fresh
+        login when ``login`` is given.
+        """
         return RtspClient(
             endpoint,
-            self._permit.address(endpoint.host),
+            self._permit.address(tunnel.host if tunnel else endpoint.host),
+            tunnel=tunnel,
+            tunnel_login=http_login or (self.login() if tunnel and login else None),
             login=login,
             allow_basic=allow_basic,
             capture=capture,
             timeout=timeout,
         )
+
+    def tunnel(self, stream: Stream, transport: str, url: str) -> TunnelTarget | None:
+        """Where this transport of a stream is tunnelled; None for others. Raises Garbled."""
+        if transport != "tunnel":
+            return None
+        return tunnel_target(stream.tunnel_url or url)
 
     def login(self) -> DigestClient | None:
         """Return a fresh login of the test's account; None when the device file gives none."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -14,8 +15,15 @@ from devices.links.rtsp.describe import OfferedKeys, codec_of
 from devices.links.rtsp.observations import DecodedPictures, SrtpFacts, WireFacts
 from devices.links.rtsp.player import Recording
 from devices.protocols import sdp
-from devices.protocols.h26x import Codec, Depacketiser, depacketise, is_parameter_set
+from devices.protocols.h26x import (
+    Codec,
+    Depacketiser,
+    depacketise,
+    is_parameter_set,
+    is_pps,
+)
 from devices.protocols.rtp import RtpPacket, is_rtcp, parse_rtp
+from devices.protocols.rtp_jpeg import jpeg_files, jpeg_frames
 from devices.protocols.rtsp import Interleaved, Parser
 from devices.protocols.srtp import Receiver
 
@@ -24,13 +32,19 @@ EXAMINED = 1024 * 1024
 VIDEO_SHARE = 0.8
 """Share of well-formed payloads from which packets count as video; random bytes reach 0.4."""
 
+_TELLING = 8
+"""Bytes of a parameter set that do not occur in ciphertext by chance."""
+
 _CODECS: tuple[Codec, ...] = ("h264", "h265")
 _APPLICATION_DATA = 23  # TLS record type, RFC 8446, 5.1
 _NONCE = 8  # bytes before the ciphertext of a TLS 1.2 AEAD record that may count up, RFC 5288, 3
 
 
-def wire_facts(recording: Recording) -> WireFacts:
-    """Return what can be had from the recorded bytes without any key."""
+def wire_facts(recording: Recording, known: Iterable[bytes] = ()) -> WireFacts:
+    """Return what can be had from the recorded bytes without any key.
+
+    ``known`` are parameter sets of the stream, looked for in the bytes as they are.
+    """
     if recording.datagrams:
         carrier, candidates = "udp", recording.wire
         found = rtp_packets(candidates)
@@ -52,7 +66,15 @@ def wire_facts(recording: Recording) -> WireFacts:
         nal_units=units,
         entropy=round(entropy, 4),
         chi_square=round(chi_square, 1),
+        jpeg_frames=jpeg_frames(found) + jpeg_files(b"".join(recording.wire)),
+        parameter_sets=_found_in(recording.wire, known),
     )
+
+
+def _found_in(wire: Iterable[bytes], known: Iterable[bytes]) -> int:
+    """Count the units that occur in the bytes; those too short to tell are left out."""
+    joined = b"\0".join(wire)
+    return sum(len(unit) >= _TELLING and unit in joined for unit in set(known))
 
 
 def statistics(data: bytes) -> tuple[float, float]:
@@ -123,6 +145,25 @@ def nal_units(media: sdp.Media, packets: Sequence[RtpPacket]) -> tuple[list[byte
     if not any(is_parameter_set(codec, unit) for unit in units):
         units = [*media.parameter_sets(), *units]
     return units, malformed
+
+
+def parameter_sets(media: sdp.Media, units: Iterable[bytes]) -> list[bytes]:
+    """Return the VPS, SPS and PPS among NAL units, each once."""
+    codec = codec_of(media)
+    if codec is None:
+        return []
+    return list(dict.fromkeys(unit for unit in units if is_parameter_set(codec, unit)))
+
+
+def fingerprints(codec: Codec | None, sets: Iterable[bytes]) -> tuple[str, ...]:
+    """Return digests of the VPS and SPS, sorted: codec, size and coding, but no picture.
+
+    The PPS is left out: encoders may write another one with each keyframe.
+    """
+    if codec is None:
+        return ()
+    told = {hashlib.sha256(s).hexdigest()[:32] for s in sets if not is_pps(codec, s)}
+    return tuple(sorted(told))
 
 
 def decoded(media: sdp.Media, units: Sequence[bytes]) -> tuple[DecodedPictures, bytes]:

@@ -9,7 +9,7 @@ from devices.errors import LinkError, NotOffered
 from devices.links.rtsp.access import RtspAccess
 from devices.links.rtsp.client import RtspClient, endpoint_of, without_userinfo
 from devices.links.rtsp.describe import Described, described
-from devices.links.rtsp.player import own_ports, to_ask_for
+from devices.links.rtsp.setup import own_ports, to_ask_for
 from devices.observation import Observation
 from devices.protocols import sdp
 from devices.protocols.rtsp import Response

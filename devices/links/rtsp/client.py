@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 from devices.errors import Busy, Garbled, LoginRefused, TimedOut, Unreachable
 from devices.links.capture import Capture
+from devices.links.rtsp.tunnel import TunnelTarget, TunnelWire
 from devices.links.rtsp.wire import RtspWire
 from devices.protocols.challenge import Challenge, parse_challenges
 from devices.protocols.digest import DigestClient
@@ -68,7 +69,9 @@ class RtspClient:
     """Sends requests and gives answers; media that arrives between is kept in ``media``.
 
     ``login`` answers challenges; without it a 401 is returned like any other answer. ``sent``
-    holds the last request as it went out.
+    holds the last request as it went out, ``redirected`` the address that a REDIRECT request of
+    the camera named (RFC 2326, 10.10). With ``tunnel`` it all goes through HTTP there, where
+    ``tunnel_login`` answers challenges of HTTP.
     """
 
     def __init__(
@@ -80,12 +83,16 @@ class RtspClient:
         allow_basic: bool = True,
         capture: Capture | None = None,
         timeout: float = REQUEST_SECONDS,
+        tunnel: TunnelTarget | None = None,
+        tunnel_login: DigestClient | None = None,
     ) -> None:
         self.endpoint = endpoint
         self.login = login
         self.media: list[Interleaved] = []
         self.sent: Request | None = None
         self.challenges: list[Challenge] = []
+        self.redirected = ""
+        self._tunnel, self._tunnel_login = tunnel, tunnel_login
         self._allow_basic = allow_basic
         self._address = address
         self._capture = capture or Capture()
@@ -186,11 +193,32 @@ class RtspClient:
     def feed(self, data: bytes) -> list[Event]:
         """Return the whole messages and frames that these bytes complete."""
         self._parser.feed(data)
-        return list(self._parser.events())
+        events = list(self._parser.events())
+        for event in events:
+            if isinstance(event, Request):
+                self._take_request(event)
+        return events
 
-    def _connect(self) -> RtspWire:
+    def _take_request(self, request: Request) -> None:
+        """Answer a request of the camera's, and keep where a REDIRECT leads."""
+        if request.method == "REDIRECT":
+            self.redirected = request.get("Location")[:2048]
+        known = request.method in ("REDIRECT", "OPTIONS", "GET_PARAMETER", "SET_PARAMETER")
+        headers = (("CSeq", request.cseq),) if request.cseq else ()
+        answer = Response(headers=headers, status=200 if known else 501)
+        self.wire.send(answer.to_bytes(), time.monotonic() + self._timeout)
+
+    def _connect(self) -> RtspWire | TunnelWire:
         self._parser = Parser()
         self._answered_here = 0
+        if self._tunnel is not None:
+            return TunnelWire(
+                self._tunnel,
+                self._address,
+                login=self._tunnel_login,
+                capture=self._capture,
+                timeout=self._timeout,
+            )
         return RtspWire(
             self._address,
             self.endpoint.port,
@@ -208,7 +236,9 @@ class RtspClient:
                 if isinstance(event, Interleaved):
                     if len(self.media) < _MAX_QUEUED:
                         self.media.append(event)
-                elif isinstance(event, Response) and self._is_answer(event, request):
+                elif isinstance(event, Request):
+                    self._take_request(event)
+                elif self._is_answer(event, request):
                     return event
             data = self.wire.receive(deadline)
             if not data:

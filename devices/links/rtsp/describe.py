@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Protocol
+from dataclasses import dataclass, replace
+from typing import Literal
 
 from devices.errors import Garbled, LinkError, NotOffered
 from devices.links.rtsp.client import RtspClient
@@ -14,6 +14,12 @@ from devices.protocols.rtsp import Response
 from devices.protocols.srtp_suite import SrtpKeys
 
 _CODECS: dict[str, Codec] = {"H264": "h264", "H265": "h265", "HEVC": "h265"}
+
+_REDIRECTS = (301, 302, 303, 305)
+
+
+Track = Literal["video", "metadata"]
+"""A kind of track; metadata is ONVIF's (application/vnd.onvif.metadata)."""
 
 
 @dataclass(frozen=True)
@@ -34,31 +40,37 @@ class Described:
             return self.aggregate
         return sdp.control_url(self.base, media.control)
 
+    def only(self, section: int | None) -> Described:
+        """Return it with this video section alone; whole without a number, or beyond the last."""
+        video = self.description.video()
+        if section is None or section >= len(video):
+            return self
+        return replace(self, description=replace(self.description, media=(video[section],)))
+
     def video(self, *, secure: bool) -> sdp.Media:
         """Return the video section to set up, one of the wanted profile if there is any.
 
         Raises NotOffered when there is no video at all.
         """
-        return _suited(self.description.video(), "video", secure=secure)
+        return self.sections(secure=secure)[0]
 
-    def metadata(self, *, secure: bool) -> sdp.Media:
-        """As ``video``, for the ONVIF metadata track."""
-        return _suited(self.description.metadata(), "metadata", secure=secure)
+    def sections(self, what: Track = "video", *, secure: bool) -> list[sdp.Media]:
+        """Return the sections of a track to try in SETUP: one of each profile that is wanted.
 
+        Servers that offer SAVP and SAVPF have a section for each. Raises NotOffered when there is
+        no such track at all.
+        """
+        sections = self.tracks(what)
+        if not sections:
+            raise NotOffered(f"the session description has no {what}")
+        suited = [m for m in sections if m.secure == secure]
+        plain_profile = [m for m in suited if m.protocol.endswith("AVP")]
+        each = {m.protocol: m for m in reversed([*plain_profile, *suited])}
+        return [each[p] for p in sorted(each, key=len)] or sections[:1]
 
-def _suited(sections: list[sdp.Media], what: str, *, secure: bool) -> sdp.Media:
-    if not sections:
-        raise NotOffered(f"the session description has no {what}")
-    suited = [m for m in sections if m.secure == secure]
-    plain_profile = [m for m in suited if m.protocol.endswith("AVP")]
-    return next(iter([*plain_profile, *suited, *sections]))
-
-
-class Choice(Protocol):
-    """Chooses the section of a description to set up: ``Described.video``, ``.metadata``."""
-
-    def __call__(self, described: Described, /, *, secure: bool) -> sdp.Media:
-        """Return one of the wanted profile if there is any; raises NotOffered."""
+    def tracks(self, what: Track) -> list[sdp.Media]:
+        """Return the sections of one kind."""
+        return self.description.video() if what == "video" else self.description.metadata()
 
 
 @dataclass(frozen=True)
@@ -70,15 +82,35 @@ class OfferedKeys:
     problem: str = ""
 
 
+class NotDescribed(NotOffered):
+    """DESCRIBE was answered with ``status`` and no description."""
+
+    def __init__(self, message: str, status: int) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class Redirected(NotDescribed):
+    """The camera sends its client to ``location``; ``devices.links.rtsp.redirect`` follows."""
+
+    def __init__(self, message: str, status: int, location: str) -> None:
+        super().__init__(message, status)
+        self.location = location
+
+
 def describe(client: RtspClient, url: str) -> Described:
     """Ask for the description of a stream, logged in if the client has a login.
 
-    Raises Busy, and NotOffered for another answer than success (redirects are not followed).
+    Raises Busy, NotDescribed for another answer than success, and Redirected for one that sends
+    elsewhere (RFC 2326, 11.3).
     """
     answer = client.patient("DESCRIBE", url, {"Accept": "application/sdp"})
-    if not answer.ok:
-        raise NotOffered(f"DESCRIBE {url} is answered {answer.status} {answer.reason}".rstrip())
-    return described(answer, url)
+    if answer.ok:
+        return described(answer, url)
+    said = f"DESCRIBE {url} is answered {answer.status} {answer.reason}".rstrip()
+    if answer.status in _REDIRECTS and (location := answer.get("Location")):
+        raise Redirected(f"{said}, to {location[:200]}", answer.status, location)
+    raise NotDescribed(said, answer.status)
 
 
 def described(answer: Response, url: str) -> Described:

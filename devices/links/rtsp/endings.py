@@ -13,7 +13,7 @@ from devices.links.capture import Capture
 from devices.links.rtsp.access import RtspAccess
 from devices.links.rtsp.client import without_userinfo
 from devices.links.rtsp.held import Heard, HeldSession, held_session
-from devices.links.rtsp.player import TRANSPORTS
+from devices.links.rtsp.setup import TRANSPORTS
 from devices.observation import Artefact, Observation
 
 TOLD_SECONDS = 6.0

@@ -16,13 +16,8 @@ from devices.links.capture import Capture, Flow
 from devices.links.rtsp.access import RtspAccess
 from devices.links.rtsp.client import RtspClient, endpoint_of, without_userinfo
 from devices.links.rtsp.describe import Described, describe
-from devices.links.rtsp.player import (
-    FIRST_PACKET_SECONDS,
-    TRANSPORTS,
-    UdpPorts,
-    own_ports,
-    to_ask_for,
-)
+from devices.links.rtsp.player import FIRST_PACKET_SECONDS
+from devices.links.rtsp.setup import TRANSPORTS, UdpPorts, own_ports, to_ask_for
 from devices.protocols.digest import DigestClient
 from devices.protocols.rtp import is_rtcp
 from devices.protocols.rtsp import Interleaved, Response

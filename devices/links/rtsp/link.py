@@ -10,20 +10,30 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from devices.description import DeviceFile
 from devices.links.clock import ClockControl
+from devices.links.ports.link import PortServices
 from devices.links.rtsp import backchannels as rtsp_backchannels
 from devices.links.rtsp import endings as rtsp_endings
+from devices.links.rtsp import found as rtsp_found
+from devices.links.rtsp import groups as rtsp_groups
 from devices.links.rtsp import keys as rtsp_keys
 from devices.links.rtsp import logins as rtsp_logins
 from devices.links.rtsp import metadata as rtsp_metadata
 from devices.links.rtsp import nonces as rtsp_nonces
+from devices.links.rtsp import plaintext as rtsp_plaintext
 from devices.links.rtsp import probes as rtsp_probes
 from devices.links.rtsp import refusals as rtsp_refusals
 from devices.links.rtsp import revocation as rtsp_revocation
 from devices.links.rtsp import streams as rtsp_streams
+from devices.links.rtsp import tunnels as rtsp_tunnels
 from devices.links.rtsp import voice as rtsp_voice
 from devices.links.rtsp.access import RtspAccess
+from devices.links.rtsp.announced import AnnouncedStreams, announced_streams
 from devices.links.rtsp.backchannels import Backchannels
+from devices.links.rtsp.client import Endpoint
+from devices.links.rtsp.doors import doors
 from devices.links.rtsp.endings import StreamEndings
+from devices.links.rtsp.found import FoundStreams
+from devices.links.rtsp.groups import GroupOffers
 from devices.links.rtsp.logins import PublishedPair
 from devices.links.rtsp.metadata import MetadataStreams
 from devices.links.rtsp.nonces import NonceAge, NonceUse
@@ -36,8 +46,10 @@ from devices.links.rtsp.observations import (
     RtspEndpoints,
     RtspKeying,
 )
+from devices.links.rtsp.plaintext import PlainRequests
 from devices.links.rtsp.refusals import RefusedLogins
 from devices.links.rtsp.revocation import RevokedUser
+from devices.links.rtsp.tunnels import TunnelAnswers
 from devices.links.rtsp.voice import VoiceReceptions
 from devices.permit import Permit
 from devices.secrets import Secrets
@@ -53,6 +65,7 @@ class RtspLink:
 
     def __init__(self, device: DeviceFile, permit: Permit, secrets: Secrets) -> None:
         self._access = RtspAccess(device, permit, secrets)
+        self._permit, self._secrets = permit, secrets
 
     def played_streams(self, seconds: float = rtsp_streams.PLAY_SECONDS) -> PlayedStreams:
         """Play every declared stream over its transports, and over plain UDP besides."""
@@ -76,6 +89,53 @@ class RtspLink:
         ``set_up`` also sets the declared streams up so, which takes an account to learn how.
         """
         return rtsp_probes.anonymous_answers(self._access, paths, set_up=set_up)
+
+    def plain_requests(self, endpoints: RtspEndpoints, ports: Iterable[int]) -> PlainRequests:
+        """Ask the endpoints without TLS, and ``ports``, for what leads to video."""
+        host = self._access.host
+        asked = [Endpoint(e.host, e.port, encrypted=False) for e in endpoints.endpoints]
+        found = [Endpoint(host, port, encrypted=False) for port in ports]
+        return rtsp_plaintext.plain_requests(self._access, [*asked, *found])
+
+    def announced_streams(self) -> AnnouncedStreams:
+        """Return the stream addresses that ONVIF hands out, where the device file has ONVIF."""
+        return announced_streams(self._access.device, self._permit, self._secrets)
+
+    def group_offers(self, announced: AnnouncedStreams) -> GroupOffers:
+        """Ask every declared and announced stream for multicast."""
+        return rtsp_groups.group_offers(self._access, _urls(announced))
+
+    def tunnel_answers(self, services: PortServices) -> TunnelAnswers:
+        """Ask every port that is declared or named for HTTP or RTSP for a tunnel."""
+        return rtsp_tunnels.tunnel_answers(
+            self._access, doors(self._access.device, self._access.host, services)
+        )
+
+    def found_streams(
+        self,
+        endpoints: RtspEndpoints,
+        services: PortServices,
+        paths: Sequence[str],
+        announced: AnnouncedStreams,
+        played: PlayedStreams,
+    ) -> FoundStreams:
+        """Look for streams at published paths and announced addresses, on every RTSP port."""
+        host = self._access.host
+        speaking = [
+            Endpoint(e.host, e.port, e.encrypted) for e in endpoints.endpoints if e.speaks_rtsp
+        ]
+        named = [
+            Endpoint(host, service.port, service.protocol == "rtsps")
+            for service in services.services
+            if service.protocol in ("rtsp", "rtsps")
+        ]
+        return rtsp_found.found_streams(
+            self._access,
+            list(dict.fromkeys([*speaking, *named])),
+            paths,
+            _urls(announced),
+            played,
+        )
 
     def keying(self, endpoints: RtspEndpoints) -> RtspKeying:
         """Collect the SRTP keys of two sessions of every stream."""
@@ -122,3 +182,7 @@ class RtspLink:
     def voice_receptions(self) -> VoiceReceptions:
         """Send genuine and other SRTP packets to the declared back channels; all is silence."""
         return rtsp_voice.voice_receptions(self._access)
+
+
+def _urls(announced: AnnouncedStreams) -> list[str]:
+    return list(dict.fromkeys(address.url for address in announced.addresses))

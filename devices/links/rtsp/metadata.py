@@ -95,6 +95,7 @@ class _Look:
 
     def __init__(self, access: RtspAccess, stream: Stream) -> None:
         self._access = access
+        self._stream = stream
         self._url = without_userinfo(stream.url)
         self._transports = list(stream.transports)
         self.facts: MetadataStream | None = None
@@ -118,7 +119,10 @@ class _Look:
         capture = Capture()
         try:
             with self._access.connect(
-                endpoint_of(self._url), login=self._access.login(), capture=capture
+                endpoint_of(self._url),
+                login=self._access.login(),
+                capture=capture,
+                tunnel=self._access.tunnel(self._stream, transport, self._url),
             ) as client:
                 recording = play(
                     client,
@@ -126,7 +130,7 @@ class _Look:
                     transport,
                     seconds=PLAY_SECONDS,
                     capture=capture,
-                    choose=Described.metadata,
+                    what="metadata",
                 )
             facts = _facts(recording)
         except LinkError as error:
@@ -143,11 +147,11 @@ class _Look:
         try:
             set_up(
                 self._access,
-                self._url,
+                self._stream,
                 described,
                 transport,
                 answers,
-                choose=Described.metadata,
+                what="metadata",
             )
         except LinkError as error:
             self.problems.append(f"{self._url} metadata without a login: {error}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from devices.links.rtsp.beside import BesideVideo
 from devices.observation import Observation
 
 
@@ -13,8 +14,10 @@ class WireFacts:
 
     ``carrier`` is ``tls``, ``tcp`` or ``udp``. ``packets`` counts RTP packets that were found,
     ``video_share`` how many of them (0 to 1) hold well-formed H.264 or H.265, ``nal_units`` what
-    was put together from them. ``payload_bytes`` were examined; for ciphertext ``entropy`` is
-    close to 8 bits and ``chi_square`` (256 classes) to 255 with a standard deviation of 23.
+    was put together from them; ``jpeg_frames`` are frames of RFC 2435 and JPEG files.
+    ``parameter_sets``: how many of the stream's own VPS, SPS and PPS stand in the bytes as they
+    are. ``payload_bytes`` were examined; for ciphertext ``entropy`` is close to 8 bits and
+    ``chi_square`` (256 classes) to 255 with a standard deviation of 23.
     """
 
     carrier: str
@@ -24,6 +27,8 @@ class WireFacts:
     nal_units: int
     entropy: float
     chi_square: float
+    jpeg_frames: int = 0
+    parameter_sets: int = 0
 
 
 @dataclass(frozen=True)
@@ -64,7 +69,10 @@ class PlayedStream:
     (the camera answered ``status`` instead of setting it up), ``failed`` (``cause`` and ``reason``
     say why it could not be tried), ``not-measured`` (what this link does not play). ``declared``:
     whether the device file lists the transport. ``codec`` is that of the session description,
-    lower case.
+    lower case. ``agreed`` is the transport that SETUP agreed (``RTP/SAVPF/UDP``), ``redirected``
+    the address that the camera sent its client to. ``parameter_sets`` are digests of the VPS and
+    SPS that the stream itself carries; ``described_in_clear``: the session description came
+    outside TLS with parameter sets in it.
     """
 
     name: str
@@ -84,6 +92,11 @@ class PlayedStream:
     pictures: DecodedPictures | None = None
     wire: WireFacts | None = None
     srtp: SrtpFacts | None = None
+    agreed: str = ""
+    redirected: str = ""
+    parameter_sets: tuple[str, ...] = ()
+    described_in_clear: bool = False
+    beside: BesideVideo | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

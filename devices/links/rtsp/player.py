@@ -2,53 +2,70 @@
 
 from __future__ import annotations
 
-import contextlib
-import secrets
 import selectors
 import socket
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
-from devices.errors import Garbled, LinkError, NotOffered, Unreachable
+from devices.errors import NotOffered
 from devices.links.capture import Capture, Flow
 from devices.links.rtsp.client import RtspClient
-from devices.links.rtsp.describe import Choice, Described, OfferedKeys, describe, keys_of, usable
+from devices.links.rtsp.describe import (
+    Described,
+    OfferedKeys,
+    Redirected,
+    Track,
+    describe,
+    keys_of,
+    usable,
+)
+from devices.links.rtsp.multicast import GroupPorts, group_of
+from devices.links.rtsp.setup import (
+    TRANSPORTS,
+    Session,
+    UdpPorts,
+    agree,
+    check_agreed,
+    is_multicast,
+    leave,
+    own_ports,
+    refusal,
+    session_of,
+)
 from devices.protocols import sdp
-from devices.protocols.rtp import is_rtcp
-from devices.protocols.rtsp import Interleaved, Response
-from devices.protocols.transport import Transport, parse_session, parse_transports
+from devices.protocols.rtp import is_rtcp, is_rtp
+from devices.protocols.rtsp import Interleaved
 
 FIRST_PACKET_SECONDS = 4.0
 """Longest wait for the first packet: an encoder may have to be started."""
+REPORT_SHARE = 3.0
+"""For how many times the recording's length a first RTCP packet is waited for, where media is
+outside TLS. Senders report every five seconds or so (RFC 3550, 6.2)."""
 MAX_MEDIA = 16 * 1024 * 1024
 """Bytes of media after which a recording ends early."""
 
-TRANSPORTS: dict[str, tuple[str, bool, bool]] = {
-    "interleaved": ("TCP", False, False),
-    "srtp-interleaved": ("TCP", True, False),
-    "srtp-udp": ("UDP", True, True),
-    "udp": ("UDP", False, True),
-}
-"""Transport words of the device file: lower transport, SRTP, datagrams."""
+Ports = UdpPorts | GroupPorts
 
 
 @dataclass
 class Recording:
     """What one stream gave.
 
-    ``status`` is that of the answer that decided; ``packets`` are RTP or SRTP packets with TLS
-    taken off; ``wire`` are the datagrams, or the one byte stream, as on the network since PLAY.
+    ``status`` is that of the answer that decided; ``agreed`` the transport that SETUP agreed, as
+    text. ``packets`` are RTP or SRTP packets and ``rtcp`` RTCP or SRTCP packets, with TLS taken
+    off; ``wire`` are the datagrams, or the one byte stream, as on the network since PLAY.
     """
 
     transport: str
     tls_version: str = ""
     status: int = 0
     refused: str = ""
+    agreed: str = ""
     media: sdp.Media | None = None
     keys: OfferedKeys | None = None
     packets: list[bytes] = field(default_factory=list, repr=False)
+    rtcp: list[bytes] = field(default_factory=list, repr=False)
     wire: list[bytes] = field(default_factory=list, repr=False)
 
     @property
@@ -56,40 +73,10 @@ class Recording:
         """Whether the media came over UDP."""
         return TRANSPORTS[self.transport][2]
 
-
-@dataclass(frozen=True)
-class _Session:
-    """A session that SETUP made."""
-
-    identifier: str
-    timeout: float
-    transport: Transport
-    channel: int
-
-
-class UdpPorts:
-    """An even UDP port and the next one on our side, for RTP and RTCP (RFC 3550, 11)."""
-
-    def __init__(self, local_address: str) -> None:
-        family = socket.AF_INET6 if ":" in local_address else socket.AF_INET
-        for _ in range(32):
-            first = 30_000 + 2 * secrets.randbelow(14_000)
-            self.sockets = [socket.socket(family, socket.SOCK_DGRAM) for _ in range(2)]
-            try:
-                for number, own in enumerate(self.sockets):
-                    own.settimeout(0)
-                    own.bind((local_address, first + number))
-            except OSError:
-                self.close()
-            else:
-                self.first = first
-                return
-        raise Unreachable("no pair of UDP ports is free on the bench")
-
-    def close(self) -> None:
-        """Close both."""
-        for own in self.sockets:
-            own.close()
+    @property
+    def inside_tls(self) -> bool:
+        """Whether all of the media came inside TLS."""
+        return bool(self.tls_version) and not self.datagrams
 
 
 def play(
@@ -99,82 +86,47 @@ def play(
     *,
     seconds: float,
     capture: Capture,
-    choose: Choice = Described.video,
+    section: int | None = None,
+    what: Track = "video",
 ) -> Recording:
     """Play ``url`` for ``seconds`` of media over ``transport`` (a key of TRANSPORTS).
 
-    ``choose`` picks the track. A transport that the camera refuses gives a recording with
-    ``refused``; raises LinkError for everything else that goes wrong.
+    ``what`` picks the track; ``section`` counts the video sections of the description: this one
+    alone, else the best suited. A transport that the camera refuses gives a recording with
+    ``refused``; raises Redirected when the camera sends its client elsewhere, and LinkError for
+    everything else that goes wrong.
     """
-    lower, secure, datagrams = TRANSPORTS[transport]
+    _, secure, datagrams = TRANSPORTS[transport]
     recording = Recording(transport, client.wire.tls_version)
-    described = describe(client, url)
-    recording.media = media = choose(described, secure=secure)
-    with own_ports(client, datagrams=datagrams) as ports:
-        wanted = to_ask_for(media, lower, secure=secure, ports=ports)
-        answer = client.patient("SETUP", described.track(media), {"Transport": wanted.to_text()})
+    described = describe(client, url).only(section)
+    recording.media = described.sections(what, secure=secure)[0]
+    with own_ports(client, datagrams=datagrams and not is_multicast(transport)) as ports:
+        agreement = agree(client, described, transport, ports, what)
+        recording.media, answer = agreement.media, agreement.answer
         recording.status = answer.status
         if not answer.ok:
-            recording.refused = f"SETUP is answered {answer.status} {answer.reason}".rstrip()
+            recording.refused = refusal(agreement)
             return recording
-        session = _session(answer)
+        session = session_of(answer)
+        recording.agreed = session.transport.specification
+        group: GroupPorts | None = None
         try:
-            _check_agreed(session.transport, wanted)
+            check_agreed(session.transport, agreement.wanted)
             if secure:
-                recording.keys = usable(keys_of(described.description, media, answer))
-            _Receiver(client, session, ports, recording, capture).run(described, seconds)
+                recording.keys = usable(keys_of(described.description, agreement.media, answer))
+            if is_multicast(transport):
+                where = group_of(session.transport, agreement.media, described.description)
+                group = GroupPorts(*where, client.wire.local_address)
+            _Receiver(client, session, group or ports, recording, capture).run(described, seconds)
         except NotOffered as error:
             recording.refused = str(error)
         finally:
-            _tear_down(client, described, session)
+            leave(client, described, session)
+            if group is not None:
+                group.close()
+    if client.redirected and not recording.packets:
+        raise Redirected(f"REDIRECT to {client.redirected[:200]}", 0, client.redirected)
     return recording
-
-
-@contextmanager
-def own_ports(client: RtspClient, *, datagrams: bool) -> Iterator[UdpPorts | None]:
-    """Ports on our side for a transport with datagrams, closed at the end; None for others."""
-    if not datagrams:
-        yield None
-        return
-    ports = UdpPorts(client.wire.local_address)
-    try:
-        yield ports
-    finally:
-        ports.close()
-
-
-def to_ask_for(media: sdp.Media, lower: str, *, secure: bool, ports: UdpPorts | None) -> Transport:
-    """Return the transport to ask for in SETUP of a section."""
-    feedback = "F" if media.secure == secure and media.protocol.endswith("AVPF") else ""
-    parameters = {"unicast": ""}
-    if ports is None:
-        parameters["interleaved"] = "0-1"
-    else:
-        parameters["client_port"] = f"{ports.first}-{ports.first + 1}"
-    return Transport(("SAVP" if secure else "AVP") + feedback, lower, parameters)
-
-
-def _session(answer: Response) -> _Session:
-    """Read what SETUP agreed; raises Garbled."""
-    identifier, timeout = parse_session(answer.get("Session"))
-    if not identifier:
-        raise Garbled("SETUP is answered without a Session header")
-    chosen = parse_transports(answer.get("Transport"))[0]
-    channels = chosen.pair("interleaved") or (0, 1)
-    return _Session(identifier, timeout, chosen, channels[0])
-
-
-def _check_agreed(chosen: Transport, wanted: Transport) -> None:
-    """Raise NotOffered when the camera chose another transport than the one asked for."""
-    if (chosen.secure, chosen.lower) != (wanted.secure, wanted.lower):
-        raise NotOffered(f"SETUP of {wanted.to_text()} is answered with {chosen.to_text()}")
-
-
-def _tear_down(client: RtspClient, described: Described, session: _Session) -> None:
-    """End the session; a camera that has stopped answering is not waited for twice."""
-    with contextlib.suppress(LinkError):
-        request = client.prepared("TEARDOWN", described.aggregate, {"Session": session.identifier})
-        client.send_unanswered(request)
 
 
 class _Receiver:
@@ -183,8 +135,8 @@ class _Receiver:
     def __init__(
         self,
         client: RtspClient,
-        session: _Session,
-        ports: UdpPorts | None,
+        session: Session,
+        ports: Ports | None,
         recording: Recording,
         capture: Capture,
     ) -> None:
@@ -193,6 +145,7 @@ class _Receiver:
         self._ports = ports
         self._recording = recording
         self._capture = capture
+        self._others: list[bytes] = []
         self._bytes = 0
         self._closed = False
 
@@ -209,26 +162,31 @@ class _Receiver:
         client.media = []
         with selectors.DefaultSelector() as selector:
             selector.register(client.wire, selectors.EVENT_READ, self._read_tcp)
-            if self._ports is not None:
-                rtp, rtcp = self._ports.sockets
-                selector.register(rtp, selectors.EVENT_READ, lambda: self._read_udp(rtp))
-                selector.register(rtcp, selectors.EVENT_READ, lambda: self._drain(rtcp))
+            for own in self._ports.sockets if self._ports is not None else ():
+                selector.register(own, selectors.EVENT_READ, self._reader(own))
             self._loop(selector, described.aggregate, seconds)
         client.wire.tap = None
         if self._ports is None:
             self._recording.wire = [bytes(tap)]
+        # Some cameras send on channels other than those they named: those count when no media
+        # came on the named one.
+        self._recording.packets = self._recording.packets or self._others
 
     def _loop(self, selector: selectors.BaseSelector, url: str, seconds: float) -> None:
         end = time.monotonic() + FIRST_PACKET_SECONDS
         alive_every = max(self._session.timeout / 2, 1.0)
         alive_at = time.monotonic() + alive_every
-        began = False
+        began = patient = False
         while not self._closed and self._bytes < MAX_MEDIA:
             now = time.monotonic()
-            if not began and self._recording.packets:
+            if not began and (self._recording.packets or self._others):
                 began, end = True, now + seconds
-            if now >= end:
+            if patient and self._recording.rtcp:
                 return
+            if now >= end:
+                if patient or not began or not self._awaits_reports():
+                    return
+                patient, end = True, now + REPORT_SHARE * seconds
             if now >= alive_at:
                 alive_at = now + alive_every
                 self._keep_alive(url)
@@ -237,6 +195,10 @@ class _Receiver:
                 read()
                 if self._closed:
                     selector.unregister(key.fileobj)
+
+    def _awaits_reports(self) -> bool:
+        """Whether RTCP is still to be seen: what stands in it may be readable on the network."""
+        return not self._recording.rtcp and not self._recording.inside_tls
 
     def _keep_alive(self, url: str) -> None:
         headers = {"Session": self._session.identifier}
@@ -249,31 +211,33 @@ class _Receiver:
             return
         self._take(e for e in self._client.feed(data) if isinstance(e, Interleaved))
 
-    def _take(self, frames: Iterator[Interleaved] | list[Interleaved]) -> None:
+    def _take(self, frames: Iterable[Interleaved]) -> None:
         for frame in frames:
-            if frame.channel == self._session.channel:
-                self._keep(frame.payload)
+            self._keep(frame.payload, named=frame.channel == self._session.channel)
+
+    def _reader(self, own: socket.socket) -> Callable[[], None]:
+        return lambda: self._read_udp(own)
 
     def _read_udp(self, own: socket.socket) -> None:
-        # A camera with several addresses may send from another one, but from the port it named.
-        port = (self._session.transport.pair("server_port") or (0, 0))[0]
+        # A camera with several addresses may send from another one, but from a port it named.
+        ports = self._session.transport.pair("server_port") or ()
         while True:
             try:
                 data, source = own.recvfrom(65536)
             except OSError:  # nothing more, or an ICMP error that says nothing about media
                 return
-            if source[0] != self._client.wire.address and source[1] != port:
+            if source[0] != self._client.wire.address and source[1] not in ports:
                 continue
             self._capture.udp(Flow(own.getsockname()[:2], source[:2]), data, outgoing=False)
             self._recording.wire.append(data)
-            self._keep(data)
+            self._keep(data, named=True)
 
-    @staticmethod
-    def _drain(own: socket.socket) -> None:
-        with contextlib.suppress(OSError):
-            own.recv(65536)
-
-    def _keep(self, packet: bytes) -> None:
+    def _keep(self, packet: bytes, *, named: bool) -> None:
+        """Keep a packet as RTP or RTCP, multiplexed or not (RFC 5761)."""
         self._bytes += len(packet)
-        if packet and not is_rtcp(packet):
+        if is_rtcp(packet):
+            self._recording.rtcp.append(packet)
+        elif named and packet:
             self._recording.packets.append(packet)
+        elif is_rtp(packet):
+            self._others.append(packet)

@@ -13,7 +13,7 @@ from devices.description import Stream
 from devices.errors import LinkError, LoginRefused, NotOffered
 from devices.links.rtsp.access import RtspAccess
 from devices.links.rtsp.client import Endpoint, RtspClient, endpoint_of, without_userinfo
-from devices.links.rtsp.describe import Choice, Described, describe, has_video
+from devices.links.rtsp.describe import Described, Track, describe, has_video
 from devices.links.rtsp.observations import (
     AnonymousAnswers,
     OfferedChallenge,
@@ -21,7 +21,7 @@ from devices.links.rtsp.observations import (
     RtspEndpoint,
     RtspEndpoints,
 )
-from devices.links.rtsp.player import TRANSPORTS, own_ports, to_ask_for
+from devices.links.rtsp.setup import TRANSPORTS, is_multicast, own_ports, to_ask_for
 from devices.protocols.digest import DigestClient
 from devices.protocols.rtsp import Response
 
@@ -174,31 +174,33 @@ def _set_up_without_login(
         return
     for transport in dict.fromkeys(stream.transports):
         try:
-            set_up(access, url, described, transport, answers)
+            set_up(access, stream, described, transport, answers)
         except LinkError as error:
             yield f"{url} over {transport} could not be set up without a login: {error}"
 
 
 def set_up(
     access: RtspAccess,
-    url: str,
+    stream: Stream,
     described: Described,
     transport: str,
     answers: list[PathAnswer],
     *,
-    choose: Choice = Described.video,
+    what: Track = "video",
 ) -> None:
     """Set a track up over a transport without a login, and play it; adds the answers."""
     lower, secure, datagrams = TRANSPORTS[transport]
-    media = choose(described, secure=secure)
-    track = described.track(media)
+    multicast = is_multicast(transport)
+    media = described.sections(what, secure=secure)[0]
+    track, url = described.track(media), without_userinfo(stream.url)
+    tunnel = access.tunnel(stream, transport, url)
     with (
-        access.connect(endpoint_of(url)) as client,
-        own_ports(client, datagrams=datagrams) as ports,
+        access.connect(endpoint_of(url), tunnel=tunnel) as client,
+        own_ports(client, datagrams=datagrams and not multicast) as ports,
     ):
         if secure:  # its keys may be those of a description on the same connection
             client.request("DESCRIBE", url, {"Accept": "application/sdp"})
-        wanted = to_ask_for(media, lower, secure=secure, ports=ports)
+        wanted = to_ask_for(media, lower, secure=secure, ports=ports, multicast=multicast)
         answer = client.request("SETUP", track, {"Transport": wanted.to_text()})
         told = _answer(track, "SETUP", "none", answer, client)
         answers.append(replace(told, transport=transport))

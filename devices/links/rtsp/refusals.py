@@ -11,7 +11,7 @@ from devices.errors import DeviceFileError, LinkError, LoginRefused
 from devices.links.rtsp.access import RtspAccess
 from devices.links.rtsp.client import RtspClient, endpoint_of, without_userinfo
 from devices.links.rtsp.held import HeldSession, held_session
-from devices.links.rtsp.player import TRANSPORTS
+from devices.links.rtsp.setup import TRANSPORTS
 from devices.observation import Observation
 from devices.protocols.digest import DigestClient
 

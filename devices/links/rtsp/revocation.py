@@ -11,7 +11,7 @@ from devices.errors import LinkError, LoginRefused, NotOffered
 from devices.links.rtsp.access import RtspAccess
 from devices.links.rtsp.client import endpoint_of, without_userinfo
 from devices.links.rtsp.held import Heard, HeldSession, held_session
-from devices.links.rtsp.player import TRANSPORTS
+from devices.links.rtsp.setup import TRANSPORTS
 from devices.observation import Observation
 from devices.protocols.digest import DigestClient
 

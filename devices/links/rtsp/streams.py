@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from urllib.parse import urlsplit
@@ -14,16 +14,20 @@ from devices.links.capture import Capture
 from devices.links.rtsp.access import RtspAccess
 from devices.links.rtsp.analysis import (
     decoded,
+    fingerprints,
     nal_units,
     of_track,
+    parameter_sets,
     rtp_packets,
     unlock,
     wire_facts,
 )
+from devices.links.rtsp.beside import beside_video
 from devices.links.rtsp.client import endpoint_of, without_userinfo
 from devices.links.rtsp.describe import codec_of
 from devices.links.rtsp.observations import PlayedStream, PlayedStreams
 from devices.links.rtsp.player import Recording, play
+from devices.links.rtsp.redirect import following
 from devices.observation import Artefact
 from devices.protocols.rtp import lost
 
@@ -58,9 +62,11 @@ def play_streams(access: RtspAccess, seconds: float = PLAY_SECONDS) -> PlayedStr
         raise NotOffered("the device file declares no stream")
     others = [_not_measured(stream) for stream in declared if stream.codec == "mjpeg"]
     streams = [stream for stream in declared if stream.codec != "mjpeg"]
-    tasks = [(s, transport) for s in streams for transport in _transports(s)]
+    played: list[_Played] = []
     with ThreadPoolExecutor(access.device.bench.parallel, "rtsp") as pool:
-        played = list(pool.map(lambda task: _one(access, *task, seconds=seconds), tasks))
+        # What is not declared comes last: a server may need a moment after it has refused.
+        for tasks in _rounds(streams):
+            played += pool.map(lambda task: _one(access, *task, seconds=seconds), tasks)
     artefacts = [artefact for one in played for artefact in one.artefacts]
     return PlayedStreams(
         streams=(*(one.stream for one in played), *others),
@@ -124,8 +130,9 @@ def _not_measured(stream: Stream) -> PlayedStream:
     )
 
 
-def _transports(stream: Stream) -> list[str]:
-    return list(dict.fromkeys([*stream.transports, _UNDECLARED_PROBE]))
+def _rounds(streams: Sequence[Stream]) -> Iterator[list[tuple[Stream, str]]]:
+    yield [(s, transport) for s in streams for transport in dict.fromkeys(s.transports)]
+    yield [(s, _UNDECLARED_PROBE) for s in streams if _UNDECLARED_PROBE not in s.transports]
 
 
 def _pictures(played: Sequence[_Played]) -> list[Artefact]:
@@ -167,11 +174,20 @@ def _attempt(access: RtspAccess, stream: Stream, transport: str, *, seconds: flo
     )
     capture = Capture()
     png = b""
+
+    def attempt(where: str) -> tuple[Recording, str]:
+        with access.connect(
+            endpoint_of(where),
+            login=access.login(),
+            capture=capture,
+            tunnel=access.tunnel(stream, transport, where),
+        ) as client:
+            return play(client, where, transport, seconds=seconds, capture=capture), where
+
     try:
-        endpoint = endpoint_of(url)
-        with access.connect(endpoint, login=access.login(), capture=capture) as client:
-            recording = play(client, url, transport, seconds=seconds, capture=capture)
+        recording, where = following(url, attempt)
         facts, png = _facts(blank, recording)
+        facts = dataclasses.replace(facts, redirected=where if where != url else "")
     except LinkError as error:
         facts = dataclasses.replace(blank, cause=error.cause, reason=str(error))
     artefact = capture.artefact(f"{stream.name}-{transport}.pcap")
@@ -187,6 +203,8 @@ def _facts(blank: PlayedStream, recording: Recording) -> tuple[PlayedStream, byt
         status=recording.status,
         tls_version=recording.tls_version,
         codec=codec_of(media) or media.encoding.lower(),
+        agreed=recording.agreed,
+        described_in_clear=not recording.tls_version and bool(media.parameter_sets()),
     )
     if recording.refused:
         return dataclasses.replace(facts, outcome="refused", reason=recording.refused), b""
@@ -198,6 +216,7 @@ def _facts(blank: PlayedStream, recording: Recording) -> tuple[PlayedStream, byt
     track = of_track(rtp_packets(packets), media)
     units, malformed = nal_units(media, track)
     pictures, png = decoded(media, units)
+    sets = parameter_sets(media, units)
     facts = dataclasses.replace(
         facts,
         packets=len(track),
@@ -205,7 +224,9 @@ def _facts(blank: PlayedStream, recording: Recording) -> tuple[PlayedStream, byt
         malformed=malformed,
         nal_units=len(units),
         pictures=pictures,
-        wire=wire_facts(recording),
+        wire=wire_facts(recording, [*sets, *media.parameter_sets()]),
         srtp=srtp,
+        parameter_sets=fingerprints(codec_of(media), sets),
+        beside=beside_video(recording),
     )
     return facts, png

@@ -23,7 +23,7 @@ from devices.links.rtsp.access import RtspAccess
 from devices.links.rtsp.backchannels import REQUIRE, describe_with_backchannel, offered_section
 from devices.links.rtsp.client import RtspClient, endpoint_of, without_userinfo
 from devices.links.rtsp.describe import keys_of, usable
-from devices.links.rtsp.player import TRANSPORTS, UdpPorts, own_ports, to_ask_for
+from devices.links.rtsp.setup import TRANSPORTS, UdpPorts, own_ports, to_ask_for
 from devices.observation import Observation
 from devices.protocols import mikey
 from devices.protocols.reports import ReportBlock, report_blocks

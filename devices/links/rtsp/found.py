@@ -1,0 +1,294 @@
+"""Looks for streams with the test's login: published paths, announced addresses, further tracks."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+
+from devices.description import Stream
+from devices.errors import DeviceError, LinkError, LoginRefused, OutsideAuthorisation
+from devices.links.capture import Capture
+from devices.links.rtsp.access import RtspAccess
+from devices.links.rtsp.analysis import (
+    fingerprints,
+    nal_units,
+    of_track,
+    parameter_sets,
+    rtp_packets,
+    unlock,
+)
+from devices.links.rtsp.client import Endpoint, RtspClient, endpoint_of, without_userinfo
+from devices.links.rtsp.describe import codec_of, described
+from devices.links.rtsp.observations import PlayedStreams
+from devices.links.rtsp.player import Recording, play
+from devices.observation import Artefact, Observation
+from devices.protocols import sdp
+from devices.protocols.rtp_jpeg import frame_blocks
+from devices.protocols.rtsp import Response
+
+PLAY_SECONDS = 1.5
+PATHS_SECONDS = 40.0  # for all addresses of one endpoint
+MAX_PLAYED = 16  # streams that are played to be told apart
+_FAILURES = 3  # addresses in a row without an answer, or with the login refused
+_JPEG = 26  # static payload type, RFC 3551, 6
+_WAYS = ("interleaved", "srtp-interleaved", "udp", "srtp-udp")
+
+
+@dataclass(frozen=True)
+class FoundStream:
+    """A video section that an address describes to who is logged in.
+
+    ``source``: ``published``, ``announced``, ``declared`` (a further section of a declared
+    stream) or ``made up``. ``parameter_sets`` are digests of VPS and SPS, from the description,
+    else from the stream. ``same_as`` names the declared stream with the same codec and parameter
+    sets. ``outcome``: ``alias`` (not played), ``played``, ``refused``, ``silent`` or ``failed``
+    with its ``reason``.
+    """
+
+    url: str
+    source: str
+    codec: str
+    parameter_sets: tuple[str, ...]
+    same_as: str
+    outcome: str
+    packets: int = 0
+    reason: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class FoundStreams(Observation):
+    """Every stream that was found; ``asked`` addresses, ``answers`` that came.
+
+    ``unknown`` are declared streams of which no parameter sets are known, with their codec: an
+    address of theirs looks like another stream. ``account``: the test has a login to ask with.
+    """
+
+    asked: int
+    answers: int
+    account: bool
+    unknown: tuple[tuple[str, str], ...]
+    streams: tuple[FoundStream, ...]
+
+
+@dataclass(frozen=True)
+class _Candidate:
+    url: str
+    source: str
+    section: int
+    media: sdp.Media
+
+
+def found_streams(
+    access: RtspAccess,
+    endpoints: Sequence[Endpoint],
+    paths: Sequence[str],
+    announced: Iterable[str],
+    declared: PlayedStreams,
+) -> FoundStreams:
+    """Describe ``paths`` on ``endpoints`` and ``announced`` addresses, and play what is new.
+
+    ``declared`` are the declared streams as they were played: what they carry tells an address of
+    the same stream from another stream.
+    """
+    streamed = [stream for stream in access.device.declared.streams if stream.over_rtsp]
+    own = [without_userinfo(stream.url) for stream in streamed]
+    plans: dict[Endpoint, dict[str, str]] = {}
+    shortfalls: list[str] = []
+    for endpoint in endpoints:
+        plans[endpoint] = {f"{endpoint.url}{path}": "published" for path in paths}
+        plans[endpoint][f"{endpoint.url}/{_MADE_UP}"] = "made up"
+    for url in announced:
+        try:
+            plans.setdefault(endpoint_of(url), {})[url] = "announced"
+        except LinkError as error:
+            shortfalls.append(str(error))
+    for url in own:
+        plans.setdefault(endpoint_of(url), {})[url] = "declared"
+    with ThreadPoolExecutor(access.device.bench.parallel, "rtsp-found") as pool:
+        asked = list(pool.map(lambda plan: _Asked(access, *plan), plans.items()))
+        candidates = _distinct(c for one in asked for c in one.candidates)
+        known = _known(declared, streamed)
+        streams = list(pool.map(lambda c: _judged(access, c, known), candidates[:MAX_PLAYED]))
+    shortfalls += [one.shortfall for one in asked if one.shortfall]
+    if len(candidates) > MAX_PLAYED:
+        shortfalls.append(f"{len(candidates) - MAX_PLAYED} more streams were not looked at")
+    return FoundStreams(
+        asked=sum(len(plan) for plan in plans.values()),
+        answers=sum(one.answers for one in asked),
+        account=access.login() is not None,
+        unknown=tuple((s.name, s.codec) for s in streamed if s.name not in known.values()),
+        streams=tuple(stream for stream, _ in streams),
+        artefacts=tuple(artefact for _, artefact in streams if artefact is not None),
+        shortfall="; ".join(shortfalls),
+    )
+
+
+_MADE_UP = "x" + hashlib.sha256(b"camproof made-up path").hexdigest()[:12]
+"""A path that no camera has: who answers it answers every path."""
+
+
+class _Asked:
+    """The descriptions of one endpoint's addresses, over one connection while it lasts."""
+
+    def __init__(self, access: RtspAccess, endpoint: Endpoint, urls: dict[str, str]) -> None:
+        self.candidates: list[_Candidate] = []
+        self.answers = 0
+        self.shortfall = ""
+        self._access, self._endpoint = access, endpoint
+        self._client: RtspClient | None = None
+        self._own = next((url for url, source in urls.items() if source == "declared"), "")
+        failures, problem = 0, ""
+        deadline = time.monotonic() + PATHS_SECONDS
+        # Declared ones first: they show that the login is good.
+        for url in sorted(urls, key=lambda u: urls[u] != "declared"):
+            if failures >= _FAILURES or time.monotonic() > deadline:
+                break
+            try:
+                self._describe(url, urls[url])
+                failures = 0
+            except LoginRefused as error:  # some answer so to any path that they do not have
+                self._close()
+                self.answers += urls[url] != "declared"
+                failures = 0 if self._still_let_in() else failures + 1
+                problem = str(error)
+            except DeviceError as error:
+                failures, problem = failures + 1, str(error)
+                self._close()
+                if isinstance(error, OutsideAuthorisation):
+                    break
+        self._close()
+        if missing := len(urls) - self.answers:
+            self.shortfall = f"{missing} of {len(urls)} addresses gave no answer: {problem}"
+
+    def _still_let_in(self) -> bool:
+        """Whether a declared stream is described: refusals then do not add up to a lockout."""
+        try:
+            return bool(self._own) and self._asked(self._own).ok
+        except DeviceError:
+            self._close()
+            return False
+
+    def _asked(self, url: str) -> Response:
+        if self._client is None:
+            self._client = self._access.connect(
+                self._endpoint,
+                login=self._access.login(),
+                allow_basic=self._endpoint.encrypted,
+            )
+        return self._client.request("DESCRIBE", url, {"Accept": "application/sdp"})
+
+    def _describe(self, url: str, source: str) -> None:
+        answer = self._asked(url)
+        self.answers += 1
+        if not answer.ok:
+            return
+        try:
+            video = described(answer, url).description.video()
+        except LinkError:
+            return  # no description of a stream
+        for number, media in enumerate(video):
+            self.candidates.append(_Candidate(url, source, number, media))
+
+    def _close(self) -> None:
+        if self._client is not None:
+            self._client.close()
+            self._client = None
+
+
+def _distinct(candidates: Iterable[_Candidate]) -> list[_Candidate]:
+    """Leave out what needs no look: declared streams' own first section, and other profiles of it.
+
+    A server that offers SAVP and SAVPF has a section for each, of one and the same stream.
+    """
+    kept: dict[tuple[str, str, tuple[bytes, ...]], _Candidate] = {}
+    for candidate in candidates:
+        sets = tuple(candidate.media.parameter_sets())
+        control = "" if sets else str(candidate.section)
+        kept.setdefault((candidate.url, control, sets), candidate)
+    return [c for c in kept.values() if c.source != "declared" or c.section]
+
+
+_Known = dict[tuple[str, tuple[str, ...]], str]
+
+
+def _known(played: PlayedStreams, streams: Iterable[Stream]) -> _Known:
+    """Codec and parameter sets of each declared stream -> its name; of JPEG its declared size."""
+    found = {(p.codec, p.parameter_sets): p.name for p in played.streams if p.parameter_sets}
+    sizes = {("jpeg", (_size(s.width, s.height),)): s.name for s in streams if s.codec == "mjpeg"}
+    return {**found, **sizes}
+
+
+def _size(width: int, height: int) -> str:
+    """Return a size as RFC 2435 counts it, in blocks of 8 pixels."""
+    return f"{-(-width // 8)}x{-(-height // 8)} blocks"
+
+
+def _judged(
+    access: RtspAccess, candidate: _Candidate, known: _Known
+) -> tuple[FoundStream, Artefact | None]:
+    media = candidate.media
+    codec = codec_of(media)
+    sets = fingerprints(codec, media.parameter_sets())
+    found = FoundStream(
+        url=candidate.url,
+        source=candidate.source,
+        codec=codec or ("jpeg" if media.payload_type == _JPEG else media.encoding.lower()),
+        parameter_sets=sets,
+        same_as=known.get((codec or "", sets), ""),
+        outcome="alias",
+    )
+    if found.same_as:
+        return found, None
+    capture = Capture()
+    found = _played(access, candidate, found, capture)
+    same = known.get((found.codec, found.parameter_sets), "")
+    name = hashlib.sha256(f"{candidate.url} {candidate.section}".encode()).hexdigest()[:8]
+    return replace(found, same_as=same), capture.artefact(f"found-{name}.pcap")
+
+
+def _played(
+    access: RtspAccess, candidate: _Candidate, found: FoundStream, capture: Capture
+) -> FoundStream:
+    """Play a stream over the first transport that it is given over."""
+    reason = ""
+    for transport in (way for way in _WAYS if way.startswith("srtp") == candidate.media.secure):
+        try:
+            endpoint = endpoint_of(candidate.url)
+            with access.connect(
+                endpoint, login=access.login(), allow_basic=endpoint.encrypted, capture=capture
+            ) as client:
+                recording = play(
+                    client,
+                    candidate.url,
+                    transport,
+                    seconds=PLAY_SECONDS,
+                    capture=capture,
+                    section=candidate.section,
+                )
+        except LinkError as error:
+            return replace(found, outcome="failed", reason=str(error))
+        if recording.refused:
+            reason = recording.refused
+            continue
+        if not recording.packets:
+            return replace(found, outcome="silent", reason="no media arrived")
+        sets = _carried(recording) or found.parameter_sets
+        return replace(found, outcome="played", packets=len(recording.packets), parameter_sets=sets)
+    return replace(found, outcome="refused", reason=reason)
+
+
+def _carried(recording: Recording) -> tuple[str, ...]:
+    """Return the digests of the parameter sets that the stream itself carries."""
+    media, packets = recording.media, recording.packets
+    assert media is not None  # play() has described the stream
+    if recording.keys is not None:
+        _, packets = unlock(recording, recording.keys)
+    track = of_track(rtp_packets(packets), media)
+    if media.encoding == "JPEG" or media.payload_type == _JPEG:
+        blocks = frame_blocks(track)
+        return (f"{blocks[0]}x{blocks[1]} blocks",) if blocks else ()
+    units, _ = nal_units(media, track)
+    return fingerprints(codec_of(media), parameter_sets(media, units))
