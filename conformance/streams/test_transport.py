@@ -46,9 +46,10 @@ def test_video_cannot_be_read_off_the_network(played_streams: PlayedStreams, pol
     """Video cannot be read off the network.
 
     Method: play every declared stream over its declared transports, and ask for RTP over UDP
-    without encryption besides, recording the bytes on the network. Try to find RTP packets with
-    H.264 or H.265 in them without any key, and test the distribution of the payload's bytes.
-    MJPEG is not played: a declared MJPEG stream leaves the verdict open.
+    without encryption besides, recording the bytes on the network; MJPEG over HTTP too. Try to
+    find RTP packets with H.264 or H.265 in them, or JPEG pictures, without any key, and test the
+    distribution of the payload's bytes. MJPEG in RTP is not played: a stream declared so leaves
+    the verdict open.
     Pass: no recording yields video, and each payload's bytes are distributed as ciphertext's are,
     by the limits of the policy "streams".
     """
@@ -78,6 +79,11 @@ def _readable(played: PlayedStream, limits: dict[str, Any]) -> Iterator[str]:
         yield (
             f"{_which(played)}: {wire.nal_units} NAL units were read from {wire.packets} RTP "
             f"packets on the network without a key, expected none."
+        )
+    elif wire.pictures:
+        yield (
+            f"{_which(played)}: {wire.pictures} JPEG pictures were read on the network without a "
+            "key, expected none."
         )
     elif (
         wire.payload_bytes >= limits["min_payload_bytes"]

@@ -31,6 +31,10 @@ class Posture:
     snapshot_anonymous: bool = False
     snapshot_over_http: bool = False  # port 80's twin serves pictures instead of redirecting
     stream_uri: str = "rtsps"  # rtsps | rtsp | credentials
+    web_media_open: tuple[str, ...] = ()  # without login: mjpeg hls hls-segments websocket clips
+    web_media_plain: tuple[str, ...] = ()  # the same words: over plain HTTP, with a Digest login
+    web_media_hidden: tuple[str, ...] = ()  # paths that give MJPEG without login
+    websocket_origin_checked: bool = True
     picture: str = "moving"  # moving | frozen | black
     stream_codec_swapped: bool = False  # main stream is not in the declared codec
 

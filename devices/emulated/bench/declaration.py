@@ -146,7 +146,23 @@ def _streams(address: str) -> list[dict[str, Any]]:
     transports = ["interleaved", "srtp-udp", "srtp-interleaved"]
     main = {"name": "main", "url": f"{base}/main", "codec": "h264", "width": 640, "height": 360}
     sub = {"name": "sub", "url": f"{base}/sub", "codec": "h265", "width": 320, "height": 180}
-    return [main | {"transports": transports}, sub | {"transports": transports}]
+    return [
+        main | {"transports": transports},
+        sub | {"transports": transports},
+        *_web_media(f"{address}:{PORTS['https']}/api"),
+    ]
+
+
+def _web_media(base: str) -> list[dict[str, Any]]:
+    size = {"width": 640, "height": 360}
+    video = {"codec": "h264", **size}
+    hls = {"container": "hls", "url": f"https://{base}/live/index.m3u8"}
+    return [
+        {"name": "mjpeg", "url": f"https://{base}/live.mjpeg", "codec": "mjpeg", **size},
+        {"name": "hls", **hls, **video},
+        {"name": "websocket", "url": f"wss://{base}/live/socket", **video},
+        {"name": "clips", "container": "clip", "url": f"https://{base}/recordings", **video},
+    ]
 
 
 def _update(production: Production) -> dict[str, Any]:

@@ -13,7 +13,8 @@ class WireFacts:
 
     ``carrier`` is ``tls``, ``tcp`` or ``udp``. ``packets`` counts RTP packets that were found,
     ``video_share`` how many of them (0 to 1) hold well-formed H.264 or H.265, ``nal_units`` what
-    was put together from them. ``payload_bytes`` were examined; for ciphertext ``entropy`` is
+    was put together from them; ``pictures`` counts JPEG pictures whose headers can be read.
+    ``payload_bytes`` were examined; for ciphertext ``entropy`` is
     close to 8 bits and ``chi_square`` (256 classes) to 255 with a standard deviation of 23.
     """
 
@@ -24,6 +25,7 @@ class WireFacts:
     nal_units: int
     entropy: float
     chi_square: float
+    pictures: int = 0
 
 
 @dataclass(frozen=True)
