@@ -26,6 +26,7 @@ _STRANGERS = {
     ENDED: "to a session that was logged out",
     MADE_UP: "to a made-up session",
 }
+_NO_ACCOUNT = {*_STRANGERS, FOREIGN}
 _TOKEN_BITS = 64
 
 
@@ -163,10 +164,7 @@ def _judge_refusals(web_media: WebMedia, streams: Sequence[Stream], what: str) -
     published = [a for a in _published(web_media, clips=clips) if a.sender == ANONYMOUS]
     given = [a for a in answers if a.media and a.sender in _STRANGERS]
     by_token = [a for a in given if a.token_bits >= _TOKEN_BITS and a.token_checked]
-    faults = [
-        f"{a.request} gives {_what(a)} {_STRANGERS[a.sender]}."
-        for a in (*(a for a in given if a not in by_token), *published)
-    ]
+    faults = _given([*(a for a in given if a not in by_token), *published])
     assert not faults, " ".join(faults)
     _applies(web_media, streams, what)
     if by_token:
@@ -180,11 +178,20 @@ def _judge_refusals(web_media: WebMedia, streams: Sequence[Stream], what: str) -
     _judge_proofs(web_media, names, answers)
 
 
+def _given(answers: Sequence[MediaAnswer]) -> list[str]:
+    """One sentence for each address: what it gives, and to whom."""
+    whom: dict[str, list[str]] = {}
+    what: dict[str, str] = {}
+    for answer in answers:
+        whom.setdefault(answer.request, []).append(_STRANGERS[answer.sender])
+        what.setdefault(answer.request, _what(answer))
+    return [f"{request} gives {what[request]} {', '.join(whom[request])}." for request in whom]
+
+
 def _judge_proofs(web_media: WebMedia, names: set[str], answers: Sequence[MediaAnswer]) -> None:
     """Refusals mean something only where an account gets what others are refused."""
     asked = {(a.medium, a.part) for a in answers if a.sender == ANONYMOUS}
-    proved = {(a.medium, a.part) for a in answers if a.media and a.sender not in _STRANGERS}
-    proved -= {(a.medium, a.part) for a in answers if a.sender == FOREIGN and not a.media}
+    proved = {(a.medium, a.part) for a in answers if a.media and a.sender not in _NO_ACCOUNT}
     missing = sorted({*((name, "itself") for name in names), *asked} - (asked & proved))
     if missing:
         why = [f"{_name(p)}: {p.reason}" for p in web_media.played if p.name in names and p.reason]
@@ -253,8 +260,7 @@ def _opens(answer: MediaAnswer, web_media: WebMedia) -> bool:
 def _judge_upgrades(web_media: WebMedia) -> None:
     """An upgrade refused to another site says something where the account's own is not."""
     foreign = {a.medium for a in web_media.answers if a.sender == FOREIGN}
-    senders = {*_STRANGERS, FOREIGN}
-    own = {a.medium for a in web_media.answers if a.upgraded and a.sender not in senders}
+    own = {a.medium for a in web_media.answers if a.upgraded and a.sender not in _NO_ACCOUNT}
     if unproved := sorted(foreign - own):
         raise Inconclusive(
             f"{', '.join(unproved)}: the WebSocket does not open with an account either, so that "
