@@ -9,8 +9,9 @@ import string
 from itertools import pairwise
 
 _RUN = re.compile(r"[A-Za-z0-9_-]{16,}")
-_SHARE = 0.2
-"""Least share of neighbouring characters of different kinds in a token; words have fewer."""
+_SHARE, _HEX_SHARE = 0.4, 0.2
+"""Least share of neighbouring characters of different kinds in a token (expected: 0.65, and 0.47
+of hexadecimal digits); names made of words and dates have fewer."""
 
 
 def token_of(url: str) -> str:
@@ -44,4 +45,5 @@ def _looks_random(run: str) -> bool:
     if len(text) < 16 or len(set(kinds)) < 2:
         return False
     changes = sum(one != other for one, other in pairwise(kinds))
-    return changes >= _SHARE * len(text)
+    hexadecimal = re.fullmatch(r"[0-9a-f]+|[0-9A-F]+", text) is not None
+    return changes >= (_HEX_SHARE if hexadecimal else _SHARE) * len(text)
