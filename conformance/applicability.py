@@ -39,7 +39,14 @@ def _web(device: DeviceFile) -> str:
 
 
 def _streams(device: DeviceFile) -> str:
-    return "" if device.declared.streams else "the device file declares no stream"
+    played = any(s.over_rtsp or s.web_container == "mjpeg" for s in device.declared.streams)
+    return "" if played else "the device file declares no stream over RTSP, and no MJPEG"
+
+
+def _web_media(device: DeviceFile) -> str:
+    if any(not stream.over_rtsp for stream in device.declared.streams) or not _web(device):
+        return ""
+    return "the device file declares no web interface and no video over HTTP or WebSocket"
 
 
 def _rtsp_streams(device: DeviceFile) -> str:
@@ -54,10 +61,10 @@ def _rtsp(device: DeviceFile) -> str:
 
 
 def _pictures(device: DeviceFile) -> str:
-    over_http = any(not stream.over_rtsp for stream in device.declared.streams)
+    over_http = any(stream.web_container == "mjpeg" for stream in device.declared.streams)
     if over_http or not _web(device) or declares_service(device, "onvif"):
         return ""
-    return "the device file declares no web interface, no ONVIF and no stream over HTTP"
+    return "the device file declares no web interface, no ONVIF and no MJPEG over HTTP"
 
 
 def _srtp(device: DeviceFile) -> str:
@@ -91,6 +98,7 @@ CONDITIONS: dict[str, Callable[[DeviceFile], str]] = {
     "pictures": _pictures,
     "srtp": _srtp,
     "srtp-backchannel": _backchannel,
+    "web-media": _web_media,
     "update": _update,
 }
 """Name of a condition -> function that returns why it is absent, or an empty text."""

@@ -32,6 +32,7 @@ MediaTransport = Literal[
     "srtp-multicast",
     "multicast",
 ]
+WebContainer = Literal["mjpeg", "hls", "dash", "websocket", "clip"]
 Intrusion = Literal["settings", "lockout", "power", "firmware", "factory"]
 Port = Annotated[int, Field(ge=1, le=65535)]
 
@@ -218,17 +219,19 @@ class Service(Part):
 
 
 class Stream(Part):
-    """A video stream that the camera offers: over RTSP(S), or MJPEG over HTTP(S)."""
+    """Video that the camera offers: over RTSP(S), or as media of its web server."""
 
     name: str
-    url: str = Field(description="rtsp or rtsps; http or https for MJPEG")
+    url: str = Field(
+        description="rtsp or rtsps; http(s) for MJPEG, HLS, DASH and clips; ws(s) for WebSocket"
+    )
     codec: Literal["h264", "h265", "mjpeg"]
     width: int
     height: int
     transports: list[MediaTransport] = Field(
         ["interleaved"],
         description="interleaved: inside the RTSP(S) connection; srtp-*: RTP/SAVP; udp: RTP/AVP; "
-        "tunnel: RTSP over HTTP(S); srtp-multicast and multicast: to a group; not for http(s)",
+        "tunnel: RTSP over HTTP(S); srtp-multicast and multicast: to a group; for rtsp(s) only",
     )
     tunnel_url: str | None = Field(
         None,
@@ -246,24 +249,48 @@ class Stream(Part):
     roles: list[Role] = Field(
         ["admin", "operator", "viewer"], description="accounts of these roles may watch it"
     )
+    container: WebContainer | None = Field(
+        None,
+        description="for http(s) and ws(s): mjpeg (default for the codec mjpeg), hls, dash, "
+        "websocket (default for ws and wss), clip: a recording, or a list of recordings",
+    )
+    subprotocol: str | None = Field(
+        None, description="for a WebSocket that asks for one: rtsp.onvif.org, ..."
+    )
+    first_message: str | None = Field(
+        None, description="for a WebSocket: text that its client has to send before media comes"
+    )
 
     @property
     def over_rtsp(self) -> bool:
         """Whether the stream is asked for over RTSP, with TLS or without."""
         return urlsplit(self.url).scheme in ("rtsp", "rtsps")
 
+    @property
+    def web_container(self) -> WebContainer | None:
+        """What the web server gives the video in; None for RTSP."""
+        if self.over_rtsp:
+            return None
+        usual: WebContainer = "websocket" if self.url.startswith("ws") else "mjpeg"
+        return self.container or usual
+
     @model_validator(mode="after")
     def _measurable(self) -> Stream:
         scheme = urlsplit(self.url).scheme
-        if scheme not in ("rtsp", "rtsps", "http", "https"):
+        if scheme not in ("rtsp", "rtsps", "http", "https", "ws", "wss"):
             raise ValueError(
                 f"url begins with {scheme or 'no scheme'}: streams are asked for over rtsp and "
-                "rtsps, and MJPEG over http and https; declare another way as a service alone"
+                "rtsps, http and https, ws and wss; declare another way as a service alone"
             )
-        if not self.over_rtsp and self.codec != "mjpeg":
+        if self.over_rtsp:
+            if self.container is not None:
+                raise ValueError("container is for http(s) and ws(s); leave it out over rtsp(s)")
+        elif (self.web_container == "websocket") != scheme.startswith("ws"):
+            raise ValueError(f"container {self.web_container!r} cannot be asked for over {scheme}")
+        elif self.web_container == "mjpeg" and self.codec != "mjpeg":
             raise ValueError(
-                f"over {scheme} only codec 'mjpeg' can be declared, not {self.codec!r}; leave a "
-                "stream of another kind out and declare its port under declared.services"
+                f"over {scheme} the codec {self.codec!r} needs a container: hls, dash or clip; "
+                "leave a stream of another kind out and declare its port under declared.services"
             )
         return self
 

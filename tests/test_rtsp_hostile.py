@@ -312,13 +312,15 @@ def test_few_pictures_are_looked_at_again_for_longer(tmp_path: Path) -> None:
 def test_mjpeg_is_named_as_not_measured_and_keeps_nothing_else_from_being_measured(
     tmp_path: Path,
 ) -> None:
-    mjpeg = STREAM | {"name": "web", "codec": "mjpeg", "path": ":1/video.mjpg"}
+    mjpeg = STREAM | {"name": "web", "codec": "mjpeg"}
     with scripted_server(_OldCamera()) as port:
         own = STREAM | {"path": f":{port}/s"}
         device = device_file(
             "rtsp://127.0.0.1", tmp_path, streams=[own], transports=["interleaved"]
         )
-        other = device_file("http://127.0.0.1", tmp_path, streams=[mjpeg])
+        other = device_file(
+            f"rtsp://127.0.0.1:{port}", tmp_path, streams=[mjpeg], transports=["interleaved"]
+        )
         streams = [*device.declared.streams, *other.declared.streams]
         both = device.declared.model_copy(update={"streams": streams})
         device = device.model_copy(update={"declared": both})
@@ -328,9 +330,9 @@ def test_mjpeg_is_named_as_not_measured_and_keeps_nothing_else_from_being_measur
         assert anonymous_answers(access, []).complete
     assert played.complete
     outcomes = [(s.name, s.transport, s.outcome) for s in played.streams if s.declared]
-    assert outcomes == [("main", "interleaved", "played"), ("web", "http", "not-measured")]
+    assert outcomes == [("main", "interleaved", "played"), ("web", "interleaved", "not-measured")]
     web = PlayedStreams(streams=tuple(s for s in played.streams if s.name == "web"))
-    with pytest.raises(Inconclusive, match="MJPEG is not played") as undecided:
+    with pytest.raises(Inconclusive, match="MJPEG in RTP is not played") as undecided:
         judge_pictures(web, device, policy.load)
     assert undecided.value.cause == "not-measured"
     with pytest.raises(Inconclusive, match="was not looked at on the network") as undecided:

@@ -24,9 +24,9 @@ def test_declared_streams_play_as_declared(
     """Every declared stream plays as declared and shows a moving picture.
 
     Method: play each declared stream over each declared transport for some seconds with a
-    reference client, put the RTP packets together to NAL units, decode them with OpenCV, and
-    compare the pictures with each other. MJPEG is not played: a declared MJPEG stream leaves the
-    verdict open.
+    reference client, put the RTP packets together to NAL units, or take the pictures of an MJPEG
+    stream over HTTP as they come, decode them with OpenCV, and compare the pictures with each
+    other. MJPEG in RTP is not played: a stream declared so leaves the verdict open.
     Pass: each plays; codec and picture size are those declared; enough pictures decode; the
     picture has contrast and part of it moves, by the limits of the policy "streams".
     """

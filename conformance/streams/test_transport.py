@@ -47,11 +47,11 @@ def test_video_cannot_be_read_off_the_network(played_streams: PlayedStreams, pol
     """Video cannot be read off the network.
 
     Method: play every declared stream over its declared transports, and ask for RTP over UDP
-    without encryption besides, recording the bytes on the network. Try to find RTP packets with
-    H.264, H.265 or JPEG (RFC 2435) in them without any key, JPEG files, and the stream's own
-    parameter sets (VPS, SPS, PPS) anywhere in the bytes; test the distribution of the payload's
-    bytes. Look whether the session description, with parameter sets in it, came outside TLS.
-    MJPEG is not played: a declared MJPEG stream leaves the verdict open.
+    without encryption besides, recording the bytes on the network; MJPEG over HTTP too. Try to
+    find RTP packets with H.264, H.265 or JPEG (RFC 2435) in them without any key, JPEG files, and
+    the stream's own parameter sets (VPS, SPS, PPS) anywhere in the bytes; test the distribution of
+    the payload's bytes. Look whether the session description, with parameter sets in it, came
+    outside TLS. MJPEG in RTP is not played: a stream declared so leaves the verdict open.
     Pass: no recording yields video, JPEG or a parameter set, none is described outside TLS, and
     each payload's bytes are distributed as ciphertext's are, by the limits of the policy "streams".
     """

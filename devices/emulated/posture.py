@@ -64,6 +64,10 @@ class Posture:
     onvif_encoder_true: bool = True  # false: the encoder configuration is not that of the stream
     rtp_metadata_plain: bool = False  # the metadata track goes over UDP without SRTP
     rtsp_metadata_open: bool = False  # the metadata track asks for no login
+    web_media_open: tuple[str, ...] = ()  # without login: mjpeg hls hls-segments websocket clips
+    web_media_plain: tuple[str, ...] = ()  # the same words: over plain HTTP, with a Digest login
+    web_media_hidden: tuple[str, ...] = ()  # paths that give MJPEG without login
+    websocket_origin_checked: bool = True
     picture: str = "moving"  # moving | frozen | black
     stream_codec_swapped: bool = False  # main stream is not in the declared codec
 

@@ -152,6 +152,19 @@ def _streams(address: str) -> list[dict[str, Any]]:
     return [
         main | {"transports": transports, "metadata": True},
         sub | {"transports": transports, "metadata": False},
+        *_web_media(f"{address}:{PORTS['https']}/api"),
+    ]
+
+
+def _web_media(base: str) -> list[dict[str, Any]]:
+    size = {"width": 640, "height": 360}
+    video = {"codec": "h264", **size}
+    hls = {"container": "hls", "url": f"https://{base}/live/index.m3u8"}
+    return [
+        {"name": "mjpeg", "url": f"https://{base}/live.mjpeg", "codec": "mjpeg", **size},
+        {"name": "hls", **hls, **video},
+        {"name": "websocket", "url": f"wss://{base}/live/socket", **video},
+        {"name": "clips", "container": "clip", "url": f"https://{base}/recordings", **video},
     ]
 
 

@@ -100,10 +100,11 @@ def definitions(posture: Posture) -> dict[str, StreamDefinition]:
 async def snapshot_jpeg(camera: VideoHost) -> bytes:
     """Return the current picture of the main stream as JPEG."""
     scene = Scene(640, 360, camera.unit.serial, camera.posture.picture)
-    return await asyncio.to_thread(_jpeg, scene.at(time.time()))
+    return await asyncio.to_thread(jpeg_of, scene.at(time.time()))
 
 
-def _jpeg(picture: Picture) -> bytes:
+def jpeg_of(picture: Picture) -> bytes:
+    """Return a picture as JPEG."""
     _, data = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY])
     return data.tobytes()
 

@@ -13,7 +13,10 @@ TABLE = Path(__file__).with_name("access.toml")
 
 @dataclass(frozen=True)
 class Resource:
-    """One row of the table; ``path`` may end in a ``{placeholder}``."""
+    """One row of the table; ``path`` may end in a ``{placeholder}``.
+
+    ``media`` is the word by which a posture names the video that is given here.
+    """
 
     method: str
     path: str
@@ -22,6 +25,7 @@ class Resource:
     factory: bool | str = False
     csrf: bool = True
     digest: bool = False
+    media: str = ""
 
     @property
     def key(self) -> str:

@@ -79,6 +79,12 @@ class Identity:
         camera.audit.write("login", user=name, source=where)
         return self.sessions.begin(name)
 
+    def still_known(self, caller: Caller) -> bool:
+        """Whether who is looking may go on: the session is alive, the account exists."""
+        if caller.session is not None and self.sessions.find(caller.session.id) is None:
+            return False
+        return not caller.name or self.role(caller.name) is not None
+
     def set_cookie(self, request: web.Request, response: web.Response, session: Session) -> None:
         """Give the session to the browser."""
         protected = self._camera.posture.cookie_attributes
@@ -141,6 +147,8 @@ class Identity:
         if caller.role in resource.roles or "anonymous" in resource.roles:
             return True
         if resource.key == "GET /api/snapshot" and posture.snapshot_anonymous:
+            return True
+        if resource.media and resource.media in posture.web_media_open:
             return True
         logged_in = caller.role != "anonymous"
         if resource.key == "POST /api/firmware":

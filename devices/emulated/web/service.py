@@ -17,6 +17,7 @@ from devices.emulated.web.answers import SECURITY_HEADERS, Refusal
 from devices.emulated.web.device_api import MAX_BUNDLE, DeviceApi
 from devices.emulated.web.flaws import Flaws
 from devices.emulated.web.identity import Caller, Identity
+from devices.emulated.web.media_api import MediaApi
 
 if TYPE_CHECKING:
     from devices.emulated.camera import Camera
@@ -44,6 +45,7 @@ class WebService:
         self._identity = Identity(camera)
         self._flaws = Flaws(camera)
         self._resources = load_resources()
+        self._media = MediaApi(camera, self._identity)
         self._handlers = self._table()
         self._runners: list[web.AppRunner] = []
 
@@ -54,6 +56,7 @@ class WebService:
 
     async def stop(self) -> None:
         """Stop listening and end every connection."""
+        self._media.close()
         for runner in self._runners:
             await runner.cleanup()
         self._runners = []
@@ -71,6 +74,8 @@ class WebService:
         for resource in self._resources:
             app.router.add_route(resource.method, resource.path, self._guarded(resource))
         add_onvif_routes(app, self._camera)
+        for path in self._camera.posture.web_media_hidden:
+            app.router.add_get(path, self._hidden)
         return app
 
     def _twin(self) -> web.Application:
@@ -89,6 +94,8 @@ class WebService:
             add_onvif_routes(app, self._camera)
         if posture.update_over_http:
             self._add_upload(app)
+        if posture.web_media_plain:
+            self._add_media(app)
         app.router.add_route("*", "/{anything:.*}", self._redirect)
         return app
 
@@ -98,6 +105,14 @@ class WebService:
         app.router.add_route(upload.method, upload.path, self._guarded(upload))
         add_upload_route(app, self._camera)
         if not self._camera.posture.http_serves_login:
+            app.middlewares.append(self._outermost)
+
+    def _add_media(self, app: web.Application) -> None:
+        """Give video without TLS, to whoever logs in."""
+        for resource in self._resources:
+            if resource.media in self._camera.posture.web_media_plain:
+                app.router.add_route(resource.method, resource.path, self._guarded(resource))
+        if self._outermost not in app.middlewares:
             app.middlewares.append(self._outermost)
 
     @web.middleware
@@ -155,6 +170,9 @@ class WebService:
         text = text.replace("%BRAND%", told.brand).replace("%MODEL%", told.model)
         return web.Response(text=text, content_type=_UI_TYPES[files[name].suffix])
 
+    async def _hidden(self, request: web.Request) -> web.StreamResponse:
+        return await self._media.mjpeg(request, Caller())
+
     async def _bare_snapshot(self, request: web.Request) -> web.StreamResponse:  # noqa: ARG002
         picture = await snapshot_jpeg(self._camera)
         return web.Response(body=picture, content_type="image/jpeg")
@@ -177,6 +195,12 @@ class WebService:
             "PUT /api/settings": device.change_settings,
             "GET /api/device": device.device,
             "GET /api/snapshot": device.snapshot,
+            "GET /api/live.mjpeg": self._media.mjpeg,
+            "GET /api/live/index.m3u8": self._media.playlist,
+            "GET /api/live/segments/{segment}": self._media.segment,
+            "GET /api/live/socket": self._media.socket,
+            "GET /api/recordings": self._media.recordings,
+            "GET /api/recordings/{recording}": self._media.recording,
             "GET /api/audit": device.audit,
             "POST /api/firmware": device.firmware,
             "POST /api/reboot": device.reboot,

@@ -58,6 +58,11 @@ class HttpClient:
         """Names and values of the cookies that the server has set."""
         return {cookie.name: cookie.value or "" for cookie in self._transport.cookies}
 
+    def login_fields(self) -> dict[str, str]:
+        """The header fields that carry the login in every request, cookies included; no Digest."""
+        cookies = "; ".join(f"{name}={value}" for name, value in self.cookies.items())
+        return self._headers | ({"Cookie": cookies} if cookies else {})
+
     def close(self) -> None:
         """Close the connection."""
         self._transport.close()

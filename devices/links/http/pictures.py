@@ -69,7 +69,8 @@ class PictureLink:
     def addresses(self) -> tuple[list[PictureAddress], str]:
         """The declared MJPEG streams and ONVIF's snapshots, and what could not be learnt."""
         streams = self._device.declared.streams
-        found = [PictureAddress(s.url, declared=True) for s in streams if not s.over_rtsp]
+        mjpeg = [stream.url for stream in streams if stream.web_container == "mjpeg"]
+        found = [PictureAddress(url, declared=True) for url in mjpeg]
         if self._device.links.onvif is None:
             return found, ""
         try:

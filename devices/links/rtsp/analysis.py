@@ -53,7 +53,7 @@ def wire_facts(recording: Recording, known: Iterable[bytes] = ()) -> WireFacts:
         stream = b"".join(recording.wire)
         carrier = "tls" if recording.tls_version else "tcp"
         found = rtp_packets(_interleaved(stream))
-        records = _tls_payload(stream) if carrier == "tls" else b""
+        records = tls_payload(stream) if carrier == "tls" else b""
         payload = records or b"".join(p.payload for p in found) or stream
     share, codec = max((_video_share(found, codec), codec) for codec in _CODECS)
     units = len(depacketise(codec, found)[0]) if share >= VIDEO_SHARE else 0
@@ -188,7 +188,7 @@ def _interleaved(stream: bytes) -> list[bytes]:
     return frames
 
 
-def _tls_payload(stream: bytes) -> bytes:
+def tls_payload(stream: bytes) -> bytes:
     """Return the ciphertext of the application data records (RFC 8446, 5.1)."""
     pieces: list[bytes] = []
     at = 0

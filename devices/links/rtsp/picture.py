@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,12 @@ MAX_FRAMES = 60
 MAX_BYTES = 16 * 1024 * 1024
 _STEP = 12
 """Change of brightness (of 255) that counts: above the noise of sensors and of coding."""
+_CODECS = {
+    **dict.fromkeys((b"h264", b"avc1", b"avc3", b"x264", b"\x1b\0\0\0"), "h264"),
+    **dict.fromkeys((b"hevc", b"hvc1", b"hev1", b"h265", b"\x24\0\0\0"), "h265"),
+    **dict.fromkeys((b"mjpg", b"jpeg"), "mjpeg"),
+}
+"""OpenCV's four characters for a codec, lower case; in a transport stream, its stream type."""
 _SMALL = (160, 90)  # pixels; pictures are compared at this size, noise averages out
 
 
@@ -40,25 +46,52 @@ class Pictures:
 
 def decode(codec: Codec, units: Sequence[bytes]) -> Pictures:
     """Decode NAL units (parameter sets first); no frames when nothing can be decoded."""
-    stream = to_annex_b(units)[:MAX_BYTES]
+    return _of_file(to_annex_b(units)[:MAX_BYTES], codec)[0]
+
+
+def decode_file(data: bytes, container: str) -> tuple[Pictures, str]:
+    """Decode media in a container; the pictures, and the codec: h264, h265, mjpeg or empty."""
+    return _of_file(data[:MAX_BYTES], container)
+
+
+def of_jpegs(pictures: Sequence[bytes]) -> Pictures:
+    """Decode JPEG pictures, in order; those that cannot be decoded are left out."""
+    decoded = (_jpeg(data) for data in pictures[:MAX_FRAMES])
+    return _measure(picture for picture in decoded if picture is not None)
+
+
+def _jpeg(data: bytes) -> Any:
+    try:
+        return cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
+    except cv2.error:  # a size that OpenCV refuses
+        return None
+
+
+def _of_file(data: bytes, suffix: str) -> tuple[Pictures, str]:
     with tempfile.TemporaryDirectory(prefix="camproof-") as folder:
-        path = Path(folder, f"stream.{codec}")
-        path.write_bytes(stream)
+        path = Path(folder, f"stream.{suffix}")
+        path.write_bytes(data)
         reader = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG)
         try:
-            return _measure(reader)
+            code = int(reader.get(cv2.CAP_PROP_FOURCC)) & 0xFFFFFFFF
+            return _measure(_frames(reader)), _CODECS.get(code.to_bytes(4, "little").lower(), "")
         finally:
             reader.release()
 
 
-def _measure(reader: cv2.VideoCapture) -> Pictures:
+def _frames(reader: cv2.VideoCapture) -> Iterator[Any]:
+    for _ in range(MAX_FRAMES):
+        good, picture = reader.read()
+        if not good:
+            return
+        yield picture
+
+
+def _measure(pictures: Iterable[Any]) -> Pictures:
     first: NDArray[np.int16] | None = None
     last: Any = None
     frames, movement = 0, 0.0
-    while frames < MAX_FRAMES:
-        good, picture = reader.read()
-        if not good:
-            break
+    for picture in pictures:
         frames, last = frames + 1, picture
         small = _small(picture)
         if first is None:

@@ -6,10 +6,9 @@ import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from urllib.parse import urlsplit
 
 from devices.description import Stream
-from devices.errors import LinkError, NotOffered, OutsideAuthorisation
+from devices.errors import LinkError, OutsideAuthorisation
 from devices.links.capture import Capture
 from devices.links.rtsp.access import RtspAccess
 from devices.links.rtsp.analysis import (
@@ -53,13 +52,11 @@ class _Played:
 
 
 def play_streams(access: RtspAccess, seconds: float = PLAY_SECONDS) -> PlayedStreams:
-    """Play every declared stream over its transports; MJPEG is named as not measured.
+    """Play every declared stream over its transports; MJPEG in RTP is named as not measured.
 
-    Raises NotOffered when no stream is declared.
+    Raises NotOffered when no RTSP stream is declared.
     """
-    declared = access.device.declared.streams
-    if not declared:
-        raise NotOffered("the device file declares no stream")
+    declared = access.streams()
     others = [_not_measured(stream) for stream in declared if stream.codec == "mjpeg"]
     streams = [stream for stream in declared if stream.codec != "mjpeg"]
     played: list[_Played] = []
@@ -122,11 +119,11 @@ def _not_measured(stream: Stream) -> PlayedStream:
     return PlayedStream(
         name=stream.name,
         url=without_userinfo(stream.url),
-        transport=stream.transports[0] if stream.over_rtsp else urlsplit(stream.url).scheme,
+        transport=stream.transports[0],
         declared=True,
         outcome="not-measured",
         cause="not-measured",
-        reason="MJPEG is not played (STREAM-012 asks who gets it over HTTP)",
+        reason="MJPEG in RTP is not played",
     )
 
 

@@ -12,7 +12,7 @@ from devices.description import DeviceFile, Service
 _OWN_ENCRYPTION = frozenset({"ssh", "sftp", "srtp", "ipsec", "wireguard"})
 """Encrypted protocols that do not run inside TLS."""
 
-_DEFAULT_PORTS = {"https": 443, "rtsps": 322}
+_DEFAULT_PORTS = {"https": 443, "rtsps": 322, "wss": 443}
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,1 @@
+"""Video of a camera's web server: MJPEG, HLS, DASH, WebSocket and recorded clips."""

@@ -1,0 +1,212 @@
+"""Asks for one address as somebody, and says what came."""
+
+from __future__ import annotations
+
+import base64
+import re
+import secrets
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from urllib.parse import urljoin, urlsplit
+
+from devices.errors import Garbled
+from devices.links.capture import Capture
+from devices.links.http.exchange import Exchange, make_exchange
+from devices.links.http.server import Server, server_of
+from devices.links.web_media.conversation import Conversation
+from devices.links.web_media.senders import Sender
+from devices.links.web_media.wire import ANSWER_SECONDS, MediaWire
+from devices.permit import Permit
+from devices.protocols.containers import ENOUGH, recognise
+from devices.protocols.websocket import accept_of, upgrade_fields
+
+_TRIES = 3
+_FOLLOWED = 2
+_SHOWN = 12
+"""Characters of a value in a query from which it is masked in evidence: it may be a token."""
+
+
+def web_server(url: str, permit: Permit) -> Server:
+    """The server of an http(s) or ws(s) URL. Raises Garbled, OutsideAuthorisation, Unreachable."""
+    scheme, mark, rest = url.partition("://")
+    http_scheme = {"ws": "http", "wss": "https"}.get(scheme.lower(), scheme)
+    return server_of(f"{http_scheme}{mark}{rest}", permit)
+
+
+def target_of(url: str) -> str:
+    """Path and query of a URL, as a request line takes them."""
+    parts = urlsplit(url)
+    target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+    return re.sub(r"[^\x21-\x7e]", lambda m: f"%{ord(m[0]) & 0xFF:02X}", target)
+
+
+def shown(text: str) -> str:
+    """A URL or target with long values of its query masked, and without user name."""
+    head, mark, query = text.partition("?")
+    head = re.sub(r"(?<=://)[^/@]*@", "", head)
+    return head + mark + re.sub(rf"(?<==)[^&]{{{_SHOWN},}}", lambda m: f"[{len(m[0])}]", query)
+
+
+@dataclass
+class Got:
+    """An answer. ``data`` is its body, or what came through the WebSocket, as far as it was read.
+
+    ``upgraded`` says that a WebSocket was opened. ``wire`` are the bytes that came in after TLS
+    was set up, as on the network; kept where a capture was asked for.
+    """
+
+    exchange: Exchange
+    data: bytes = field(default=b"", repr=False)
+    tls_version: str = ""
+    upgraded: bool = False
+    wire: bytes = field(default=b"", repr=False)
+
+    @property
+    def media(self) -> str:
+        """The word for what came, by its first bytes."""
+        if self.upgraded:
+            return recognise(self.data)
+        return recognise(self.data, self.exchange.media_type) if self.exchange.succeeded else ""
+
+
+def at_first_media(data: bytes | bytearray) -> bool:
+    """Enough to know that there is media: what a stranger is asked for, and no more."""
+    start = bytes(data[:ENOUGH])
+    return len(data) >= ENOUGH or bool(recognise(start)) or b"\xff\xd8\xff" in start
+
+
+def never(data: bytes | bytearray) -> bool:
+    """Nothing short of the end is enough."""
+    del data
+    return False
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What to ask for and how much of it.
+
+    ``few`` sends a Range for so many bytes, 0 for none. ``subprotocol`` and ``first_message`` are
+    for WebSockets. ``declared``: the device file itself says that this address is in clear, so a
+    Basic login there gives away what the camera gives away anyhow.
+    """
+
+    url: str
+    limit: int = ENOUGH
+    enough: Callable[[bytearray], bool] = at_first_media
+    seconds: float = ANSWER_SECONDS
+    few: int = 0
+    subprotocol: str = ""
+    first_message: bytes = b""
+    declared: bool = False
+
+    @property
+    def websocket(self) -> bool:
+        """Whether a WebSocket is asked for."""
+        return self.url.lower().startswith("ws")
+
+
+class Asker:
+    """Sends requests for media, each on a connection of its own.
+
+    ``trusted_host``: the host that session fields may be sent to, inside TLS; ``clear_session``
+    lets them go without it, where the session itself was begun in clear.
+    """
+
+    def __init__(
+        self, permit: Permit, trusted_host: str = "", *, clear_session: bool = False
+    ) -> None:
+        self._permit = permit
+        self._trusted_host = trusted_host
+        self._clear_session = clear_session
+
+    def ask(self, wish: Wish, sender: Sender, capture: Capture | None = None) -> Got:
+        """Ask, answering a challenge if the sender can. Raises LinkError, OutsideAuthorisation."""
+        server = web_server(wish.url, self._permit)
+        encrypted = server.scheme == "https"
+        got = self._once(wish, sender, server, capture)
+        for _ in range(_TRIES - 1):
+            values = got.exchange.all_headers("WWW-Authenticate")
+            may_be_read = encrypted or wish.declared
+            if got.exchange.status != 401 or not sender.take_up(values, may_be_read=may_be_read):
+                break
+            got = self._once(wish, sender, server, capture)
+        if got.exchange.status == 401 and encrypted and not sender.answered and sender.preemptive:
+            got = self._once(wish, replace(sender, login=None), server, capture)
+        if sender.login is not None and got.exchange.succeeded:
+            sender.login.proved = True
+        return got
+
+    def follow(self, wish: Wish, sender: Sender) -> Got:
+        """As ask(), and where a redirect on the same host leads to; raises the same."""
+        got = self.ask(wish, sender)
+        for _ in range(_FOLLOWED):
+            location = got.exchange.header("Location")
+            if not 300 <= got.exchange.status < 400 or not location:
+                break
+            url = urljoin(wish.url, location)
+            if urlsplit(url).hostname != urlsplit(wish.url).hostname:
+                break
+            wish = replace(wish, url=url)
+            got = self.ask(wish, sender)
+        return got
+
+    def _once(self, wish: Wish, sender: Sender, server: Server, capture: Capture | None) -> Got:
+        target = target_of(wish.url)
+        fields = self._fields(server, sender, target, declared=wish.declared)
+        if wish.few:
+            fields["Range"] = f"bytes=0-{wish.few - 1}"
+        key = base64.b64encode(secrets.token_bytes(16)).decode()
+        if wish.websocket:
+            fields |= upgrade_fields(key, wish.subprotocol, sender.origin or server.url)
+        began = time.monotonic()
+        data, cut, messages = b"", False, list[bytes]()
+        wire = MediaWire(server, capture)
+        wire.wire.tap = bytearray() if capture is not None else None
+        try:
+            answer = wire.request("GET", target, fields, wish.seconds)
+            upgraded = wish.websocket and answer.status == 101
+            if not upgraded:
+                data, cut = wire.body(answer, wish.limit, wish.enough, wish.seconds)
+            elif answer.getheader("Sec-WebSocket-Accept", "").strip() != accept_of(key):
+                raise Garbled(f"{wish.url}: an upgrade without the right Sec-WebSocket-Accept")
+            else:
+                messages = Conversation(wire, wish.limit, wish.seconds).have(
+                    wish.first_message, wish.enough
+                )
+        finally:
+            wire.close()
+        exchange = make_exchange(
+            sender=sender.name,
+            method="GET",
+            target=shown(target),
+            server=server.url,
+            protection=wire.protection,
+            status=answer.status,
+            headers=answer.getheaders(),
+            body=data,
+            truncated=cut,
+            seconds=time.monotonic() - began,
+        )
+        data = data or b"".join(messages)
+        tapped = bytes(wire.wire.tap or b"")
+        return Got(exchange, data, wire.wire.tls_version, upgraded, tapped)
+
+    def _fields(
+        self, server: Server, sender: Sender, target: str, *, declared: bool
+    ) -> dict[str, str]:
+        fields = {
+            "Host": server.url.partition("://")[2],
+            "User-Agent": "camproof",
+            "Accept": "*/*",
+            "Accept-Encoding": "identity",
+        }
+        confidential = server.scheme == "https" or self._clear_session
+        if server.host == self._trusted_host and confidential:
+            fields |= sender.fields
+        value = sender.preemptive
+        if sender.login is not None:
+            value = sender.login.authorization("GET", target) or ""
+        if value.startswith("Basic ") and server.scheme == "http" and not declared:
+            value = ""  # what a password may not be sent by
+        return fields | ({"Authorization": value} if value else {})
