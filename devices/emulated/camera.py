@@ -21,6 +21,7 @@ from typing import Protocol
 from devices.emulated.accounts import AccountStore
 from devices.emulated.audit import AuditLog
 from devices.emulated.bench.exit_status import REBOOT
+from devices.emulated.cloud import CloudClient
 from devices.emulated.console import Console
 from devices.emulated.firmware import boot
 from devices.emulated.firmware.slots import Slots
@@ -33,6 +34,7 @@ from devices.emulated.ssh.service import SshService
 from devices.emulated.tls_server import server_context
 from devices.emulated.uart import Uart
 from devices.emulated.unit import DeviceInformation, Unit, reported
+from devices.emulated.uplink import Route
 from devices.emulated.web import WebService
 
 _FAREWELL = 0.2  # s between the answer to a request and the restart that it asked for
@@ -50,11 +52,12 @@ class Service(Protocol):
 
 @dataclass(frozen=True)
 class Specification:
-    """What a power-on needs to know: where the flash is, which address, which posture."""
+    """What a power-on needs to know: where the flash is, which address and route, which posture."""
 
     flash: Path
     address: str
     posture: Posture
+    route: Route | None = None
 
 
 class Camera:
@@ -135,6 +138,7 @@ async def _serve(specification: Specification, slots: Slots, uart: Uart) -> int:
         SshService(camera),
         Listeners(camera),
         Console(camera),
+        CloudClient(camera, specification.route),
     ]
     await camera.run(services)
     return REBOOT

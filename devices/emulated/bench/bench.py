@@ -16,6 +16,7 @@ import sys
 from dataclasses import asdict
 from pathlib import Path
 
+from devices.emulated.addresses import gateway_of
 from devices.emulated.bench.exit_status import REBOOT
 from devices.emulated.bench.power_relay import PowerRelay
 from devices.emulated.bench.serial_server import SerialServer
@@ -33,7 +34,12 @@ class EmulatedBench:
     """One camera on its emulated bench."""
 
     def __init__(self, flash: Path, address: str, posture: Posture) -> None:
-        self._order = {"flash": str(flash), "address": address, "posture": asdict(posture)}
+        self._order = {
+            "flash": str(flash),
+            "address": address,
+            "posture": asdict(posture),
+            "route": gateway_of(address),
+        }
         bench_end, self._board_end = socket.socketpair()
         self.serial = SerialServer(bench_end, HOST)
         self.power = PowerRelay(HOST, self.switch, lambda: self._pid is not None)
