@@ -28,6 +28,7 @@ from devices.emulated.firmware.slots import Slots
 from devices.emulated.listeners import Listeners
 from devices.emulated.lockout import Lockout
 from devices.emulated.posture import Posture
+from devices.emulated.recorder import Recorder
 from devices.emulated.rtsp.service import RtspService
 from devices.emulated.settings import Settings
 from devices.emulated.ssh.service import SshService
@@ -52,12 +53,13 @@ class Service(Protocol):
 
 @dataclass(frozen=True)
 class Specification:
-    """What a power-on needs to know: where the flash is, which address and route, which posture."""
+    """What a power-on needs to know; a camera without ``card`` has no slot for one."""
 
     flash: Path
     address: str
     posture: Posture
     route: Route | None = None
+    card: Path | None = None
 
 
 class Camera:
@@ -139,6 +141,7 @@ async def _serve(specification: Specification, slots: Slots, uart: Uart) -> int:
         Listeners(camera),
         Console(camera),
         CloudClient(camera, specification.route),
+        Recorder(camera, specification.card),
     ]
     await camera.run(services)
     return REBOOT

@@ -39,6 +39,7 @@ class EmulatedBench:
             "address": address,
             "posture": asdict(posture),
             "route": gateway_of(address),
+            "card": str(flash.with_name("card.img")),
         }
         bench_end, self._board_end = socket.socketpair()
         self.serial = SerialServer(bench_end, HOST)

@@ -31,7 +31,10 @@ def device_file(
     content = _base(production, address)
     content["links"] = _links(production, address, serial_url)
     content["bench"] = _bench(production, address, power_url, host_ports)
-    content["bench"] |= {"gateway": _gateway(production, address)}
+    content["bench"] |= {
+        "gateway": _gateway(production, address),
+        "storage": _card_reader(production),
+    }
     content["declared"] |= {"update": _update(production), "services": _services()}
     content["declared"]["streams"] = _streams(address)
     content["declared"]["outbound"] = _outbound()
@@ -82,7 +85,11 @@ def _base(production: Production, address: str) -> dict[str, Any]:
                 "services": ["ssh"],
             }
         },
-        "declared": {"os_accounts": ["lab"], "sensors": ["image sensor"], "storage": []},
+        "declared": {
+            "os_accounts": ["lab"],
+            "sensors": ["image sensor"],
+            "storage": [{"kind": "sd-card", "encrypted": True}],
+        },
     }
 
 
@@ -128,6 +135,11 @@ def _gateway(production: Production, address: str) -> dict[str, Any]:
         "seconds": 3.0,
         "limit": 60.0,
     }
+
+
+def _card_reader(production: Production) -> dict[str, Any]:
+    reader = [sys.executable, "-m", "devices.emulated.bench.card_reader"]
+    return {"command": [*reader, str(production.flash.with_name("card.img"))], "seconds": 30.0}
 
 
 def _outbound() -> list[dict[str, Any]]:

@@ -60,7 +60,7 @@ def rows() -> tuple[Row, ...]:
             row.get("transport", ""),
             re.compile(row["pattern"].encode("latin-1"), re.DOTALL),
             tuple(row.get("ports", ())),
-            tuple(row["length"][key] for key in ("offset", "size", "add"))  # type: ignore[arg-type]
+            tuple(row["length"][key] for key in ("offset", "size", "add"))
             if "length" in row
             else None,
         )
