@@ -29,6 +29,7 @@ class Arrivals:
         self.names = Names(self.address, gateway.dns_network)
         self.proxied = gateway.destination == "proxy-protocol"
         self.answers_names = gateway.dns is not None
+        self._by_name = frozenset(gateway.ports)
         self._permitted = permitted
 
     def is_the_cameras(self, source: str) -> bool:
@@ -41,11 +42,16 @@ class Arrivals:
         return True
 
     def destination(self, came: Origin, transport: Transport) -> Destination:
-        """Where it was going. Of the gateway's own address nothing but the port is known."""
-        own = came.address == self.address
+        """Where it was going.
+
+        Of what came to the gateway itself nothing is known but the port, where the device file
+        says that the camera is led there by names.
+        """
+        if came.direct:
+            return Destination(transport, "", came.port if came.port in self._by_name else 0)
         name = came.authority or self.names.name_of(came.address)
         names = (name.lower().rstrip("."),) if name else ()
-        return Destination(transport, "" if own else came.address, came.port, names)
+        return Destination(transport, came.address, came.port, names)
 
 
 def named(destination: Destination, name: str) -> Destination:

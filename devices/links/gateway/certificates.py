@@ -80,13 +80,6 @@ class CertificateShelf:
         """What can be shown to a client that asks for ``name`` (a host name or an address)."""
         return tuple(kind for kind in KINDS if self._makes(kind, name))
 
-    @property
-    def every_kind(self) -> tuple[CertificateKind, ...]:
-        """What can be shown to some client at least."""
-        if self._authorities:
-            return KINDS
-        return ("unknown-ca", "self-signed", *({"genuine", "wrong-name"} if self._leaves else ()))
-
     def context(self, kind: CertificateKind, name: str) -> ssl.SSLContext:
         """Return server settings that show this certificate, and accept any version and suite.
 
@@ -213,12 +206,33 @@ def _issue(
         .add_extension(x509.SubjectAlternativeName([_alternative(name)]), critical=False)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(usage, critical=False)
-        .add_extension(
-            x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer_key.public_key()),
-            critical=False,
-        )
+        .add_extension(_usage(key), critical=True)
+        .add_extension(_issuer_identifier(issuer, issuer_key), critical=False)
     )
     return builder.sign(issuer_key, hashes.SHA256())
+
+
+def _usage(key: PrivateKey) -> x509.KeyUsage:
+    names = (
+        "content_commitment", "data_encipherment", "key_agreement", "key_cert_sign", "crl_sign",
+        "encipher_only", "decipher_only",
+    )  # fmt: skip
+    unused = dict.fromkeys(names, False)
+    transport = isinstance(key, rsa.RSAPrivateKey)  # RSA key exchange, up to TLS 1.2
+    return x509.KeyUsage(digital_signature=True, key_encipherment=transport, **unused)
+
+
+def _issuer_identifier(
+    issuer: x509.Certificate | None, key: PrivateKey
+) -> x509.AuthorityKeyIdentifier:
+    """Name the issuer's key as the issuer does: some number their keys in another way."""
+    try:
+        if issuer is not None:
+            own = issuer.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value
+            return x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(own)
+    except x509.ExtensionNotFound:
+        pass
+    return x509.AuthorityKeyIdentifier.from_issuer_public_key(key.public_key())
 
 
 def _alternative(name: str) -> x509.GeneralName:

@@ -52,7 +52,7 @@ class Connections:
             writer.transport.abort()
 
     async def _serve(self, wire: StreamWire, writer: asyncio.StreamWriter) -> None:
-        peer = origin.of_connection(writer.get_extra_info("socket"))
+        peer = origin.of_connection(writer.get_extra_info("socket"), self._arrivals.ports)
         came = await self._forwarded(wire, peer) if self._arrivals.proxied else peer
         if came is None or not self._arrivals.is_the_cameras(came.source):
             return
@@ -135,5 +135,5 @@ async def _beginning(wire: StreamWire, port: int) -> tuple[bytes, ClientHello | 
                 return data, None
             if hello is not None or not piece:
                 return data, hello
-        elif not piece or len(data) >= ENOUGH or recognise(data, "tcp", port):
+        elif not piece or len(data) >= ENOUGH or recognise(data, "tcp", port) not in ("", "text"):
             return data, None

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator
+import threading
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 
 from devices.description import DeviceFile, Gateway
@@ -16,10 +17,11 @@ from devices.errors import BenchError
 from devices.links.capture import Capture
 from devices.links.gateway import origin
 from devices.links.gateway.arrivals import Arrivals, Permitted, host_and_port
-from devices.links.gateway.certificates import CertificateShelf
+from devices.links.gateway.certificates import KINDS, CertificateShelf
 from devices.links.gateway.connections import Connections
 from devices.links.gateway.datagrams import Datagrams
-from devices.links.gateway.observations import OutboundTraffic
+from devices.links.gateway.log import asked_name
+from devices.links.gateway.observations import CertificateKind, OutboundTraffic, TlsTrial
 from devices.permit import Permit
 from devices.secrets import Secrets
 
@@ -36,6 +38,12 @@ class GatewayLink:
         self._gateway: Gateway = device.bench.gateway
         self._declared = device.declared.outbound
         self._permit = permit
+        self._host = device.host
+        self._closed = threading.Event()
+
+    def close(self) -> None:
+        """End listening, from any thread."""
+        self._closed.set()
 
     def check(self) -> str:
         """Whether it can listen, in one sentence. Raises BenchError when it cannot."""
@@ -45,16 +53,19 @@ class GatewayLink:
         held = f"{trusted} that the camera trusts" if trusted else "none that the camera trusts"
         return f"can listen on {self._gateway.listen}; certificates: {held}"
 
-    def listen(self) -> OutboundTraffic:
+    def listen(self, ready: Callable[[], object] = lambda: None) -> OutboundTraffic:
         """Listen for ``bench.gateway.seconds``, and on until each declared endpoint was seen.
+
+        ``ready`` is called when everything is open.
 
         A declared endpoint was seen when the camera contacted it, and each TLS client there has
         answered every kind of certificate that the bench can show. Ends after
         ``bench.gateway.limit`` in any case. Raises BenchError when it cannot listen.
         """
+        self._permit.address(self._host)  # an authorisation that has ended raises
         shelf = CertificateShelf(self._gateway.trusted)
         try:
-            return asyncio.run(self._listen(shelf))
+            return asyncio.run(self._listen(shelf, ready))
         finally:
             shelf.close()
 
@@ -66,10 +77,13 @@ class GatewayLink:
         finally:
             shelf.close()
 
-    async def _listen(self, shelf: CertificateShelf) -> OutboundTraffic:
+    async def _listen(
+        self, shelf: CertificateShelf, ready: Callable[[], object]
+    ) -> OutboundTraffic:
         capture = Capture()
         async with _listening(self._gateway, self._permit.address, shelf, capture) as arrivals:
             log = arrivals.log
+            ready()
             while not self._is_enough(arrivals, shelf):
                 try:
                     async with asyncio.timeout(_LOOK):
@@ -83,16 +97,25 @@ class GatewayLink:
             contacts=log.contacts(),
             trials=tuple(log.trials),
             asked=arrivals.names.asked,
-            shown=shelf.every_kind,
+            shown=self._shown(shelf, log.trials),
             strangers=log.strangers,
             unreadable=tuple(log.unreadable),
             shortfall=lost,
             artefacts=(capture.artefact("tls.pcap"),) if log.trials else (),
         )
 
+    def _shown(
+        self, shelf: CertificateShelf, trials: Sequence[TlsTrial]
+    ) -> tuple[CertificateKind, ...]:
+        """What the bench can show to the declared clients and to those that came."""
+        names = {endpoint.host for endpoint in self._declared if endpoint.over_tls}
+        names |= {asked_name(trial.server_name, trial.destination) for trial in trials}
+        kinds = {kind for name in names for kind in shelf.kinds(name)}
+        return tuple(kind for kind in KINDS if kind in kinds)
+
     def _is_enough(self, arrivals: Arrivals, shelf: CertificateShelf) -> bool:
         seconds = arrivals.log.seconds
-        if seconds >= self._gateway.limit:
+        if seconds >= self._gateway.limit or self._closed.is_set():
             return True
         return seconds >= self._gateway.seconds and arrivals.log.has_all(
             self._declared, shelf.kinds

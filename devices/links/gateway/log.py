@@ -13,7 +13,10 @@ from devices.links.gateway.recognise import opening, recognise_flow
 
 MAX_CONTACTS = 1000
 MAX_TRIALS = 1000
-MAX_FLOWS = 1000
+MAX_DESTINATIONS = 1000
+FLOWS = 8
+"""Flows to one destination that are told apart by the source; later ones are counted."""
+
 FLOW_DATAGRAMS = 32
 """Datagrams of one flow that are kept; later ones are counted."""
 
@@ -31,7 +34,6 @@ _Client = tuple[Destination, str, str]
 class Flow:
     """Datagrams between two pairs of address and port."""
 
-    destination: Destination
     began: float
     kept: list[bytes] = field(default_factory=list)
     count: int = 0
@@ -43,7 +45,7 @@ class Log:
     def __init__(self) -> None:
         self._began = time.monotonic()
         self._contacts: dict[_Key, Contact] = {}
-        self._flows: dict[tuple[str, int, Destination], Flow] = {}
+        self._flows: dict[Destination, dict[tuple[str, int], Flow]] = {}
         self._shown: dict[_Client, list[CertificateKind]] = {}
         self.trials: list[TlsTrial] = []
         self.strangers = 0
@@ -71,13 +73,14 @@ class Log:
 
     def datagram(self, source: tuple[str, int], destination: Destination, data: bytes) -> None:
         """Enter one datagram."""
-        key = (*source, destination)
-        if key not in self._flows:
-            if len(self._flows) >= MAX_FLOWS:
-                self.overflow += 1
-                return
-            self._flows[key] = Flow(destination, self.seconds)
-        flow = self._flows[key]
+        if destination not in self._flows and len(self._flows) >= MAX_DESTINATIONS:
+            self.overflow += 1
+            return
+        flows = self._flows.setdefault(destination, {})
+        if source in flows or len(flows) < FLOWS:
+            flow = flows.setdefault(source, Flow(self.seconds))
+        else:  # a client that takes a new port for each question
+            flow = next(reversed(flows.values()))
         flow.count += 1
         if len(flow.kept) < FLOW_DATAGRAMS:
             flow.kept.append(data)
@@ -115,22 +118,20 @@ class Log:
     def contacts(self) -> tuple[Contact, ...]:
         """Everything seen, connections first."""
         gathered: dict[_Key, Contact] = dict(self._contacts)
-        for flow in self._flows.values():
-            protocol, detail = recognise_flow(flow.kept, flow.destination.port)
-            key = (flow.destination, protocol)
-            if key in gathered:
-                gathered[key] = replace(gathered[key], count=gathered[key].count + flow.count)
-            else:
-                began, sample = round(flow.began, 3), opening(flow.kept[0])
-                gathered[key] = Contact(
-                    flow.destination, protocol, flow.count, began, detail, sample
-                )
+        flows = [(d, flow) for d, several in self._flows.items() for flow in several.values()]
+        for destination, flow in flows:
+            protocol, detail = recognise_flow(flow.kept, destination.port)
+            began, sample = round(flow.began, 3), opening(flow.kept[0])
+            contact = Contact(destination, protocol, flow.count, began, detail, sample)
+            known = gathered.get((destination, protocol))
+            if known is not None:
+                contact = replace(known, count=known.count + flow.count)
+            gathered[destination, protocol] = contact
         return tuple(gathered.values())
 
     def has_all(self, declared: Sequence[Outbound], kinds: KindsFor) -> bool:
         """Whether each declared endpoint was seen, and each TLS client there answered all."""
-        destinations = [key[0] for key in self._contacts]
-        destinations += [flow.destination for flow in self._flows.values()]
+        destinations = [*(key[0] for key in self._contacts), *self._flows]
         for endpoint in declared:
             seen = [d for d in destinations if matches(d, endpoint) == "yes"]
             clients = [c for c in self._shown if matches(c[0], endpoint) == "yes"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import socket
 import struct
+from collections.abc import Collection
 from dataclasses import dataclass
 
 _SO_ORIGINAL_DST = 80  # linux/netfilter_ipv4.h, and IP6T_SO_ORIGINAL_DST
@@ -14,29 +15,35 @@ _ANCILLARY = 256
 
 @dataclass(frozen=True)
 class Origin:
-    """Source and destination as addresses and ports; a destination that is not known is empty."""
+    """Source and destination as addresses and ports.
+
+    ``direct``: it came to the gateway's own address, and nobody says that it was redirected. The
+    camera was then led here by a name, or by a redirection that leaves no trace.
+    """
 
     source: str
     source_port: int
-    address: str = ""
-    port: int = 0
+    address: str
+    port: int
     authority: str = ""
+    direct: bool = False
 
 
-def of_connection(connection: socket.socket) -> Origin:
-    """Who connected, and whereto before the bench's packet filter redirected it (Linux).
+def of_connection(connection: socket.socket, listening: Collection[int]) -> Origin:
+    """Who connected, and whereto before the packet filter of this machine redirected it (Linux).
 
-    Without a redirection the address is not known, and the port is the one listened on.
+    ``listening`` are the gateway's own ports. After ``redirect`` the kernel is asked; after
+    ``tproxy`` the connection's own end is the original destination.
     """
     source, source_port, *_ = connection.getpeername()
-    own, own_port, *_ = connection.getsockname()
+    own = _plain(connection.getsockname())
     level = socket.IPPROTO_IPV6 if connection.family == socket.AF_INET6 else socket.IPPROTO_IP
     try:
-        raw = connection.getsockopt(level, _SO_ORIGINAL_DST, 28)
-        address, port = _socket_address(raw)
+        original = _socket_address(connection.getsockopt(level, _SO_ORIGINAL_DST, 28))
     except (OSError, ValueError):
-        address, port = str(own), own_port
-    return Origin(str(source), source_port, str(ipaddress.ip_address(address)), port)
+        original = own
+    direct = original == own and own[1] in listening
+    return Origin(str(source), source_port, *original, direct=direct)
 
 
 def listen_udp(address: str, port: int) -> socket.socket:
@@ -60,13 +67,22 @@ def listen_udp(address: str, port: int) -> socket.socket:
 
 
 def receive(sock: socket.socket) -> tuple[bytes, tuple[str, int], Origin]:
-    """Return one datagram, the peer to answer, and its origin; raises BlockingIOError."""
+    """Return one datagram, the peer to answer, and its origin; raises BlockingIOError.
+
+    Only ``tproxy`` keeps the destination of a datagram; after ``redirect`` it is the gateway's.
+    """
     data, ancillary, _, peer = sock.recvmsg(65_535, _ANCILLARY)
-    address, port = sock.getsockname()[:2]
+    own = _plain(sock.getsockname())
+    target = own
     for level, kind, content in ancillary:
         if (level, kind) == (socket.IPPROTO_IP, _IP_RECVORIGDSTADDR):
-            address, port = _socket_address(content)
-    return data, (peer[0], peer[1]), Origin(str(peer[0]), peer[1], address, port)
+            target = _socket_address(content)
+    direct = target[1] == own[1]
+    return data, (peer[0], peer[1]), Origin(str(peer[0]), peer[1], *target, direct=direct)
+
+
+def _plain(address: tuple[str, int]) -> tuple[str, int]:
+    return str(ipaddress.ip_address(address[0])), address[1]
 
 
 def _socket_address(raw: bytes) -> tuple[str, int]:

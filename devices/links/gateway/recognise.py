@@ -26,6 +26,7 @@ _TS_PACKET = 188
 _CODECS: tuple[Codec, ...] = ("h264", "h265")
 _TEXT = re.compile(rb"[\x09\x0a\x0d\x20-\x7e]+")
 _KEPT_HEADERS = {"host", "user-agent", "content-type", "content-length", "upgrade", "cseq", "via"}
+_QUERY = re.compile(r"\?\S*")
 _USER_PART = re.compile(r"//[^/@\s]*@")
 
 
@@ -104,7 +105,7 @@ def opening(data: bytes, limit: int = 400) -> str:
     lines = head.split(b"\r\n") if b"\r\n" in head else head.split(b"\n")
     if not lines[0] or not _TEXT.fullmatch(lines[0]):
         return data[:16].hex(" ")
-    first = _USER_PART.sub("//…@", lines[0].decode("ascii")).split("?")[0]
+    first = _QUERY.sub("?…", _USER_PART.sub("//…@", lines[0].decode("ascii")))
     if " HTTP/" not in first and " RTSP/" not in first and " SIP/" not in first:
         first = first.split(" ")[0][:24]  # the verb of a line protocol; the rest may be a password
     kept = [first]

@@ -75,7 +75,7 @@ class Search:
         if (packets := blocks.transport_stream(data[begin:])) is not None:
             self._enter(Trace("mpeg-ts", base + begin + packets, "sync bytes at their distance"))
         if self._counts["clip-name"] < _COUNTED:
-            for at, name in structure.clip_names(data, begin, end):
+            for at, name in structure.clip_names(data, begin, end, base):
                 self._enter(Trace("clip-name", base + at, name))
         for trace in structure.headers(data, begin, end, base):
             if len(self._structure) < _COUNTED:

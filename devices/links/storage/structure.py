@@ -6,6 +6,8 @@ import re
 import struct
 from collections.abc import Iterator
 
+import numpy as np
+
 from devices.links.storage.observations import Trace
 from devices.links.storage.signatures import Rule, find
 
@@ -14,11 +16,29 @@ _EXTENSIONS = (
     "mp4", "avi", "mkv", "mov", "flv", "3gp", "dav", "264", "265", "h264", "h265", "jpg", "jpeg",
     "mjpg",
 )  # fmt: skip
-_LEAST_NAME = 8  # characters before the dot: shorter ones come about by chance
 _LONGEST = 64
-_NAME = re.compile(rb"[A-Za-z0-9_-]{8,}\Z")
+_FORMS = [form for one in _EXTENSIONS for form in (one, one.upper())]
+_ENDING = re.compile(
+    rb"\.(?:"
+    + "|".join(_FORMS).encode()
+    + b"|\\x00(?:"
+    + b"|".join(form.encode("utf-16-le") for form in _FORMS)
+    + b"))"
+)
+"""A dot and an extension, in ASCII or in UTF-16."""
+
+_NAME = re.compile(rb"[A-Za-z0-9_-]{8,}\Z")  # shorter ones come about by chance
 _WIDE_NAME = re.compile(rb"(?:[A-Za-z0-9_-]\0){8,}\Z")
 _SHORT_NAME = re.compile(rb"[A-Z0-9_~-]{1,8} *\Z")
+_ARCHIVE = b"\x20"  # the attribute that follows the name in a FAT directory
+_SHORT_ENDINGS = np.array(
+    [
+        int.from_bytes(one.upper().encode() + _ARCHIVE, "little")
+        for one in _EXTENSIONS
+        if len(one) == 3
+    ],
+    np.uint32,
+)
 _EXT_ENCRYPT = 0x10000  # EXT4_FEATURE_INCOMPAT_ENCRYPT
 
 
@@ -33,43 +53,33 @@ def headers(data: bytes, begin: int, end: int, base: int) -> Iterator[Trace]:
             yield Trace(said[0], base + at - 1024, said[1])
 
 
-def clip_names(data: bytes, begin: int, end: int) -> Iterator[tuple[int, str]]:
+def clip_names(data: bytes, begin: int, end: int, base: int) -> Iterator[tuple[int, str]]:
     """Yield offset and name of each recording that a directory or an index names."""
-    for extension in _EXTENSIONS:
-        for form in (extension, extension.upper()):
-            yield from _long_names(data, begin, end, form)
-        if len(extension) == 3:
-            yield from _short_names(data, begin, end, extension.upper())
+    for match in _ENDING.finditer(data, begin, min(len(data), end + _LONGEST)):
+        at, ending = match.start(), match[0]
+        if at >= end:
+            return
+        wide = ending[1] == 0
+        before = data[max(0, at - _LONGEST * (1 + wide)) : at]
+        name = (_WIDE_NAME if wide else _NAME).search(before)
+        if name and not data[match.end() : match.end() + 1].isalnum():
+            whole = (name[0] + ending).replace(b"\0", b"").decode("ascii")
+            yield at - len(name[0]), whole
+    yield from _short_names(data, begin, end, base)
 
 
-def _long_names(data: bytes, begin: int, end: int, extension: str) -> Iterator[tuple[int, str]]:
-    """Names with a dot, in ASCII (ext, index files) or in UTF-16 (exFAT)."""
-    plain = f".{extension}".encode()
-    for literal, pattern, width in (
-        (plain, _NAME, 1),
-        (plain.decode().encode("utf-16-le"), _WIDE_NAME, 2),
-    ):
-        at = data.find(literal, begin)
-        while 0 <= at < end:
-            before = data[max(0, at - _LONGEST * width) : at]
-            after = data[at + len(literal) : at + len(literal) + 1]
-            match = pattern.search(before)
-            if match and not after.isalnum():
-                name = match[0].replace(b"\0", b"").decode("ascii")
-                yield at - len(match[0]), f"{name}.{extension}"
-            at = data.find(literal, at + 1)
-
-
-def _short_names(data: bytes, begin: int, end: int, extension: str) -> Iterator[tuple[int, str]]:
+def _short_names(data: bytes, begin: int, end: int, base: int) -> Iterator[tuple[int, str]]:
     """Entries of 32 bytes of a FAT directory: eight and three characters, attributes, dates."""
-    literal = extension.encode() + b"\x20"  # the attribute "archive" follows the name
-    at = data.find(literal, begin)
-    while 0 <= at < end:
-        entry = at - 8
-        if entry >= 0 and _is_entry(data[entry : entry + 32]):
-            stem = data[entry:at].rstrip().decode("ascii")
-            yield entry, f"{stem}.{extension}"
-        at = data.find(literal, at + 1)
+    first = begin + (-(base + begin)) % 32
+    count = (min(end, len(data) - 31) - first + 31) // 32
+    if count <= 0:
+        return
+    words = np.frombuffer(data, np.uint8, 32 * count, first).reshape(count, 32)[:, 8:12]
+    endings = np.ascontiguousarray(words).view("<u4").ravel()
+    for row in np.flatnonzero(np.isin(endings, _SHORT_ENDINGS)).tolist():
+        at = first + 32 * row
+        if _is_entry(data[at : at + 32]):
+            yield at, f"{data[at : at + 8].rstrip().decode()}.{data[at + 8 : at + 11].decode()}"
 
 
 def _is_entry(entry: bytes) -> bool:
