@@ -19,11 +19,13 @@ from conformance.verdict import Inconclusive
 from devices import device_file
 from devices.description import DeviceFile, Secret
 from devices.errors import DeviceError, DeviceFileError, Unreachable
+from devices.links.gateway.link import GatewayLink
 from devices.links.http.link import HttpLink
 from devices.links.onvif.link import OnvifLink
 from devices.links.rtsp.link import RtspLink
 from devices.links.serial import SerialLink
 from devices.links.ssh.link import SshLink
+from devices.links.storage.link import StorageLink
 from devices.permit import Permit
 from devices.secrets import Secrets
 
@@ -82,6 +84,7 @@ def findings(device: DeviceFile) -> Iterator[Finding]:
     missed = {absence.key: str(absence) for absence in absences(device)}
     yield from _links(device, permit, secrets, missed)
     yield _power(device, missed)
+    yield from _bench_links(device, permit, secrets, missed)
     yield from _files(device)
     yield _image(device, missed)
     yield from (Finding(key, NOT_GIVEN, text) for key, text in missed.items())
@@ -185,6 +188,24 @@ def _power(device: DeviceFile, missed: dict[str, str]) -> Finding:
     except requests.RequestException as error:
         return Finding("power control", FAULT, f"{power.url}: {error}")
     return Finding("power control", READY, f"the relay answers {answer.text[:16].strip()!r}")
+
+
+def _bench_links(
+    device: DeviceFile, permit: Permit, secrets: Secrets, missed: dict[str, str]
+) -> Iterator[Finding]:
+    """Where the camera's own connections come out, and the reader of its recordings."""
+    checks: dict[str, Callable[[], str]] = {
+        "gateway": lambda: GatewayLink(device, permit, secrets).check(),
+        "storage": lambda: StorageLink(device, permit, secrets).check(),
+    }
+    for name, check in checks.items():
+        if getattr(device.bench, name) is None:
+            yield _not_given(f"bench {name}", f"bench.{name}", missed)
+            continue
+        try:
+            yield Finding(f"bench {name}", READY, check())
+        except DeviceError as error:
+            yield Finding(f"bench {name}", FAULT, str(error))
 
 
 def _files(device: DeviceFile) -> Iterator[Finding]:

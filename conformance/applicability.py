@@ -88,6 +88,24 @@ def _update(device: DeviceFile) -> str:
     return "" if device.declared.update else "the device file declares no update mechanism"
 
 
+def _tls_clients(device: DeviceFile) -> str:
+    """With a gateway the test case looks itself whether there truly is none."""
+    if device.bench.gateway is not None or any(e.over_tls for e in device.declared.outbound):
+        return ""
+    return "the device file declares no endpoint that the camera contacts with TLS"
+
+
+def _encrypted_storage(device: DeviceFile) -> str:
+    """Without declared storage, a medium that the bench can read is looked at all the same."""
+    kept = [entry for entry in device.declared.storage if entry.kind in ("sd-card", "internal")]
+    if not kept and device.bench.storage is not None:
+        return ""
+    if not kept:
+        return "the device file declares no storage on the camera"
+    encrypted = any(entry.encrypted for entry in kept)
+    return "" if encrypted else "the device file declares the storage as not encrypted"
+
+
 CONDITIONS: dict[str, Callable[[DeviceFile], str]] = {
     "http": _web,
     "onvif": _service("onvif"),
@@ -100,6 +118,8 @@ CONDITIONS: dict[str, Callable[[DeviceFile], str]] = {
     "srtp-backchannel": _backchannel,
     "web-media": _web_media,
     "update": _update,
+    "tls-clients": _tls_clients,
+    "encrypted-storage": _encrypted_storage,
 }
 """Name of a condition -> function that returns why it is absent, or an empty text."""
 

@@ -18,7 +18,7 @@ CHANGES: tuple[Change, ...] = ("nothing", "settings", "lockout", "power", "firmw
 """What a test case changes on the camera, in the order in which the plan runs them."""
 
 LINKS = ("serial", "ssh", "http", "onvif", "rtsp", "tls", "ports", "capture")
-RESOURCES = (*LINKS, "power", "clock", "scene", "documents", "image")
+RESOURCES = (*LINKS, "power", "clock", "scene", "gateway", "storage", "documents", "image")
 """What ``needs`` may name: links, bench controls, the papers, firmware images and bundles.
 
 A test case names what its PASS cannot do without. One that may judge from any of several sources

@@ -8,6 +8,7 @@ papers are. Relative paths are relative to the device file. ``devices.device_fil
 from __future__ import annotations
 
 from datetime import date
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
@@ -33,6 +34,7 @@ MediaTransport = Literal[
     "multicast",
 ]
 WebContainer = Literal["mjpeg", "hls", "dash", "websocket", "clip"]
+TLS_PROTOCOLS = ("https", "mqtts", "rtmps", "rtsps", "wss", "smtps", "ftps", "sips", "tls")
 Intrusion = Literal["settings", "lockout", "power", "firmware", "factory"]
 Port = Annotated[int, Field(ge=1, le=65535)]
 
@@ -350,6 +352,17 @@ class Outbound(Part):
     transport: Transport = "tcp"
     purpose: str
     country: str | None = None
+    protocol: str | None = Field(None, description="https, mqtts, rtmps, srt, ntp, dns, ...")
+    encrypted: bool | None = Field(
+        None, description="whether what is sent there is; ntp and dns are not"
+    )
+    media: bool = Field(default=False, description="whether video, sound or pictures are sent")
+
+    @property
+    def over_tls(self) -> bool:
+        """Whether a TLS client is declared: by the name of the protocol, or TCP with encryption."""
+        named = (self.protocol or "").lower() in TLS_PROTOCOLS
+        return self.transport == "tcp" and (named or (not self.protocol and bool(self.encrypted)))
 
 
 class Storage(Part):
@@ -443,11 +456,102 @@ class BenchCommand(Part):
     seconds: float = Field(120, gt=0)
 
 
+def _socket_address(value: str) -> str:
+    host, colon, port = value.rpartition(":")
+    try:
+        ip_address(host.strip("[]"))
+        if colon and port.isdigit() and 0 < int(port) < 65536:
+            return value
+    except ValueError:
+        pass
+    raise ValueError("an IP address and a port, as 192.0.2.1:7443 or [2001:db8::1]:7443")
+
+
+SocketAddress = Annotated[str, AfterValidator(_socket_address)]
+
+
+class TrustedCertificate(Part):
+    """A certificate that the camera's TLS clients trust, with its key, for the gateway to show.
+
+    An authority (the maker's for tests, or one installed by the laboratory) lets the suite make
+    what it needs; a server certificate is shown as it is, first the certificate, then its issuers.
+    """
+
+    certificate: NamedFile = Field(description="PEM")
+    key: NamedFile = Field(description="PEM, without passphrase")
+
+
+class Gateway(Part):
+    """Where the bench leads every outgoing connection and datagram of the camera.
+
+    The suite listens there and plays every host itself; nothing is sent on.
+    """
+
+    listen: SocketAddress = Field(description="address and port of the suite, TCP and UDP")
+    ports: list[Port] = Field(
+        default_factory=list,
+        description="further ports there, for a bench that leads the camera by names alone",
+    )
+    destination: Literal["redirect", "proxy-protocol"] = Field(
+        "redirect",
+        description="how the original destination is learnt: from the packet filter of this "
+        "machine (nftables redirect or tproxy), or from a PROXY protocol header in front",
+    )
+    dns: SocketAddress | None = Field(
+        None, description="where the suite answers the camera's questions for names"
+    )
+    dns_network: str | None = Field(
+        None,
+        description="network (CIDR) of which each name gets an address of its own, so that its "
+        "traffic can be told apart; default: the address of listen for every name",
+    )
+    trusted: list[TrustedCertificate] = Field(default_factory=list)
+    seen: list[Transport] = Field(
+        default_factory=list,
+        description="transports that the laboratory has seen arrive here from the camera's place, "
+        "for a camera that uses only the other one by itself",
+    )
+    seconds: float = Field(
+        120, gt=0, description="shortest time to listen: longer than the camera's own intervals"
+    )
+    limit: float = Field(
+        600, gt=0, le=900, description="longest time, for declared endpoints that were not seen"
+    )
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Gateway:
+        if self.seconds > self.limit:
+            raise ValueError("seconds is longer than limit")
+        if self.dns_network is not None:
+            ip_network(self.dns_network)  # raises ValueError
+        return self
+
+
+class StorageMedium(Part):
+    """The removable medium that the camera records on, as the bench can read it.
+
+    It was blank (all zeros or all ones) when the camera got it. Either an image or block device,
+    or a command that writes its content to standard output.
+    """
+
+    image: NamedFile | None = None
+    command: list[str] | None = Field(None, min_length=1)
+    seconds: float = Field(120, gt=0, description="longest time to read")
+
+    @model_validator(mode="after")
+    def _one_way(self) -> StorageMedium:
+        if (self.image is None) == (self.command is None):
+            raise ValueError("give either image or command")
+        return self
+
+
 class Bench(Part):
     """Bench controls, and what the bench itself brings into view."""
 
     power: Power | None = None
     clock: Clock | None = None
+    gateway: Gateway | None = None
+    storage: StorageMedium | None = None
     provision: BenchCommand | None = Field(
         None, description="takes the camera from factory state to the declared state"
     )

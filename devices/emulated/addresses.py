@@ -26,6 +26,21 @@ RTP_PORTS = range(20000, 20400)
 """UDP ports that streams are sent from, each session an even one and the next."""
 
 
+GATEWAY_PORT, RESOLVER_PORT = 7443, 7053
+"""Where the bench's gateway and name server listen, on an address beside the camera's."""
+
+
+def gateway_of(address: str) -> tuple[tuple[str, int], tuple[str, int]]:
+    """Return where the router and the name server of a camera are: addresses and ports.
+
+    The address is the camera's own with the first bit of its second byte changed, so that no two
+    cameras share one and the camera's own ports stay its own.
+    """
+    first, second, *rest = address.split(".")
+    host = ".".join((first, str(int(second) ^ 0x80), *rest))
+    return (host, GATEWAY_PORT), (host, RESOLVER_PORT)
+
+
 class NoAddress(Exception):
     """No loopback address is free for an emulated camera."""
 

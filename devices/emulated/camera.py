@@ -22,18 +22,21 @@ from devices.emulated.accounts import AccountStore
 from devices.emulated.audit import AuditLog
 from devices.emulated.bench.exit_status import REBOOT
 from devices.emulated.clock import Clock, dial_of
+from devices.emulated.cloud import CloudClient
 from devices.emulated.console import Console
 from devices.emulated.firmware import boot
 from devices.emulated.firmware.slots import Slots
 from devices.emulated.listeners import Listeners
 from devices.emulated.lockout import Lockout
 from devices.emulated.posture import Posture
+from devices.emulated.recorder import Recorder
 from devices.emulated.rtsp.service import RtspService
 from devices.emulated.settings import Settings
 from devices.emulated.ssh.service import SshService
 from devices.emulated.tls_server import server_context
 from devices.emulated.uart import Uart
 from devices.emulated.unit import DeviceInformation, Unit, reported
+from devices.emulated.uplink import Route
 from devices.emulated.web import WebService
 
 _FAREWELL = 0.2  # s between the answer to a request and the restart that it asked for
@@ -51,11 +54,13 @@ class Service(Protocol):
 
 @dataclass(frozen=True)
 class Specification:
-    """What a power-on needs to know: where the flash is, which address, which posture."""
+    """What a power-on needs to know; a camera without ``card`` has no slot for one."""
 
     flash: Path
     address: str
     posture: Posture
+    route: Route | None = None
+    card: Path | None = None
 
 
 class Camera:
@@ -137,6 +142,8 @@ async def _serve(specification: Specification, slots: Slots, uart: Uart) -> int:
         SshService(camera),
         Listeners(camera),
         Console(camera),
+        CloudClient(camera, specification.route),
+        Recorder(camera, specification.card),
     ]
     await camera.run(services)
     return REBOOT

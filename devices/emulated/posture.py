@@ -70,6 +70,10 @@ class Posture:
     websocket_origin_checked: bool = True
     picture: str = "moving"  # moving | frozen | black
     stream_codec_swapped: bool = False  # main stream is not in the declared codec
+    cloud_certificate_check: str = "full"  # full | chain (any name) | none
+    cloud_transport: str = "tls"  # tls | plain
+    storage_encryption: str = "volume"  # volume | video-only (index in clear) | none
+    outbound_undeclared: tuple[str, ...] = ()  # cloud, p2p, rtmp: contacts nobody was told of
 
     # credentials
     factory_account: str = ""  # "admin:admin": works before set-up

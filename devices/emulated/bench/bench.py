@@ -15,6 +15,7 @@ import socket
 from dataclasses import asdict
 from pathlib import Path
 
+from devices.emulated.addresses import gateway_of
 from devices.emulated.bench import zygote_process
 from devices.emulated.bench.clock_dial import ClockDial
 from devices.emulated.bench.exit_status import REBOOT
@@ -41,7 +42,13 @@ class EmulatedBench:
 
         Outside of any event loop: ``forked`` forks (see ``zygote_process.start``).
         """
-        self._order = {"flash": str(flash), "address": address, "posture": asdict(posture)}
+        self._order = {
+            "flash": str(flash),
+            "address": address,
+            "posture": asdict(posture),
+            "route": gateway_of(address),
+            "card": str(flash.with_name("card.img")),
+        }
         bench_end, self._board_end = socket.socketpair()
         self._zygote = zygote_process.start(self._board_end, forked=forked)
         self.serial = SerialServer(bench_end, HOST)

@@ -12,8 +12,9 @@ from typing import Any
 
 import tomli_w
 
-from devices.emulated.addresses import PORTS, RTP_PORTS
+from devices.emulated.addresses import PORTS, RTP_PORTS, gateway_of
 from devices.emulated.bench.provision import web_declaration
+from devices.emulated.cloud import CLOUD, TIME
 from devices.emulated.maker.papers import paper_declaration
 from devices.emulated.maker.production import CURRENT, NEWER, OLDER, OTHER_MODEL, Production
 
@@ -31,9 +32,14 @@ def device_file(
     content = _base(production, address)
     content["links"] = _links(production, address, serial_url)
     content["bench"] = _bench(production, address, power_url, host_ports)
-    content["bench"]["clock"] = {"url": clock_url}
+    content["bench"] |= {
+        "clock": {"url": clock_url},
+        "gateway": _gateway(production, address),
+        "storage": _card_reader(production),
+    }
     content["declared"] |= {"update": _update(production), "services": _services()}
     content["declared"]["streams"] = _streams(address)
+    content["declared"]["outbound"] = _outbound()
     for fragment in (
         web_declaration(address, production.state),
         paper_declaration(production.papers),
@@ -81,7 +87,11 @@ def _base(production: Production, address: str) -> dict[str, Any]:
                 "services": ["ssh"],
             }
         },
-        "declared": {"os_accounts": ["lab"], "sensors": ["image sensor"], "storage": []},
+        "declared": {
+            "os_accounts": ["lab"],
+            "sensors": ["image sensor"],
+            "storage": [{"kind": "sd-card", "encrypted": True}],
+        },
     }
 
 
@@ -113,6 +123,34 @@ def _bench(
         "host_tcp_ports": host_ports[0],
         "host_udp_ports": host_ports[1],
     }
+
+
+def _gateway(production: Production, address: str) -> dict[str, Any]:
+    router, resolver = gateway_of(address)
+    trust = production.manufacturer.cloud_trust
+    return {
+        "listen": "{}:{}".format(*router),
+        "destination": "proxy-protocol",
+        "dns": "{}:{}".format(*resolver),
+        "dns_network": "198.18.0.0/15",  # of test networks (RFC 2544, C.2.2)
+        "trusted": [{"certificate": str(trust), "key": str(trust.with_name("cloud-ca-key.pem"))}],
+        "seconds": 3.0,
+        "limit": 60.0,
+    }
+
+
+def _card_reader(production: Production) -> dict[str, Any]:
+    reader = [sys.executable, "-m", "devices.emulated.bench.card_reader"]
+    return {"command": [*reader, str(production.flash.with_name("card.img"))], "seconds": 30.0}
+
+
+def _outbound() -> list[dict[str, Any]]:
+    cloud = {"purpose": "events", "country": "VN", "protocol": "https", "encrypted": True}
+    clock = {"purpose": "time", "country": "VN", "protocol": "ntp", "encrypted": False}
+    return [
+        {"host": CLOUD[0], "port": CLOUD[1]} | cloud,
+        {"host": TIME[0], "port": TIME[1], "transport": "udp"} | clock,
+    ]
 
 
 def _services() -> list[dict[str, Any]]:

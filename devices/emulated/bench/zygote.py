@@ -1,8 +1,8 @@
 """The process that cameras are forked from, so that a power-on costs no imports.
 
 It holds every module a camera needs and forks one child for each power-on. The bench speaks to it
-over a socket, one JSON object a line: ``{"flash", "address", "posture"}`` in; ``{"pid"}`` and
-``{"exit"}`` (status, negative for a signal) out. The end of the socket ends it.
+over a socket, one JSON object a line: ``{"flash", "address", "posture", "route", "card"}`` in;
+``{"pid"}`` and ``{"exit"}`` (status, negative for a signal) out. The end of the socket ends it.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from typing import Any, NoReturn, TextIO
 
 from devices.emulated.camera import Specification, power_on
 from devices.emulated.posture import Posture
+from devices.emulated.uplink import Route
 
 
 def become(control: socket.socket, uart_fd: int, lifeline_fd: int) -> NoReturn:
@@ -72,7 +73,11 @@ def _become_camera(order: dict[str, Any], uart_fd: int, lifeline_fd: int) -> Non
     status = 1
     try:
         posture = Posture.of(order["posture"])
-        specification = Specification(Path(order["flash"]), order["address"], posture)
+        router, resolver = order["route"]
+        route = Route((router[0], router[1]), (resolver[0], resolver[1]))
+        specification = Specification(
+            Path(order["flash"]), order["address"], posture, route, Path(order["card"])
+        )
         status = power_on(specification, uart_fd, lifeline_fd)
     except BaseException:  # noqa: BLE001 - the last frame of this process: say why, then end
         traceback.print_exc()

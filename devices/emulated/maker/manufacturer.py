@@ -80,6 +80,11 @@ class Manufacturer:
         return self.directory / "origin-trust.pem"
 
     @property
+    def cloud_trust(self) -> Path:
+        """PEM of the authority of the maker's cloud; its key is beside it, for test benches."""
+        return self.directory / "cloud-ca.pem"
+
+    @property
     def update_signer(self) -> Credentials:
         """The key and chain that genuine firmware is signed with."""
         return (
@@ -160,6 +165,7 @@ def _found(directory: Path) -> None:
         (origin, "origin-ca"),
     ):
         authority.save(directory, stem)
+    Authority.root(MANUFACTURER, "Cloud CA").save(directory, "cloud-ca")
     key, chain = issue_signer(updates, MANUFACTURER, "Firmware signer")
     write_private(directory / "update-signer-key.pem", key)
     (directory / "update-signer.pem").write_bytes(chain)

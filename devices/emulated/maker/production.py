@@ -138,6 +138,7 @@ class Production:
         if not (otp / "unit.json").exists():
             self.unit.write(otp / "unit.json")
             write_whole(otp / "update-trust.pem", self.manufacturer.update_trust.read_bytes())
+            write_whole(otp / "cloud-trust.pem", self.manufacturer.cloud_trust.read_bytes())
             write_whole(otp / "storage-key.bin", os.urandom(32))
         if read_json(otp / "network.json", {}) == {"address": self._address}:
             return

@@ -55,7 +55,7 @@ def wire_facts(recording: Recording, known: Iterable[bytes] = ()) -> WireFacts:
         found = rtp_packets(_interleaved(stream))
         records = tls_payload(stream) if carrier == "tls" else b""
         payload = records or b"".join(p.payload for p in found) or stream
-    share, codec = max((_video_share(found, codec), codec) for codec in _CODECS)
+    share, codec = max((video_share(found, codec), codec) for codec in _CODECS)
     units = len(depacketise(codec, found)[0]) if share >= VIDEO_SHARE else 0
     entropy, chi_square = statistics(payload[:EXAMINED])
     return WireFacts(
@@ -202,7 +202,8 @@ def tls_payload(stream: bytes) -> bytes:
     return b"".join(pieces)
 
 
-def _video_share(packets: Sequence[RtpPacket], codec: Codec) -> float:
+def video_share(packets: Sequence[RtpPacket], codec: Codec) -> float:
+    """Return the share of payloads (0 to 1) that are well-formed video of this codec."""
     if not packets:
         return 0.0
     return sum(_is_video(codec, packet.payload) for packet in packets) / len(packets)
