@@ -16,7 +16,14 @@ from devices.description import DeviceFile
 from fixtures import plugin
 from fixtures.observed import LINKS, RECIPES
 
-LINK_SECTIONS = ("links.serial", "links.ssh", "links.http", "links.onvif", "bench.power")
+LINK_SECTIONS = (
+    "links.serial",
+    "links.ssh",
+    "links.http",
+    "links.onvif",
+    "bench.power",
+    "bench.scene",
+)
 _PAPERS = {
     "certificate_of_origin": "documents.certificate_of_origin",
     "quality_certificate": "documents.quality_certificate",

@@ -18,7 +18,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from devices.emulated.addresses import NoAddress, host_listeners, reserved_address
-from devices.emulated.bench.bench import BenchFailure, EmulatedBench
+from devices.emulated.bench.bench import SCENE, BenchFailure, EmulatedBench
 from devices.emulated.posture import Posture
 from devices.errors import DeviceError
 
@@ -53,7 +53,7 @@ async def _emulate(arguments: argparse.Namespace, address: str, posture: Posture
     ended = _until_interrupted(arguments.lifeline)
     host_ports = host_listeners()
     state = arguments.state.absolute()
-    bench = EmulatedBench(state / "flash", address, posture)
+    bench = EmulatedBench(state / "flash", state / SCENE, address, posture)
     try:
         await bench.open()  # the camera's programs load while its unit is made
         path = await _prepare(arguments, bench, address, posture, host_ports)

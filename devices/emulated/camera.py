@@ -33,6 +33,7 @@ from devices.emulated.ssh.service import SshService
 from devices.emulated.tls_server import server_context
 from devices.emulated.uart import Uart
 from devices.emulated.unit import DeviceInformation, Unit, reported
+from devices.emulated.video.lens import Lens
 from devices.emulated.web import WebService
 
 _FAREWELL = 0.2  # s between the answer to a request and the restart that it asked for
@@ -50,9 +51,13 @@ class Service(Protocol):
 
 @dataclass(frozen=True)
 class Specification:
-    """What a power-on needs to know: where the flash is, which address, which posture."""
+    """What a power-on needs to know: where the flash is, which address, which posture.
+
+    ``scene`` is the file that says what is in front of the lens.
+    """
 
     flash: Path
+    scene: Path
     address: str
     posture: Posture
 
@@ -64,6 +69,7 @@ class Camera:
         self.flash = specification.flash
         self.address = specification.address
         self.posture = specification.posture
+        self.lens = Lens(specification.scene)
         self.slots = slots
         self.root = slots.active_root()
         self.uart = uart

@@ -31,7 +31,9 @@ class Posture:
     snapshot_anonymous: bool = False
     snapshot_over_http: bool = False  # port 80's twin serves pictures instead of redirecting
     stream_uri: str = "rtsps"  # rtsps | rtsp | credentials
-    picture: str = "moving"  # moving | frozen | black
+    picture: str = "moving"  # moving | frozen | black | looped
+    main_scene: str = "live"  # live | other (of another camera) | delayed: main stream alone
+    snapshot_stale: bool = False  # the snapshot is an old picture
     stream_codec_swapped: bool = False  # main stream is not in the declared codec
 
     # credentials

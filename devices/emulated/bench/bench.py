@@ -25,15 +25,24 @@ HOST = "127.0.0.1"
 """Where the bench's own equipment listens: not on the camera's address."""
 
 
+SCENE = "scene.txt"
+"""File beside the flash that holds the code in front of the lens; none: the test pattern alone."""
+
+
 class BenchFailure(Exception):
     """The emulated camera's process could not be started."""
 
 
 class EmulatedBench:
-    """One camera on its emulated bench."""
+    """One camera on its emulated bench. Its lens looks at what the file ``scene`` says."""
 
-    def __init__(self, flash: Path, address: str, posture: Posture) -> None:
-        self._order = {"flash": str(flash), "address": address, "posture": asdict(posture)}
+    def __init__(self, flash: Path, scene: Path, address: str, posture: Posture) -> None:
+        self._order = {
+            "flash": str(flash),
+            "scene": str(scene),
+            "address": address,
+            "posture": asdict(posture),
+        }
         bench_end, self._board_end = socket.socketpair()
         self.serial = SerialServer(bench_end, HOST)
         self.power = PowerRelay(HOST, self.switch, lambda: self._pid is not None)

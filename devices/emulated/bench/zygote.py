@@ -1,7 +1,7 @@
 """The process that cameras are forked from, so that a power-on costs no imports.
 
 It holds every module a camera needs and forks one child for each power-on. The bench speaks to it
-over a socket, one JSON object a line: ``{"flash", "address", "posture"}`` in; ``{"pid"}`` and
+over a socket, one JSON object a line: ``{"flash", "scene", "address", "posture"}`` in; ``{"pid"}`` and
 ``{"exit"}`` (status, negative for a signal) out. The end of the socket ends it.
 """
 
@@ -48,7 +48,8 @@ def _become_camera(order: dict[str, Any], uart_fd: int, lifeline_fd: int) -> Non
     status = 1
     try:
         posture = Posture.of(order["posture"])
-        specification = Specification(Path(order["flash"]), order["address"], posture)
+        flash, scene = Path(order["flash"]), Path(order["scene"])
+        specification = Specification(flash, scene, order["address"], posture)
         status = power_on(specification, uart_fd, lifeline_fd)
     except BaseException:  # noqa: BLE001 - the last frame of this process: say why, then end
         traceback.print_exc()

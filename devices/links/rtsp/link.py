@@ -39,6 +39,11 @@ class RtspLink:
     def __init__(self, device: DeviceFile, permit: Permit, secrets: Secrets) -> None:
         self._access = RtspAccess(device, permit, secrets)
 
+    @property
+    def access(self) -> RtspAccess:
+        """How connections are made, for what watches streams by itself."""
+        return self._access
+
     def played_streams(self, seconds: float = rtsp_streams.PLAY_SECONDS) -> PlayedStreams:
         """Play every declared stream over its transports, and over plain UDP besides."""
         return rtsp_streams.play_streams(self._access, seconds)

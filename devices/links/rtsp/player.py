@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from devices.errors import Garbled, LinkError, NotOffered, Unreachable
 from devices.links.capture import Capture, Flow
@@ -22,6 +23,7 @@ from devices.protocols.transport import Transport, parse_session, parse_transpor
 
 FIRST_PACKET_SECONDS = 4.0
 """Longest wait for the first packet: an encoder may have to be started."""
+_LOOK = 0.2  # s between two looks at whether a follower has enough, when nothing arrives
 MAX_MEDIA = 16 * 1024 * 1024
 """Bytes of media after which a recording ends early."""
 
@@ -67,6 +69,19 @@ class _Session:
     channel: int
 
 
+class Follower(Protocol):
+    """Takes the packets of a recording as they come, instead of their being kept."""
+
+    def begin(self, recording: Recording) -> None:
+        """SETUP is done: ``media`` and ``keys`` are known, and packets follow."""
+
+    def packet(self, data: bytes) -> None:
+        """Take one RTP or SRTP packet that has just arrived."""
+
+    def enough(self) -> bool:
+        """Whether to end before the time is over."""
+
+
 class UdpPorts:
     """An even UDP port and the next one on our side, for RTP and RTCP (RFC 3550, 11)."""
 
@@ -93,9 +108,17 @@ class UdpPorts:
 
 
 def play(
-    client: RtspClient, url: str, transport: str, *, seconds: float, capture: Capture
+    client: RtspClient,
+    url: str,
+    transport: str,
+    *,
+    seconds: float,
+    capture: Capture,
+    follower: Follower | None = None,
 ) -> Recording:
     """Play ``url`` for ``seconds`` of media over ``transport`` (a key of TRANSPORTS).
+
+    A ``follower`` gets the packets; the recording then keeps the first alone.
 
     A transport that the camera refuses gives a recording with ``refused``; raises LinkError for
     everything else that goes wrong.
@@ -116,7 +139,10 @@ def play(
             _check_agreed(session.transport, wanted)
             if secure:
                 recording.keys = usable(keys_of(described.description, media, answer))
-            _Receiver(client, session, ports, recording, capture).run(described, seconds)
+            receiver = _Receiver(client, session, ports, recording, capture, follower)
+            if follower is not None:
+                follower.begin(recording)
+            receiver.run(described, seconds)
         except NotOffered as error:
             recording.refused = str(error)
         finally:
@@ -181,7 +207,9 @@ class _Receiver:
         ports: UdpPorts | None,
         recording: Recording,
         capture: Capture,
+        follower: Follower | None = None,
     ) -> None:
+        self._follower = follower
         self._client = client
         self._session = session
         self._ports = ports
@@ -221,12 +249,13 @@ class _Receiver:
             now = time.monotonic()
             if not began and self._recording.packets:
                 began, end = True, now + seconds
-            if now >= end:
+            if now >= end or (self._follower is not None and self._follower.enough()):
                 return
             if now >= alive_at:
                 alive_at = now + alive_every
                 self._keep_alive(url)
-            for key, _ in selector.select(min(end, alive_at) - now):
+            wait = min(end, alive_at) - now
+            for key, _ in selector.select(min(wait, _LOOK) if self._follower else wait):
                 read: Callable[[], None] = key.data
                 read()
                 if self._closed:
@@ -259,7 +288,8 @@ class _Receiver:
             if source[0] != self._client.wire.address and source[1] != port:
                 continue
             self._capture.udp(Flow(own.getsockname()[:2], source[:2]), data, outgoing=False)
-            self._recording.wire.append(data)
+            if self._follower is None:
+                self._recording.wire.append(data)
             self._keep(data)
 
     @staticmethod
@@ -268,6 +298,12 @@ class _Receiver:
             own.recv(65536)
 
     def _keep(self, packet: bytes) -> None:
-        self._bytes += len(packet)
-        if packet and not is_rtcp(packet):
+        if not packet or is_rtcp(packet):
+            self._bytes += len(packet)
+        elif self._follower is not None and self._recording.packets:
+            self._follower.packet(packet)
+        else:
+            self._bytes += len(packet)
             self._recording.packets.append(packet)
+            if self._follower is not None:
+                self._follower.packet(packet)
