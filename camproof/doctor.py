@@ -22,9 +22,11 @@ from devices.errors import DeviceError, DeviceFileError, Unreachable
 from devices.links.http.link import HttpLink
 from devices.links.onvif.link import OnvifLink
 from devices.links.rtsp.link import RtspLink
+from devices.links.scene.control import SceneControl
 from devices.links.serial import SerialLink
 from devices.links.ssh.link import SshLink
 from devices.permit import Permit
+from devices.scene.code import fresh
 from devices.secrets import Secrets
 
 READY, ABSENT, NOT_GIVEN, FAULT = "ready", "absent", "not given", "fault"
@@ -82,6 +84,7 @@ def findings(device: DeviceFile) -> Iterator[Finding]:
     missed = {absence.key: str(absence) for absence in absences(device)}
     yield from _links(device, permit, secrets, missed)
     yield _power(device, missed)
+    yield _scene(device, permit, secrets, missed)
     yield from _files(device)
     yield _image(device, missed)
     yield from (Finding(key, NOT_GIVEN, text) for key, text in missed.items())
@@ -185,6 +188,20 @@ def _power(device: DeviceFile, missed: dict[str, str]) -> Finding:
     except requests.RequestException as error:
         return Finding("power control", FAULT, f"{power.url}: {error}")
     return Finding("power control", READY, f"the relay answers {answer.text[:16].strip()!r}")
+
+
+def _scene(device: DeviceFile, permit: Permit, secrets: Secrets, missed: dict[str, str]) -> Finding:
+    scene = device.bench.scene
+    if scene is None:
+        return _not_given("scene", "bench.scene", missed)
+    where = scene.url or str(scene.file)
+    try:
+        control = SceneControl(device, permit, secrets)
+        control.show(fresh())
+        control.clear()
+    except DeviceError as error:
+        return Finding("scene", FAULT, str(error))
+    return Finding("scene", READY, f"{where} shows a code; what the lens sees was not looked at")
 
 
 def _files(device: DeviceFile) -> Iterator[Finding]:

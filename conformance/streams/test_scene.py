@@ -74,9 +74,7 @@ def test_pictures_show_the_scene(scene_views: SceneViews, policy: Any) -> None:
     assert not problems, " ".join(problems)
     if not any(picture.outcome == "picture" for picture in scene_views.pictures):
         told = [f"{p.url}: {p.reason}." for p in scene_views.pictures]
-        raise Inconclusive(
-            "no address gave a picture over HTTP. " + " ".join(told), "not-offered"
-        )
+        raise Inconclusive("no address gave a picture over HTTP. " + " ".join(told), "not-offered")
     if doubts:
         raise Inconclusive(" ".join(doubts), "no-picture")
 
@@ -89,7 +87,7 @@ def _judge_bench(views: SceneViews) -> None:
             "run at a time",
             "bench",
         )
-    if len(views.codes) < 2:  # noqa: PLR2004 - the method's own number
+    if len(views.codes) < 2:
         raise Inconclusive("the bench did not show two codes", "bench")
     if not _share(views):
         others = sorted({code for stream in views.streams for code in stream.foreign})
@@ -109,9 +107,7 @@ def _share(views: SceneViews) -> float:
     return max(widths, default=0.0)
 
 
-def _stream_faults(
-    stream: SceneStream, views: SceneViews, limits: dict[str, Any]
-) -> Iterator[str]:
+def _stream_faults(stream: SceneStream, views: SceneViews, limits: dict[str, Any]) -> Iterator[str]:
     which = f"Stream {stream.name} ({stream.url})"
     limit = limits["max_latency"]
     for seen in stream.seen:
@@ -125,10 +121,14 @@ def _stream_faults(
     if stream.behind or not stream.in_view or stream.outcome != "watched":
         return
     missing = _missing(stream, views)
-    if missing and _legible(stream, views, limits) and not _cut_short(stream):
-        what = f"showed code {stream.seen[-1].code} and not the one after it" if stream.seen else (
-            "shows another scene"
-            + (f", with code {', '.join(stream.foreign)}" if stream.foreign else "")
+    if views.codes[-1] in missing and _legible(stream, views, limits) and not _cut_short(stream):
+        what = (
+            f"showed code {stream.seen[-1].code} and not the one after it"
+            if stream.seen
+            else (
+                "shows another scene"
+                + (f", with code {', '.join(stream.foreign)}" if stream.foreign else "")
+            )
         )
         yield (
             f"{which} {what}: code {', '.join(missing)} was on the screen before the lens and did "
@@ -136,9 +136,7 @@ def _stream_faults(
         )
 
 
-def _stream_doubts(
-    stream: SceneStream, views: SceneViews, limits: dict[str, Any]
-) -> Iterator[str]:
+def _stream_doubts(stream: SceneStream, views: SceneViews, limits: dict[str, Any]) -> Iterator[str]:
     which = f"Stream {stream.name} ({stream.url})"
     if stream.outcome != "watched":
         reason = stream.reason or "no picture could be decoded"
@@ -200,7 +198,8 @@ def _picture_doubts(
 
 
 def _right(picture: ScenePicture, views: SceneViews) -> bool:
-    return picture.codes[-1:] == views.codes[-1:]
+    last = views.codes[-1]
+    return bool(picture.codes) and picture.codes[-1] == last
 
 
 def _missing(stream: SceneStream, views: SceneViews) -> list[str]:

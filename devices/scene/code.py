@@ -51,7 +51,7 @@ def modules(code: str) -> NDArray[np.bool_]:
     parameters.correction_level = cv2.QRCODE_ENCODER_CORRECT_LEVEL_H
     parameters.mode = cv2.QRCODE_ENCODER_MODE_ALPHANUMERIC
     drawn = cv2.QRCodeEncoder.create(parameters).encode(_MARK + code)
-    black = np.asarray(drawn) < 128  # noqa: PLR2004 - half of a byte
+    black = np.asarray(drawn) < 128
     rows, columns = np.flatnonzero(black.any(1)), np.flatnonzero(black.any(0))
     return black[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
 

@@ -1,8 +1,8 @@
 """The process that cameras are forked from, so that a power-on costs no imports.
 
 It holds every module a camera needs and forks one child for each power-on. The bench speaks to it
-over a socket, one JSON object a line: ``{"flash", "scene", "address", "posture"}`` in; ``{"pid"}`` and
-``{"exit"}`` (status, negative for a signal) out. The end of the socket ends it.
+over a socket, one JSON object a line: ``{"flash", "scene", "address", "posture"}`` in; ``{"pid"}``
+and ``{"exit"}`` (status, negative for a signal) out. The end of the socket ends it.
 """
 
 from __future__ import annotations

@@ -15,6 +15,7 @@ from devices.emulated.lockout import Lockout
 from devices.emulated.posture import Posture
 from devices.emulated.rtsp.connection import RtspConnection
 from devices.emulated.unit import DeviceInformation, Unit
+from devices.emulated.video.lens import Lens
 from devices.emulated.video.source import StreamDefinition, VideoSource, definitions
 from devices.protocols import mikey
 from devices.protocols.srtp_suite import SDES_SUITES, SrtpKeys, SrtpSuite
@@ -37,6 +38,10 @@ class RtspHost(Protocol):
     @property
     def unit(self) -> Unit:
         """Which unit it is."""
+
+    @property
+    def lens(self) -> Lens:
+        """What it looks through."""
 
     @property
     def reported(self) -> DeviceInformation:

@@ -16,8 +16,8 @@ import numpy as np
 
 from devices.emulated.posture import Posture
 from devices.emulated.unit import Unit
-from devices.emulated.video.lens import Lens
-from devices.emulated.video.scene import Picture, Scene
+from devices.emulated.video.lens import Lens, Picture
+from devices.emulated.video.scene import Scene
 from devices.protocols.h26x import Codec, is_keyframe, is_parameter_set, split_annex_b
 
 FRAME_RATE = 12  # pictures per second: smooth enough to see movement, cheap on a shared core

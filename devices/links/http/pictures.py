@@ -103,7 +103,7 @@ class PictureLink:
         """
         client, target = self._link(address).anonymous(), _target(address.url)
         answer = client.request("GET", target, seconds=seconds)
-        if answer.status == 401 and account:  # noqa: PLR2004 - RFC 9110, 15.5.2
+        if answer.status == 401 and account:
             username, password = self._credentials(account)
             if asks_for(answer, "digest"):
                 client.use_digest(username, password)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import queue
 import time
 from collections.abc import Iterator
@@ -22,6 +23,7 @@ from devices.protocols.srtp import Receiver
 MAX_WAITING = 4096
 """Packets that may wait for the decoder; beyond, the newest are dropped until a keyframe."""
 
+_DECODE_SECONDS = 10.0
 _LARGEST = 8 * 1024 * 1024  # bytes of one coded picture
 _MOST_PIXELS = 8192 * 8192
 _DECODERS: dict[Codec, str] = {"h264": "h264", "h265": "hevc"}
@@ -67,10 +69,8 @@ class LivePictures:
 
     def packet(self, data: bytes) -> None:
         """Take one packet; a decoder that cannot keep up loses some."""
-        try:
+        with contextlib.suppress(queue.Full):  # the gap makes the assembly begin anew
             self._packets.put_nowait((time.monotonic(), data))
-        except queue.Full:
-            pass  # the gap in the numbers makes the assembly begin anew
 
     def enough(self) -> bool:
         """Whether ``stop`` was called."""
@@ -82,7 +82,8 @@ class LivePictures:
 
     def close(self) -> None:
         """Say that no packet follows: ``pictures`` ends when the rest is decoded."""
-        self._packets.put(None)
+        with contextlib.suppress(queue.Full):  # a decoder that has ended makes no room
+            self._packets.put(None, timeout=_DECODE_SECONDS)
 
     def pictures(self) -> Iterator[LivePicture]:
         """Decode what arrives until ``close``; what cannot be decoded is passed over."""

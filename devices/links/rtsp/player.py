@@ -139,7 +139,7 @@ def play(
             _check_agreed(session.transport, wanted)
             if secure:
                 recording.keys = usable(keys_of(described.description, media, answer))
-            receiver = _Receiver(client, session, ports, recording, capture, follower)
+            receiver = _Receiver(client, session, ports, recording, capture, follower=follower)
             if follower is not None:
                 follower.begin(recording)
             receiver.run(described, seconds)
@@ -207,6 +207,7 @@ class _Receiver:
         ports: UdpPorts | None,
         recording: Recording,
         capture: Capture,
+        *,
         follower: Follower | None = None,
     ) -> None:
         self._follower = follower

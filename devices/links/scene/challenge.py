@@ -43,18 +43,19 @@ def challenge(
     room = _Room()
     watched = [s for s in declared if s.over_rtsp and s.codec != "mjpeg"]
     watches = [StreamWatch(access, stream, room.changed) for stream in watched]
-    shown: list[Shown] = []
+    performance = _Performance(room, watches, control, patience)
+    shown = performance.shown
     try:
         control.clear()
-        looks = _run(room, watches, control, shown, sources, patience)
+        looks = performance.run(sources)
         disturbed = not control.shows(shown[-1].code)
     finally:
         for watch in watches:
-            watch.stop(0)
+            watch.halt()
         with contextlib.suppress(BenchError):
             control.clear()
     for watch in watches:
-        watch.stop(_DECODE)
+        watch.finish(_DECODE)
     facts = [watch.facts(shown) for watch in watches]
     facts += [_not_measured(s) for s in declared if s.over_rtsp and s.codec == "mjpeg"]
     in_view = control.streams or [stream.name for stream in declared]
@@ -82,31 +83,46 @@ class _Room:
             return self._condition.wait_for(reached, seconds)
 
 
-def _run(
-    room: _Room,
-    watches: list[StreamWatch],
-    control: SceneControl,
-    shown: list[Shown],
-    sources: Callable[[], Sequence[PictureSource]],
-    patience: float,
-) -> list[tuple[ScenePicture, bytes]]:
-    for watch in watches:
-        watch.start()
-    room.wait(lambda: all(w.began or w.over for w in watches), BEGIN_SECONDS)
-    first = control.show(scene_code.fresh())
-    shown.append(first)
-    room.wait(lambda: all(w.has_seen(first.code) or w.over for w in watches), patience)
-    second = control.show(scene_code.fresh())
-    shown.append(second)
-    expecting = [w for w in watches if w.has_seen(first.code)]
-    found = list(sources())
-    with ThreadPoolExecutor(max(1, len(found)), "scene pictures") as pool:
-        looks = [pool.submit(look, source, shown, patience) for source in found]
-        room.wait(lambda: all(w.has_seen(second.code) or w.over for w in expecting), patience)
-        settled = time.monotonic() + _AFTER
-        looked = [each.result() for each in looks]
-    room.wait(lambda: all(w.over for w in watches), max(0.0, settled - time.monotonic()))
-    return looked
+class _Performance:
+    """The order of things: watch, show, wait, show, wait, look at pictures."""
+
+    def __init__(
+        self, room: _Room, watches: list[StreamWatch], control: SceneControl, patience: float
+    ) -> None:
+        self._room = room
+        self._watches = watches
+        self._control = control
+        self._patience = patience
+        self.shown: list[Shown] = []
+
+    def run(
+        self, sources: Callable[[], Sequence[PictureSource]]
+    ) -> list[tuple[ScenePicture, bytes]]:
+        """Returns what the picture addresses gave; the watches know what the streams did."""
+        for watch in self._watches:
+            watch.start()
+        self._room.wait(lambda: all(w.began or w.over for w in self._watches), BEGIN_SECONDS)
+        first = self._show()
+        self._wait_for(first, self._watches)
+        second = self._show()
+        expecting = [w for w in self._watches if w.has_seen(first.code)]
+        found = list(sources())
+        with ThreadPoolExecutor(max(1, len(found)), "scene pictures") as pool:
+            looks = [pool.submit(look, each, self.shown, self._patience) for each in found]
+            self._wait_for(second, expecting)
+            settled = time.monotonic() + _AFTER
+            looked = [each.result() for each in looks]
+        left = max(0.0, settled - time.monotonic())
+        self._room.wait(lambda: all(w.over for w in self._watches), left)
+        return looked
+
+    def _show(self) -> Shown:
+        self.shown.append(self._control.show(scene_code.fresh()))
+        return self.shown[-1]
+
+    def _wait_for(self, shown: Shown, watches: Sequence[StreamWatch]) -> None:
+        self._room.wait(lambda: all(w.has_seen(shown.code) or w.over for w in watches),
+                        self._patience)  # fmt: skip
 
 
 def _viewed(fact: SceneStream, in_view: Sequence[str]) -> SceneStream:

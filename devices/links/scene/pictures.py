@@ -29,8 +29,8 @@ class PictureSource:
 
     kind: str
     url: str
-    in_view: bool
     fetch: Callable[[], Exchange]
+    in_view: bool = True
 
 
 def look(source: PictureSource, shown: list[Shown], patience: float) -> tuple[ScenePicture, bytes]:
@@ -41,7 +41,7 @@ def look(source: PictureSource, shown: list[Shown], patience: float) -> tuple[Sc
     wanted = shown[-1]
     codes: list[str] = []
     width = height = 0
-    share, png = 0.0, b""
+    share = 0.0
     while True:
         try:
             answer = source.fetch()

@@ -21,6 +21,7 @@ from devices.links.scene.pictures import kept
 from devices.scene.code import Found, read
 
 _LONGEST = 120.0  # s of one watch: more than every patience of a challenge together
+_BEHIND = 1.5  # s that decoding may lag
 _THOROUGHLY = 0.4  # s between two thorough looks at pictures that show no code at first sight
 
 
@@ -48,7 +49,7 @@ class StreamWatch:
         self._facts = SceneStream(
             stream.name, without_userinfo(stream.url), stream.transports[0], "silent"
         )
-        self._examined = self._thorough = 0.0
+        self._examined = self._thorough = self._decoded = 0.0
         self._lock = threading.Lock()
         self.over = False
         self._threads = [
@@ -70,15 +71,20 @@ class StreamWatch:
         """Whether a picture showed this code."""
         return code in self._sightings
 
-    def stop(self, seconds: float) -> None:
-        """End; waits at most ``seconds`` for what has arrived to be decoded."""
+    def halt(self) -> None:
+        """End the recording; says ``behind`` when decoding did not keep up with it."""
+        late = time.monotonic() - self._decoded > _BEHIND
+        self._update(behind=self.began and self._live.waiting > 0 and late)
         self._live.stop()
+
+    def finish(self, seconds: float) -> None:
+        """Wait at most ``seconds`` for what has arrived to be decoded."""
         end = time.monotonic() + seconds
         for thread in self._threads:
             if thread.ident is not None:  # it was started
                 thread.join(max(0.0, end - time.monotonic()))
-        late = any(thread.is_alive() for thread in self._threads)
-        self._update(behind=late)
+        if any(thread.is_alive() for thread in self._threads):
+            self._update(behind=True)
 
     def facts(self, shown: list[Shown]) -> SceneStream:
         """What it saw of the codes that were shown."""
@@ -109,6 +115,8 @@ class StreamWatch:
                 )
             if recording.refused:
                 self._fail("not-offered", recording.refused)
+            elif not self._live.enough():
+                self._fail("no-media", "the camera sent no more")
         except DeviceError as error:
             self._fail(error.cause, str(error))
         except Exception as error:  # noqa: BLE001 - of this thread: nobody else would say it
@@ -128,9 +136,14 @@ class StreamWatch:
             self._facts = replace(self._facts, **changes)
 
     def _look(self) -> None:
-        for picture in self._live.pictures():
-            self._examine(picture)
-            self._changed()
+        try:
+            for picture in self._live.pictures():
+                self._examine(picture)
+                self._decoded = picture.arrived
+                self._changed()
+        except Exception as error:  # noqa: BLE001 - as above
+            self._fail("suite", f"{type(error).__name__}: {error}")
+            self._live.stop()
 
     def _examine(self, picture: LivePicture) -> None:
         height, width = picture.grey.shape
