@@ -399,11 +399,23 @@ class SceneControl(Part):
         return self
 
 
+class CaptureMethod(Part):
+    """How the bench records what is on the network."""
+
+    method: Literal["sockets", "packets"] = Field(
+        "sockets",
+        description="sockets: the bytes of the bench's own sockets, which needs no privilege; "
+        "packets: what the kernel sees on the network (AF_PACKET), for root or inside a user "
+        "namespace",
+    )
+
+
 class Bench(Part):
     """Bench controls, and what the bench itself brings into view."""
 
     power: Power | None = None
     scene: SceneControl | None = None
+    capture: CaptureMethod = CaptureMethod()
     provision: BenchCommand | None = Field(
         None, description="takes the camera from factory state to the declared state"
     )

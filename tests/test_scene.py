@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import cv2
@@ -207,7 +208,7 @@ def test_a_series_of_pictures_gives_the_newest_whole_one() -> None:
 def test_what_is_no_picture_and_what_does_not_come_is_said() -> None:
     shown = [Shown(fresh(), 0.0, 0.0)]
     for body, status in ((b"<html>", 200), (b"\xff\xd8\xff" + bytes(50), 200), (b"", 404)):
-        source = PictureSource("x", "u", lambda b=body, s=status: answer(b, status=s))
+        source = PictureSource("x", "u", partial(answer, body, status=status))
         assert look(source, shown, 0.0)[0].outcome == "no-picture"
 
     def gone() -> Exchange:

@@ -198,8 +198,7 @@ def _picture_doubts(
 
 
 def _right(picture: ScenePicture, views: SceneViews) -> bool:
-    last = views.codes[-1]
-    return bool(picture.codes) and picture.codes[-1] == last
+    return bool(picture.codes and picture.codes[-1] == views.codes[-1])
 
 
 def _missing(stream: SceneStream, views: SceneViews) -> list[str]:

@@ -44,9 +44,14 @@ class RtspLink:
         """How connections are made, for what watches streams by itself."""
         return self._access
 
-    def played_streams(self, seconds: float = rtsp_streams.PLAY_SECONDS) -> PlayedStreams:
-        """Play every declared stream over its transports, and over plain UDP besides."""
-        return rtsp_streams.play_streams(self._access, seconds)
+    def played_streams(
+        self, seconds: float = rtsp_streams.PLAY_SECONDS, cited_by: str = ""
+    ) -> PlayedStreams:
+        """Play every declared stream over its transports, and over plain UDP besides.
+
+        ``cited_by``: the test case that will cite frames of the captures.
+        """
+        return rtsp_streams.play_streams(self._access, seconds, cited_by)
 
     def endpoints(self, ports: Iterable[int]) -> RtspEndpoints:
         """Ask the declared endpoints, and ``ports`` without TLS, for their RTSP options."""

@@ -5,12 +5,12 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from devices.description import Stream
 from devices.errors import LinkError, NotOffered
-from devices.links.capture import Capture
 from devices.links.rtsp.access import RtspAccess
 from devices.links.rtsp.analysis import (
     decoded,
@@ -20,10 +20,12 @@ from devices.links.rtsp.analysis import (
     unlock,
     wire_facts,
 )
+from devices.links.rtsp.citation import cite
 from devices.links.rtsp.client import endpoint_of, without_userinfo
 from devices.links.rtsp.describe import codec_of
 from devices.links.rtsp.observations import PlayedStream, PlayedStreams
 from devices.links.rtsp.player import Recording, play
+from devices.links.rtsp.recorder import Recorder
 from devices.observation import Artefact
 from devices.protocols.rtp import lost
 
@@ -48,10 +50,13 @@ class _Played:
     png: bytes
 
 
-def play_streams(access: RtspAccess, seconds: float = PLAY_SECONDS) -> PlayedStreams:
+def play_streams(
+    access: RtspAccess, seconds: float = PLAY_SECONDS, cited_by: str = ""
+) -> PlayedStreams:
     """Play every declared stream over its transports; MJPEG is named as not measured.
 
-    Raises NotOffered when no stream is declared.
+    ``cited_by``: the test case that will cite frames of the captures. Raises NotOffered when no
+    stream is declared, and BenchError when the bench cannot record as the device file asks.
     """
     declared = access.device.declared.streams
     if not declared:
@@ -59,8 +64,10 @@ def play_streams(access: RtspAccess, seconds: float = PLAY_SECONDS) -> PlayedStr
     others = [_not_measured(stream) for stream in declared if stream.codec == "mjpeg"]
     streams = [stream for stream in declared if stream.codec != "mjpeg"]
     tasks = [(s, transport) for s in streams for transport in _transports(s)]
-    with ThreadPoolExecutor(access.device.bench.parallel, "rtsp") as pool:
-        played = list(pool.map(lambda task: _one(access, *task, seconds=seconds), tasks))
+    with ExitStack() as stack:
+        recorder = Recorder(access, stack, cited_by)
+        pool = stack.enter_context(ThreadPoolExecutor(access.device.bench.parallel, "rtsp"))
+        played = list(pool.map(lambda task: _one(recorder, *task, seconds=seconds), tasks))
     artefacts = [artefact for one in played for artefact in one.artefacts]
     return PlayedStreams(
         streams=(*(one.stream for one in played), *others),
@@ -99,11 +106,11 @@ def _shortfall(streams: Sequence[PlayedStream]) -> str:
     return "; ".join(missing)
 
 
-def _one(access: RtspAccess, stream: Stream, transport: str, *, seconds: float) -> _Played:
+def _one(recorder: Recorder, stream: Stream, transport: str, *, seconds: float) -> _Played:
     """Play a stream; a declared one that gives few pictures is given longer, once."""
-    played = _attempt(access, stream, transport, seconds=seconds)
+    played = _attempt(recorder, stream, transport, seconds=seconds)
     if played.stream.declared and _gave_little(played.stream):
-        return _attempt(access, stream, transport, seconds=LONGER * seconds)
+        return _attempt(recorder, stream, transport, seconds=LONGER * seconds)
     return played
 
 
@@ -113,7 +120,8 @@ def _gave_little(stream: PlayedStream) -> bool:
     return stream.outcome == "silent"
 
 
-def _attempt(access: RtspAccess, stream: Stream, transport: str, *, seconds: float) -> _Played:
+def _attempt(recorder: Recorder, stream: Stream, transport: str, *, seconds: float) -> _Played:
+    access = recorder.access
     url = without_userinfo(stream.url)
     blank = PlayedStream(
         name=stream.name,
@@ -122,8 +130,8 @@ def _attempt(access: RtspAccess, stream: Stream, transport: str, *, seconds: flo
         declared=transport in stream.transports,
         outcome="failed",
     )
-    capture = Capture()
-    png = b""
+    capture = recorder.capture()
+    png, recording = b"", None
     try:
         endpoint = endpoint_of(url)
         with access.connect(endpoint, login=access.login(), capture=capture) as client:
@@ -131,7 +139,11 @@ def _attempt(access: RtspAccess, stream: Stream, transport: str, *, seconds: flo
         facts, png = _facts(blank, recording)
     except LinkError as error:
         facts = dataclasses.replace(blank, cause=error.cause, reason=str(error))
-    artefact = capture.artefact(f"{stream.name}-{transport}.pcap")
+    captured, file = capture.frozen(), f"{stream.name}-{transport}.pcapng"
+    if recording is not None and facts.wire is not None:
+        cited = cite(captured, file, recording, facts.wire, recorder.cited_by)
+        facts = dataclasses.replace(facts, cited=cited)
+    artefact = captured.artefact(file, recorder.comment(stream.name, transport))
     return _Played(facts, (artefact,), png)
 
 
