@@ -18,7 +18,7 @@ from fixtures.observed import LINKS, RECIPES
 
 LINK_SECTIONS = (
     "links.serial", "links.ssh", "links.http", "links.onvif", "bench.power", "bench.gateway",
-    "bench.storage",
+    "bench.scene", "bench.storage",
 )  # fmt: skip
 _PAPERS = {
     "certificate_of_origin": "documents.certificate_of_origin",

@@ -77,6 +77,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_catalogue(commands)
     _add_selftest(commands)
     _add_device(commands)
+    _add_scene(commands)
     return parser
 
 
@@ -249,6 +250,31 @@ def _device(console: Console, arguments: argparse.Namespace) -> int:
     from camproof import device_command
 
     return device_command.act(console, arguments)
+
+
+def _add_scene(commands: Commands) -> None:
+    parser = _command(commands, "scene", "Show a lens a fresh code, for the scene challenge.",
+                      _scene)  # fmt: skip
+    parser.description = (
+        "Serves a full-screen page for a screen in front of the camera: a run sets a fresh code "
+        "on it and reads it back from the camera's streams ([bench.scene] in the device file). "
+        "With --png or --lens it writes one code to a file and ends."
+    )
+    parser.add_argument("--listen", default="127.0.0.1:8642", metavar="ADDRESS:PORT",
+                        help="where the page is served (default: %(default)s)")  # fmt: skip
+    parser.add_argument("--png", type=Path, metavar="FILE", help="write a picture with a code")
+    parser.add_argument("--size", default="1920x1080", metavar="WxH",
+                        help="pixels of the picture (default: %(default)s)")  # fmt: skip
+    parser.add_argument("--lens", type=Path, metavar="FILE",
+                        help="write a code for the lens of an emulated camera: bench.scene.file "
+                        "of its device file")  # fmt: skip
+    parser.add_argument("--code", help="show this code (default: a fresh one)")
+
+
+def _scene(console: Console, arguments: argparse.Namespace) -> int:
+    from camproof import scene
+
+    return scene.show(console, arguments)
 
 
 if __name__ == "__main__":

@@ -19,14 +19,17 @@ from conformance.verdict import Inconclusive
 from devices import device_file
 from devices.description import DeviceFile, Secret
 from devices.errors import DeviceError, DeviceFileError, Unreachable
+from devices.links.capture import sniffer
 from devices.links.gateway.link import GatewayLink
 from devices.links.http.link import HttpLink
 from devices.links.onvif.link import OnvifLink
 from devices.links.rtsp.link import RtspLink
+from devices.links.scene.control import SceneControl
 from devices.links.serial import SerialLink
 from devices.links.ssh.link import SshLink
 from devices.links.storage.link import StorageLink
 from devices.permit import Permit
+from devices.scene.code import fresh
 from devices.secrets import Secrets
 
 READY, ABSENT, NOT_GIVEN, FAULT = "ready", "absent", "not given", "fault"
@@ -85,6 +88,8 @@ def findings(device: DeviceFile) -> Iterator[Finding]:
     yield from _links(device, permit, secrets, missed)
     yield _power(device, missed)
     yield from _bench_links(device, permit, secrets, missed)
+    yield _scene(device, permit, secrets, missed)
+    yield _capture(device)
     yield from _files(device)
     yield _image(device, missed)
     yield from (Finding(key, NOT_GIVEN, text) for key, text in missed.items())
@@ -206,6 +211,32 @@ def _bench_links(
             yield Finding(f"bench {name}", READY, check())
         except DeviceError as error:
             yield Finding(f"bench {name}", FAULT, str(error))
+
+
+def _scene(device: DeviceFile, permit: Permit, secrets: Secrets, missed: dict[str, str]) -> Finding:
+    scene = device.bench.scene
+    if scene is None:
+        return _not_given("scene", "bench.scene", missed)
+    where = scene.url or str(scene.file)
+    try:
+        control = SceneControl(device, permit, secrets)
+        control.show(fresh())
+        control.clear()
+    except DeviceError as error:
+        return Finding("scene", FAULT, str(error))
+    return Finding("scene", READY, f"{where} shows a code; what the lens sees was not looked at")
+
+
+def _capture(device: DeviceFile) -> Finding:
+    if sniffer.permitted():
+        possible = "packets could be taken here, too"
+    else:
+        possible = "packets would take CAP_NET_RAW: root, or a user namespace (unshare -Urn)"
+    if device.bench.capture.method == "sockets":
+        return Finding("capture", READY, f"at the bench's own sockets; {possible}")
+    if sniffer.permitted():
+        return Finding("capture", READY, "packets, as the kernel sees them")
+    return Finding("capture", FAULT, f"[bench.capture] asks for packets; {possible}")
 
 
 def _files(device: DeviceFile) -> Iterator[Finding]:

@@ -545,6 +545,42 @@ class StorageMedium(Part):
         return self
 
 
+class SceneControl(Part):
+    """What the lens looks at: a screen that ``camproof scene`` serves, or a file that one shows."""
+
+    url: str | None = Field(
+        None, description="address of a running `camproof scene` page, which the screen shows"
+    )
+    file: NamedFile | None = Field(
+        None,
+        description="file that a run writes: a picture when it ends in .png, for a screen that "
+        "shows a file; else the code as text, for an emulated lens",
+    )
+    streams: list[str] = Field(
+        default_factory=list,
+        description="names of the declared streams whose lens looks at the screen; empty: all",
+    )
+
+    @model_validator(mode="after")
+    def _one_way(self) -> SceneControl:
+        if (self.url is None) == (self.file is None):
+            raise ValueError("give either url or file")
+        if self.url is not None and urlsplit(self.url).scheme not in ("http", "https"):
+            raise ValueError("url is that of a `camproof scene` page: http://host:port/")
+        return self
+
+
+class CaptureMethod(Part):
+    """How the bench records what is on the network."""
+
+    method: Literal["sockets", "packets"] = Field(
+        "sockets",
+        description="sockets: the bytes of the bench's own sockets, which needs no privilege; "
+        "packets: what the kernel sees on the network (AF_PACKET), for root or inside a user "
+        "namespace",
+    )
+
+
 class Bench(Part):
     """Bench controls, and what the bench itself brings into view."""
 
@@ -552,6 +588,8 @@ class Bench(Part):
     clock: Clock | None = None
     gateway: Gateway | None = None
     storage: StorageMedium | None = None
+    scene: SceneControl | None = None
+    capture: CaptureMethod = CaptureMethod()
     provision: BenchCommand | None = Field(
         None, description="takes the camera from factory state to the declared state"
     )

@@ -19,7 +19,8 @@ from reports.run_folder import RunFolder, file_sha256
 State = Literal["intact", "changed", "missing"]
 
 _PASSIVE = frozenset(
-    {".json", ".jsonl", ".txt", ".log", ".png", ".jpg", ".jpeg", ".pem", ".pcap", ".csv", ".bin"}
+    {".json", ".jsonl", ".txt", ".log", ".png", ".jpg", ".jpeg", ".pem", ".csv", ".bin"}
+    | {".pcap", ".pcapng"}
 )
 """Files that a browser shows or stores and never runs. A camera's HTML, SVG or XML is not linked:
 opened from disk, it would run as the reader's own file."""

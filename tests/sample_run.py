@@ -169,7 +169,7 @@ def _evidence(folder: Path, sample: SampleRun, case_id: str) -> list[Evidence]:
     if case_id == "STREAM-001":
         files["main.png"] = ("image/png", frame())
     if case_id == "STREAM-003":
-        files["main.pcap"] = ("application/vnd.tcpdump.pcap", hashlib.sha512(b"p").digest() * 99)
+        files["main.pcapng"] = ("application/x-pcapng", hashlib.sha512(b"p").digest() * 99)
     made = []
     for name, (media_type, data) in files.items():
         (place / name).write_bytes(data)

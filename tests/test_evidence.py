@@ -57,7 +57,7 @@ def test_every_form_of_a_secret_is_redacted(store: EvidenceStore, form: str) -> 
     observation = Answer(
         body=f"<p>{form}</p>".encode(),
         header={"x": form},
-        artefacts=(Artefact("wire.pcap", "application/vnd.tcpdump.pcap", form.encode()),),
+        artefacts=(Artefact("wire.pcapng", "application/x-pcapng", form.encode()),),
     )
     for item in store.write_observation("CRED-001", "answer", observation):
         data = store.full_path(item).read_bytes()

@@ -8,6 +8,7 @@ import socket
 from pathlib import Path
 
 import pytest
+from laboratory import Notes
 from rtsp_stand import (
     Handler,
     access_to,
@@ -129,8 +130,8 @@ def test_basic_credentials_are_blotted_out_of_the_capture() -> None:
     flow = Flow(("127.0.0.1", 1), ("127.0.0.1", 2))
     token = base64.b64encode(b"viewer:secret")
     capture.tcp(flow, b"DESCRIBE x\r\nAuthorization: Basic " + token + b"\r\n\r\n", outgoing=True)
-    assert token not in capture.to_pcap()
-    assert b"Authorization: Basic xxxx" in capture.to_pcap()
+    assert token not in capture.artefact("x.pcapng").data
+    assert b"Authorization: Basic xxxx" in capture.artefact("x.pcapng").data
 
 
 class _OldCamera:
@@ -336,7 +337,7 @@ def test_mjpeg_is_named_as_not_measured_and_keeps_nothing_else_from_being_measur
         judge_pictures(web, device, policy.load)
     assert undecided.value.cause == "not-measured"
     with pytest.raises(Inconclusive, match="was not looked at on the network") as undecided:
-        judge_wire(web, policy.load)
+        judge_wire(web, policy.load, Notes())
     assert undecided.value.cause == "not-measured"
 
 

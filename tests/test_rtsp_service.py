@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from laboratory import Notes
 from rtsp_stand import PASSWORDS, Stand, rtsp_stand
 
+from conformance import policy
+from conformance.streams.test_transport import (
+    test_video_cannot_be_read_off_the_network as judge_wire,
+)
 from devices.emulated.addresses import PORTS
 from devices.emulated.posture import Posture
 from devices.errors import LoginRefused, NotOffered
@@ -19,7 +23,9 @@ from devices.links.rtsp.client import Endpoint, endpoint_of
 from devices.links.rtsp.logins import PublishedPair
 from devices.links.rtsp.observations import PlayedStream
 from devices.links.rtsp.streams import play_streams
+from devices.protocols import ip_packet, pcapng
 from devices.protocols.digest import DigestClient
+from devices.protocols.rtp import parse_rtp
 from devices.protocols.rtsp import Response
 
 PATHS = ["/live/ch00_0", "/nowhere"]
@@ -61,26 +67,50 @@ def test_streams_play_encrypted_over_every_transport(stand: Stand) -> None:
                 assert stream.srtp is not None
                 assert (stream.srtp.tag_bits, stream.srtp.failed) == (80, 0)
     names = {artefact.name for artefact in observation.artefacts}
-    assert {"main.png", "sub.png", "main-srtp-udp.pcap"} <= names
+    assert {"main.png", "sub.png", "main-srtp-udp.pcapng"} <= names
 
 
 def test_capture_holds_packets_of_both_directions(stand: Stand) -> None:
-    observation = play_streams(stand.access, seconds=0.2)
-    (pcap,) = [a.data for a in observation.artefacts if a.name == "main-srtp-udp.pcap"]
-    magic, *_, linktype = struct.unpack_from("<IHHiIII", pcap)
-    assert (magic, linktype) == (0xA1B2C3D4, 101)
-    at, seen = 24, set()
-    while at < len(pcap):
-        length = struct.unpack_from("<I", pcap, at + 8)[0]
-        packet = pcap[at + 16 : at + 16 + length]
-        assert packet[0] == 0x45
-        assert struct.unpack_from("!H", packet, 2)[0] == length
-        words = sum(struct.unpack("!10H", packet[:20]))
-        assert (words & 0xFFFF) + (words >> 16) == 0xFFFF  # checksum of the IP header
-        seen.add((packet[9], packet[12:16] == bytes(map(int, stand.camera.address.split(".")))))
-        at += 16 + length
-    assert at == len(pcap)
+    observation = play_streams(stand.access, seconds=0.2, cited_by="STREAM-003")
+    (file,) = [a.data for a in observation.artefacts if a.name == "main-srtp-udp.pcapng"]
+    content = pcapng.read(file)
+    assert "cited by STREAM-003" in content.comment
+    seen = set()
+    for captured in content.packets:
+        packet = ip_packet.parse(captured.data)
+        seen.add((packet.protocol, packet.source[0] == stand.camera.address))
+        assert captured.outgoing == (packet.target[0] == stand.camera.address)
+        assert ip_packet.checksum(captured.data[:20]) == 0
     assert seen == {(6, True), (6, False), (17, True)}  # TCP both ways, datagrams from the camera
+    (cited,) = [
+        s.cited for s in observation.streams if (s.name, s.transport) == ("main", "srtp-udp")
+    ]
+    assert cited is not None
+    assert cited.frames == len(content.packets)
+    assert (cited.readable, cited.first > 0, cited.last >= cited.first) == (0, True, True)
+    for number in (cited.first, cited.last):
+        assert "STREAM-003" in content.packets[number - 1].comment
+        assert ip_packet.parse(content.packets[number - 1].data).protocol == 17
+
+
+def test_the_first_readable_frame_is_cited(tmp_path: Path) -> None:
+    posture = Posture(rtp_plain_udp=True)
+    with rtsp_stand(tmp_path, posture) as stand:
+        observation = play_streams(stand.access, seconds=0.3, cited_by="STREAM-003")
+    played = _by_transport(observation.streams, "main")["udp"]
+    (file,) = [a.data for a in observation.artefacts if a.name == "main-udp.pcapng"]
+    assert played.cited is not None
+    assert played.cited.file == "main-udp.pcapng"
+    frame = pcapng.read(file).packets[played.cited.readable - 1]
+    assert "video that can be read without any key" in frame.comment
+    payload = parse_rtp(ip_packet.parse(frame.data).payload).payload
+    assert payload[0] & 0x1F in {7, 24, 28}  # SPS first, alone or in an aggregate
+    notes = Notes()
+    with pytest.raises(AssertionError, match=f"frame {played.cited.readable} of main-udp.pcapng"):
+        judge_wire(observation, policy.load, notes)
+    assert (
+        f"video can be read from frame {played.cited.readable} on" in notes.kept["frames examined"]
+    )
 
 
 def test_who_has_no_account_gets_nothing(stand: Stand) -> None:

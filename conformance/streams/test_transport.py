@@ -43,7 +43,9 @@ def test_rtsp_is_served_inside_tls_only(rtsp_endpoints: RtspEndpoints) -> None:
     applies_to=("streams",),
     revision=2,
 )
-def test_video_cannot_be_read_off_the_network(played_streams: PlayedStreams, policy: Any) -> None:
+def test_video_cannot_be_read_off_the_network(
+    played_streams: PlayedStreams, policy: Any, evidence: Any
+) -> None:
     """Video cannot be read off the network.
 
     Method: play every declared stream over its declared transports, and ask for RTP over UDP
@@ -56,6 +58,7 @@ def test_video_cannot_be_read_off_the_network(played_streams: PlayedStreams, pol
     each payload's bytes are distributed as ciphertext's are, by the limits of the policy "streams".
     """
     limits = policy("streams")["wire"]
+    evidence.record("frames examined", _frames(played_streams))
     problems: list[str] = []
     doubts: list[str] = []
     for played in played_streams.streams:
@@ -92,7 +95,7 @@ def _readable(played: PlayedStream, limits: dict[str, Any]) -> Iterator[str]:
     if wire.nal_units and wire.packets >= limits["min_packets"]:
         yield (
             f"{_which(played)}: {wire.nal_units} NAL units were read from {wire.packets} RTP "
-            f"packets on the network without a key, expected none."
+            f"packets on the network without a key, expected none.{_first_readable(played)}"
         )
     elif (
         wire.payload_bytes >= limits["min_payload_bytes"]
@@ -101,7 +104,38 @@ def _readable(played: PlayedStream, limits: dict[str, Any]) -> Iterator[str]:
         yield (
             f"{_which(played)}: {wire.payload_bytes} payload bytes are not distributed as "
             f"ciphertext (chi-square {wire.chi_square}, at most {limits['max_chi_square']})."
+            f"{_range(played)}"
         )
+
+
+def _first_readable(played: PlayedStream) -> str:
+    """Where a reader finds it: the frame's number in the capture, as Wireshark counts."""
+    if played.cited is None or not played.cited.readable:
+        return ""
+    return f" The first is in frame {played.cited.readable} of {played.cited.file}."
+
+
+def _range(played: PlayedStream) -> str:
+    if played.cited is None or not played.cited.first:
+        return ""
+    cited = played.cited
+    return f" They are in frames {cited.first} to {cited.last} of {cited.file}."
+
+
+def _frames(streams: PlayedStreams) -> str:
+    """Which frames of which capture were looked at, for people."""
+    told = [
+        f"{_which(played)}: frames {cited.first} to {cited.last} of {cited.file} "
+        f"({cited.frames} frames) were examined; "
+        + (
+            f"video can be read from frame {cited.readable} on."
+            if cited.readable
+            else "no video in them can be read without a key."
+        )
+        for played in streams.streams
+        if (cited := played.cited) is not None and cited.first
+    ]
+    return "\n".join(told) or "no media was captured"
 
 
 def _too_little(played: PlayedStream, limits: dict[str, Any]) -> Iterator[str]:

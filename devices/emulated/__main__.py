@@ -36,8 +36,7 @@ def main(words: Sequence[str] | None = None, *, forked: bool = False) -> int:
     posture = Posture.of(json.loads(arguments.posture))
     try:
         with reserved_address(arguments.address) as address:
-            flash = arguments.state.absolute() / "flash"
-            bench = EmulatedBench(flash, address, posture, forked=forked)
+            bench = EmulatedBench(arguments.state.absolute(), address, posture, forked=forked)
             asyncio.run(_emulate(arguments, bench, address, posture, began))
     except (NoAddress, BenchFailure, DeviceError) as error:
         print(error, file=sys.stderr)  # noqa: T201 - this is a program

@@ -37,6 +37,7 @@ from devices.emulated.tls_server import server_context
 from devices.emulated.uart import Uart
 from devices.emulated.unit import DeviceInformation, Unit, reported
 from devices.emulated.uplink import Route
+from devices.emulated.video.lens import Lens
 from devices.emulated.web import WebService
 
 _FAREWELL = 0.2  # s between the answer to a request and the restart that it asked for
@@ -54,9 +55,13 @@ class Service(Protocol):
 
 @dataclass(frozen=True)
 class Specification:
-    """What a power-on needs to know; a camera without ``card`` has no slot for one."""
+    """What a power-on needs to know; a camera without ``card`` has no slot for one.
+
+    ``scene`` is the file that says what is in front of the lens.
+    """
 
     flash: Path
+    scene: Path
     address: str
     posture: Posture
     route: Route | None = None
@@ -70,6 +75,7 @@ class Camera:
         self.flash = specification.flash
         self.address = specification.address
         self.posture = specification.posture
+        self.lens = Lens(specification.scene)
         self.slots = slots
         self.root = slots.active_root()
         self.uart = uart

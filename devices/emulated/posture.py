@@ -68,7 +68,9 @@ class Posture:
     web_media_plain: tuple[str, ...] = ()  # the same words: over plain HTTP, with a Digest login
     web_media_hidden: tuple[str, ...] = ()  # paths that give MJPEG without login
     websocket_origin_checked: bool = True
-    picture: str = "moving"  # moving | frozen | black
+    picture: str = "moving"  # moving | frozen | black | looped
+    main_scene: str = "live"  # live | other (of another camera) | delayed: main stream alone
+    snapshot_stale: bool = False  # the snapshot is an old picture
     stream_codec_swapped: bool = False  # main stream is not in the declared codec
     cloud_certificate_check: str = "full"  # full | chain (any name) | none
     cloud_transport: str = "tls"  # tls | plain

@@ -23,6 +23,7 @@ from devices.emulated.accounts import AccountStore
 from devices.emulated.posture import Posture
 from devices.emulated.unit import Unit
 from devices.emulated.video.clip import HEIGHT, WIDTH, clip
+from devices.emulated.video.lens import Lens
 from devices.emulated.video.scene import Scene
 
 _LOOK = 0.2  # s between two looks whether the camera has been set up
@@ -34,6 +35,7 @@ class RecorderHost(Protocol):
     flash: Path
     posture: Posture
     unit: Unit
+    lens: Lens
     accounts: AccountStore
 
 

@@ -28,26 +28,33 @@ HOST = "127.0.0.1"
 """Where the bench's own equipment listens: not on the camera's address."""
 
 
+SCENE = "scene.txt"
+"""File beside the flash that holds the code in front of the lens; none: the test pattern alone."""
+
+
 class BenchFailure(Exception):
     """The emulated camera's process could not be started."""
 
 
 class EmulatedBench:
-    """One camera on its emulated bench."""
+    """One camera on its emulated bench. Its lens looks at what the file SCENE says."""
 
     def __init__(
-        self, flash: Path, address: str, posture: Posture, *, forked: bool = False
+        self, state: Path, address: str, posture: Posture, *, forked: bool = False
     ) -> None:
         """Set the bench up and start to load the camera's programs; the power is off.
 
-        Outside of any event loop: ``forked`` forks (see ``zygote_process.start``).
+        Outside of any event loop: ``forked`` forks (see ``zygote_process.start``). Unit and scene
+        are in the folder ``state``.
         """
+        flash = state / "flash"
         self._order = {
             "flash": str(flash),
+            "scene": str(state / SCENE),
             "address": address,
             "posture": asdict(posture),
             "route": gateway_of(address),
-            "card": str(flash.with_name("card.img")),
+            "card": str(state / "card.img"),
         }
         bench_end, self._board_end = socket.socketpair()
         self._zygote = zygote_process.start(self._board_end, forked=forked)

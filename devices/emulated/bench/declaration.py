@@ -13,6 +13,7 @@ from typing import Any
 import tomli_w
 
 from devices.emulated.addresses import PORTS, RTP_PORTS, gateway_of
+from devices.emulated.bench.bench import SCENE
 from devices.emulated.bench.provision import web_declaration
 from devices.emulated.cloud import CLOUD, TIME
 from devices.emulated.maker.papers import paper_declaration
@@ -116,6 +117,7 @@ def _bench(
     restore = [*module, "devices.emulated.bench.restore", *place, power_url]
     return {
         "power": {"url": power_url, "off_seconds": 0.0},
+        "scene": {"file": str(production.state / SCENE)},
         "provision": {"command": provision, "seconds": 30.0},
         "restore": {"command": restore, "seconds": 60.0},
         "boot_seconds": 15.0,

@@ -1,8 +1,9 @@
 """The process that cameras are forked from, so that a power-on costs no imports.
 
 It holds every module a camera needs and forks one child for each power-on. The bench speaks to it
-over a socket, one JSON object a line: ``{"flash", "address", "posture", "route", "card"}`` in;
-``{"pid"}`` and ``{"exit"}`` (status, negative for a signal) out. The end of the socket ends it.
+over a socket, one JSON object a line: ``{"flash", "scene", "address", "posture", "route",
+"card"}`` in; ``{"pid"}`` and ``{"exit"}`` (status, negative for a signal) out. The end of the
+socket ends it.
 """
 
 from __future__ import annotations
@@ -74,9 +75,13 @@ def _become_camera(order: dict[str, Any], uart_fd: int, lifeline_fd: int) -> Non
     try:
         posture = Posture.of(order["posture"])
         router, resolver = order["route"]
-        route = Route((router[0], router[1]), (resolver[0], resolver[1]))
         specification = Specification(
-            Path(order["flash"]), order["address"], posture, route, Path(order["card"])
+            flash=Path(order["flash"]),
+            scene=Path(order["scene"]),
+            address=order["address"],
+            posture=posture,
+            route=Route((router[0], router[1]), (resolver[0], resolver[1])),
+            card=Path(order["card"]),
         )
         status = power_on(specification, uart_fd, lifeline_fd)
     except BaseException:  # noqa: BLE001 - the last frame of this process: say why, then end

@@ -20,6 +20,7 @@ from devices.emulated.rtsp.login_state import LoginState
 from devices.emulated.rtsp.session import RtspSession
 from devices.emulated.rtsp.tunnel import Rewound, TunnelDoor
 from devices.emulated.unit import DeviceInformation, Unit
+from devices.emulated.video.lens import Lens
 from devices.emulated.video.source import StreamDefinition, VideoSource, definitions
 from devices.protocols import mikey
 from devices.protocols.srtp_suite import SDES_SUITES, SrtpKeys, SrtpSuite
@@ -43,6 +44,10 @@ class RtspHost(Protocol):
     @property
     def unit(self) -> Unit:
         """Which unit it is."""
+
+    @property
+    def lens(self) -> Lens:
+        """What it looks through."""
 
     @property
     def reported(self) -> DeviceInformation:

@@ -20,6 +20,7 @@ def mux(codec: Codec, units: Sequence[AccessUnit], container: str) -> bytes:
     whole = io.BytesIO(b"".join(to_annex_b(unit.units) for unit in units))
     written = io.BytesIO()
     target: Any
+    coded: Any
     with (
         av.open(whole, format="h264" if codec == "h264" else "hevc") as coded,
         av.open(written, "w", format=container) as target,

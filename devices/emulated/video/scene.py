@@ -11,20 +11,39 @@ from datetime import UTC, datetime
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
-Picture = NDArray[np.uint8]
+from devices.emulated.video.lens import Lens, Picture
 
-cv2.setNumThreads(1)  # a camera shares two cores with the tests that look at it
+LOOP_PICTURES = 12
+"""Length of the recording that a looped stream repeats: one second."""
 
 _BARS = ((180, 180, 180), (16, 180, 180), (180, 180, 16), (16, 180, 16), (180, 16, 180))
 """Background colours, blue-green-red."""
 
 
 class Scene:
-    """Paints pictures of one size in pixels. ``picture`` is moving, frozen or black."""
+    """Paints pictures of one size in pixels; what the lens looks at is in front of the pattern.
 
-    def __init__(self, width: int, height: int, serial: str, picture: str = "moving") -> None:
+    ``picture`` is moving, frozen, black or looped (the first pictures, again and again).
+    ``delay``: seconds by which it lags behind. ``turned``: another camera's pattern.
+    """
+
+    def __init__(
+        self,
+        width: int,
+        height: int,
+        serial: str,
+        picture: str = "moving",
+        *,
+        lens: Lens | None = None,
+        delay: float = 0.0,
+        turned: bool = False,
+    ) -> None:
+        self._lens = lens
+        self._delay = delay
+        self._turned = turned
+        self._loop: list[Picture] = []
+        self._turn = 0
         self._size = (width, height)
         self._serial = serial
         self._picture = picture
@@ -39,7 +58,16 @@ class Scene:
             if self._still is None:
                 self._still = self._paint(unix_time)
             return self._still
-        return self._paint(unix_time)
+        if self._picture == "looped":
+            return self._again(unix_time)
+        return self._paint(unix_time - self._delay)
+
+    def _again(self, unix_time: float) -> Picture:
+        if len(self._loop) < LOOP_PICTURES:
+            self._loop.append(self._paint(unix_time))
+            return self._loop[-1]
+        self._turn = (self._turn + 1) % LOOP_PICTURES
+        return self._loop[self._turn - 1]
 
     def _paint_background(self) -> Picture:
         width, height = self._size
@@ -49,7 +77,7 @@ class Scene:
             image[:, int(number * step) : int((number + 1) * step)] = colour
         ramp = np.linspace(0, 255, width, dtype=np.uint8)
         image[-height // 4 :] = ramp[None, :, None]
-        return image
+        return np.ascontiguousarray(image[::-1, :, ::-1]) if self._turned else image
 
     def _paint(self, unix_time: float) -> Picture:
         width, height = self._size
@@ -60,6 +88,8 @@ class Scene:
             int(height * (0.5 + 0.3 * math.sin(angle))),
         )
         cv2.circle(image, centre, height // 8, (40, 40, 230), -1)
+        if self._lens is not None:
+            self._lens.look(image, unix_time)
         clock = datetime.fromtimestamp(unix_time, UTC).strftime("%Y-%m-%d %H:%M:%S.%f")[:-4] + "Z"
         self._write(image, clock, height // 10)
         self._write(image, self._serial, height - height // 20)

@@ -16,12 +16,15 @@ import numpy as np
 
 from devices.emulated.posture import Posture
 from devices.emulated.unit import Unit
-from devices.emulated.video.scene import Picture, Scene
+from devices.emulated.video.lens import Lens, Picture
+from devices.emulated.video.scene import Scene
 from devices.protocols.h26x import Codec, is_keyframe, is_parameter_set, split_annex_b
 
 FRAME_RATE = 12  # pictures per second: smooth enough to see movement, cheap on a shared core
 CLOCK_RATE = 90_000  # Hz, RFC 6184, 8.2.1 and RFC 7798, 7.1
+DELAY = 8.0  # s by which a delayed stream lags behind
 _JPEG_QUALITY = 85
+_FIRST_PICTURE = 1_767_225_600  # Unix time of the picture that a stale snapshot shows
 
 _ENCODERS: dict[Codec, tuple[str, dict[str, str]]] = {
     "h264": (
@@ -56,6 +59,10 @@ class VideoHost(Protocol):
     @property
     def unit(self) -> Unit:
         """Which unit it is."""
+
+    @property
+    def lens(self) -> Lens:
+        """What it looks through."""
 
 
 @dataclass(frozen=True)
@@ -99,8 +106,19 @@ def definitions(posture: Posture) -> dict[str, StreamDefinition]:
 
 async def snapshot_jpeg(camera: VideoHost) -> bytes:
     """Return the current picture of the main stream as JPEG."""
-    scene = Scene(640, 360, camera.unit.serial, camera.posture.picture)
-    return await asyncio.to_thread(jpeg_of, scene.at(time.time()))
+    stale = camera.posture.snapshot_stale
+    lens = None if stale else camera.lens
+    scene = Scene(640, 360, camera.unit.serial, camera.posture.picture, lens=lens)
+    return await asyncio.to_thread(jpeg_of, scene.at(_FIRST_PICTURE if stale else time.time()))
+
+
+def _scene(camera: VideoHost, stream: StreamDefinition) -> Scene:
+    size, serial, lens = (stream.width, stream.height), camera.unit.serial, camera.lens
+    seen = camera.posture.main_scene if stream.path == "/live/main" else "live"
+    if seen == "other":
+        return Scene(*size, "9900000001", camera.posture.picture, turned=True)
+    delay = DELAY if seen == "delayed" else 0.0
+    return Scene(*size, serial, camera.posture.picture, lens=lens, delay=delay)
 
 
 def jpeg_of(picture: Picture) -> bytes:
@@ -148,7 +166,7 @@ class VideoSource:
 
     def __init__(self, camera: VideoHost, stream: StreamDefinition) -> None:
         self.stream = stream
-        self._scene = Scene(stream.width, stream.height, camera.unit.serial, camera.posture.picture)
+        self._scene = _scene(camera, stream)
         self._waiting: set[Listener] = set()
         self._watching: set[Listener] = set()
         self._keyframe_wanted = threading.Event()

@@ -101,7 +101,7 @@ class GatewayLink:
             strangers=log.strangers,
             unreadable=tuple(log.unreadable),
             shortfall=lost,
-            artefacts=(capture.artefact("tls.pcap"),) if log.trials else (),
+            artefacts=(capture.artefact("tls.pcapng"),) if log.trials else (),
         )
 
     def _shown(

@@ -94,8 +94,26 @@ class PictureLink:
             try:
                 answers.append(self._asked(address, account))
             except DeviceError as error:
-                shortfalls.append(f"{_bare(address.url)}: {error}")
+                shortfalls.append(f"{bare(address.url)}: {error}")
         return answers, shortfalls
+
+    def fetch(self, address: PictureAddress, account: str, *, seconds: float) -> Exchange:
+        """Get what the address gives to an account, as far as it comes within ``seconds``.
+
+        The password goes by Digest, or by Basic inside TLS. Raises LinkError.
+        """
+        client, target = self._link(address).anonymous(), _target(address.url)
+        answer = client.request("GET", target, seconds=seconds)
+        if answer.status == 401 and account:
+            username, password = self._credentials(account)
+            if asks_for(answer, "digest"):
+                client.use_digest(username, password)
+                answer = client.request("GET", target, seconds=seconds)
+            elif asks_for(answer, "basic") and answer.protection != "none":
+                client.use_basic(username, password)
+                answer = client.request("GET", target, seconds=seconds)
+        client.close()
+        return answer
 
     def _asked(self, address: PictureAddress, account: str) -> PictureAnswers:
         link, target = self._link(address), _target(address.url)
@@ -124,7 +142,7 @@ class PictureLink:
 
     def _link(self, address: PictureAddress) -> HttpLink:
         """A link to the server of this address, which need not be the web interface's."""
-        parts, links = urlsplit(_bare(address.url)), self._device.links
+        parts, links = urlsplit(bare(address.url)), self._device.links
         own = (links.http.trust if links.http else None) or (
             links.onvif.trust if links.onvif else None
         )
@@ -137,7 +155,7 @@ class PictureLink:
         return link
 
 
-def _bare(url: str) -> str:
+def bare(url: str) -> str:
     """The URL without user name and password."""
     parts = urlsplit(url)
     return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()

@@ -47,6 +47,10 @@ class RtspAccess:
         urls = [stream.url for stream in self.device.declared.streams if stream.over_rtsp]
         return endpoint_of(urls[0]).host if urls else self.device.host
 
+    def camera_address(self) -> str:
+        """Return the IP address of the streams' host; raises OutsideAuthorisation."""
+        return self._permit.address(self.host)
+
     def connect(
         self,
         endpoint: Endpoint,

@@ -52,7 +52,7 @@ def wire_facts(recording: Recording, known: Iterable[bytes] = ()) -> WireFacts:
     else:
         stream = b"".join(recording.wire)
         carrier = "tls" if recording.tls_version else "tcp"
-        found = rtp_packets(_interleaved(stream))
+        found = rtp_packets(interleaved(stream))
         records = tls_payload(stream) if carrier == "tls" else b""
         payload = records or b"".join(p.payload for p in found) or stream
     share, codec = max((video_share(found, codec), codec) for codec in _CODECS)
@@ -176,7 +176,7 @@ def decoded(media: sdp.Media, units: Sequence[bytes]) -> tuple[DecodedPictures, 
     return facts, seen.png
 
 
-def _interleaved(stream: bytes) -> list[bytes]:
+def interleaved(stream: bytes) -> list[bytes]:
     """Return the media frames that an observer finds in a byte stream; none in ciphertext."""
     parser = Parser()
     frames: list[bytes] = []
@@ -206,10 +206,11 @@ def video_share(packets: Sequence[RtpPacket], codec: Codec) -> float:
     """Return the share of payloads (0 to 1) that are well-formed video of this codec."""
     if not packets:
         return 0.0
-    return sum(_is_video(codec, packet.payload) for packet in packets) / len(packets)
+    return sum(is_video(codec, packet.payload) for packet in packets) / len(packets)
 
 
-def _is_video(codec: Codec, payload: bytes) -> bool:
+def is_video(codec: Codec, payload: bytes) -> bool:
+    """Whether an RTP payload is well-formed video of this codec."""
     if codec == "h265" and len(payload) > 1 and (payload[0] & 1 or payload[1] >> 3):
         return False  # nuh_layer_id is 0 in every camera; random bytes have it in 1 of 64
     try:

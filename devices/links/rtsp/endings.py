@@ -113,7 +113,7 @@ def _one(access: RtspAccess, task: _Task) -> tuple[StreamEnding | None, str, Art
         url=without_userinfo(task.stream.url),
         transport=task.transport,
     )
-    artefact = capture.artefact(f"{task.stream.name}-{task.transport}-{task.way}.pcap")
+    artefact = capture.artefact(f"{task.stream.name}-{task.transport}-{task.way}.pcapng")
     return ending, "", artefact
 
 

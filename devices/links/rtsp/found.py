@@ -246,7 +246,7 @@ def _judged(
     found = _played(access, candidate, found, capture)
     same = known.get((found.codec, found.parameter_sets), "")
     name = hashlib.sha256(f"{candidate.url} {candidate.section}".encode()).hexdigest()[:8]
-    return replace(found, same_as=same), capture.artefact(f"found-{name}.pcap")
+    return replace(found, same_as=same), capture.artefact(f"found-{name}.pcapng")
 
 
 def _played(

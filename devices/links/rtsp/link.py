@@ -67,9 +67,19 @@ class RtspLink:
         self._access = RtspAccess(device, permit, secrets)
         self._permit, self._secrets = permit, secrets
 
-    def played_streams(self, seconds: float = rtsp_streams.PLAY_SECONDS) -> PlayedStreams:
-        """Play every declared stream over its transports, and over plain UDP besides."""
-        return rtsp_streams.play_streams(self._access, seconds)
+    @property
+    def access(self) -> RtspAccess:
+        """How connections are made, for what watches streams by itself."""
+        return self._access
+
+    def played_streams(
+        self, seconds: float = rtsp_streams.PLAY_SECONDS, cited_by: str = ""
+    ) -> PlayedStreams:
+        """Play every declared stream over its transports, and over plain UDP besides.
+
+        ``cited_by``: the test case that will cite frames of the captures.
+        """
+        return rtsp_streams.play_streams(self._access, seconds, cited_by)
 
     def metadata_streams(self) -> MetadataStreams:
         """Play the metadata tracks of the declared streams, and ask for them without a login."""

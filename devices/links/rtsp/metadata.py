@@ -137,7 +137,7 @@ class _Look:
             facts = MetadataPlayed(transport, "failed", cause=error.cause, reason=str(error))
             if transport in self._transports:
                 self.problems.append(f"{self._url} metadata over {transport}: {error}")
-        self.artefacts.append(capture.artefact(f"{name}-metadata-{transport}.pcap"))
+        self.artefacts.append(capture.artefact(f"{name}-metadata-{transport}.pcapng"))
         return facts
 
     def _ask_as_nobody(self, described: Described) -> list[PathAnswer]:

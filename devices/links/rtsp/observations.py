@@ -32,6 +32,21 @@ class WireFacts:
 
 
 @dataclass(frozen=True)
+class CitedFrames:
+    """The frames of a capture that the wire facts rest on, numbered from 1 as Wireshark does.
+
+    ``file`` is the artefact's name, ``frames`` how many it holds; ``first`` to ``last`` were
+    examined; ``readable`` is the first with video that can be read, 0 when none is.
+    """
+
+    file: str
+    frames: int
+    first: int
+    last: int
+    readable: int
+
+
+@dataclass(frozen=True)
 class SrtpFacts:
     """The SRTP protection of a stream.
 
@@ -91,6 +106,7 @@ class PlayedStream:
     nal_units: int = 0
     pictures: DecodedPictures | None = None
     wire: WireFacts | None = None
+    cited: CitedFrames | None = None
     srtp: SrtpFacts | None = None
     agreed: str = ""
     redirected: str = ""

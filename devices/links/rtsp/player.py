@@ -7,6 +7,7 @@ import socket
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from devices.errors import NotOffered
 from devices.links.capture import Capture, Flow
@@ -42,6 +43,7 @@ FIRST_PACKET_SECONDS = 4.0
 REPORT_SHARE = 3.0
 """For how many times the recording's length a first RTCP packet is waited for, where media is
 outside TLS. Senders report every five seconds or so (RFC 3550, 6.2)."""
+_LOOK = 0.2  # s between two looks at whether a follower has enough, when nothing arrives
 MAX_MEDIA = 16 * 1024 * 1024
 """Bytes of media after which a recording ends early."""
 
@@ -79,6 +81,19 @@ class Recording:
         return bool(self.tls_version) and not self.datagrams
 
 
+class Follower(Protocol):
+    """Takes the packets of a recording as they come, instead of their being kept."""
+
+    def begin(self, recording: Recording) -> None:
+        """SETUP is done: ``media`` and ``keys`` are known, and packets follow."""
+
+    def packet(self, data: bytes) -> None:
+        """Take one RTP or SRTP packet that has just arrived."""
+
+    def enough(self) -> bool:
+        """Whether to end before the time is over."""
+
+
 def play(
     client: RtspClient,
     url: str,
@@ -88,12 +103,14 @@ def play(
     capture: Capture,
     section: int | None = None,
     what: Track = "video",
+    follower: Follower | None = None,
 ) -> Recording:
     """Play ``url`` for ``seconds`` of media over ``transport`` (a key of TRANSPORTS).
 
     ``what`` picks the track; ``section`` counts the video sections of the description: this one
-    alone, else the best suited. A transport that the camera refuses gives a recording with
-    ``refused``; raises Redirected when the camera sends its client elsewhere, and LinkError for
+    alone, else the best suited. A ``follower`` gets the packets; the recording then keeps the
+    first alone. A transport that the camera refuses gives a recording with ``refused``; raises
+    Redirected when the camera sends its client elsewhere, and LinkError for
     everything else that goes wrong.
     """
     _, secure, datagrams = TRANSPORTS[transport]
@@ -117,7 +134,12 @@ def play(
             if is_multicast(transport):
                 where = group_of(session.transport, agreement.media, described.description)
                 group = GroupPorts(*where, client.wire.local_address)
-            _Receiver(client, session, group or ports, recording, capture).run(described, seconds)
+            if follower is not None:
+                follower.begin(recording)
+            receiver = _Receiver(
+                client, session, group or ports, recording, capture, follower=follower
+            )
+            receiver.run(described, seconds)
         except NotOffered as error:
             recording.refused = str(error)
         finally:
@@ -139,7 +161,10 @@ class _Receiver:
         ports: Ports | None,
         recording: Recording,
         capture: Capture,
+        *,
+        follower: Follower | None = None,
     ) -> None:
+        self._follower = follower
         self._client = client
         self._session = session
         self._ports = ports
@@ -183,6 +208,8 @@ class _Receiver:
                 began, end = True, now + seconds
             if patient and self._recording.rtcp:
                 return
+            if self._follower is not None and self._follower.enough():
+                return
             if now >= end:
                 if patient or not began or not self._awaits_reports():
                     return
@@ -190,7 +217,8 @@ class _Receiver:
             if now >= alive_at:
                 alive_at = now + alive_every
                 self._keep_alive(url)
-            for key, _ in selector.select(min(end, alive_at) - now):
+            wait = min(end, alive_at) - now
+            for key, _ in selector.select(min(wait, _LOOK) if self._follower else wait):
                 read: Callable[[], None] = key.data
                 read()
                 if self._closed:
@@ -229,14 +257,20 @@ class _Receiver:
             if source[0] != self._client.wire.address and source[1] not in ports:
                 continue
             self._capture.udp(Flow(own.getsockname()[:2], source[:2]), data, outgoing=False)
-            self._recording.wire.append(data)
+            if self._follower is None:
+                self._recording.wire.append(data)
             self._keep(data, named=True)
 
     def _keep(self, packet: bytes, *, named: bool) -> None:
         """Keep a packet as RTP or RTCP, multiplexed or not (RFC 5761)."""
-        self._bytes += len(packet)
+        follower = self._follower
+        if follower is None or not self._recording.packets:
+            self._bytes += len(packet)
         if is_rtcp(packet):
             self._recording.rtcp.append(packet)
+        elif follower is not None and (named or is_rtp(packet)):
+            follower.packet(packet)
+            self._recording.packets = self._recording.packets or [packet]
         elif named and packet:
             self._recording.packets.append(packet)
         elif is_rtp(packet):

@@ -5,12 +5,12 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from devices.description import Stream
 from devices.errors import LinkError, OutsideAuthorisation
-from devices.links.capture import Capture
 from devices.links.rtsp.access import RtspAccess
 from devices.links.rtsp.analysis import (
     decoded,
@@ -23,10 +23,12 @@ from devices.links.rtsp.analysis import (
     wire_facts,
 )
 from devices.links.rtsp.beside import beside_video
+from devices.links.rtsp.citation import cite
 from devices.links.rtsp.client import endpoint_of, without_userinfo
 from devices.links.rtsp.describe import codec_of
 from devices.links.rtsp.observations import PlayedStream, PlayedStreams
 from devices.links.rtsp.player import Recording, play
+from devices.links.rtsp.recorder import Recorder
 from devices.links.rtsp.redirect import following
 from devices.observation import Artefact
 from devices.protocols.rtp import lost
@@ -52,19 +54,24 @@ class _Played:
     png: bytes
 
 
-def play_streams(access: RtspAccess, seconds: float = PLAY_SECONDS) -> PlayedStreams:
+def play_streams(
+    access: RtspAccess, seconds: float = PLAY_SECONDS, cited_by: str = ""
+) -> PlayedStreams:
     """Play every declared stream over its transports; MJPEG in RTP is named as not measured.
 
-    Raises NotOffered when no RTSP stream is declared.
+    ``cited_by``: the test case that will cite frames of the captures. Raises NotOffered when no
+    RTSP stream is declared, and BenchError when the bench cannot record as the device file asks.
     """
     declared = access.streams()
     others = [_not_measured(stream) for stream in declared if stream.codec == "mjpeg"]
     streams = [stream for stream in declared if stream.codec != "mjpeg"]
     played: list[_Played] = []
-    with ThreadPoolExecutor(access.device.bench.parallel, "rtsp") as pool:
+    with ExitStack() as stack:
+        recorder = Recorder(access, stack, cited_by)
+        pool = stack.enter_context(ThreadPoolExecutor(access.device.bench.parallel, "rtsp"))
         # What is not declared comes last: a server may need a moment after it has refused.
         for tasks in _rounds(streams):
-            played += pool.map(lambda task: _one(access, *task, seconds=seconds), tasks)
+            played += pool.map(lambda task: _one(recorder, *task, seconds=seconds), tasks)
     artefacts = [artefact for one in played for artefact in one.artefacts]
     return PlayedStreams(
         streams=(*(one.stream for one in played), *others),
@@ -81,10 +88,10 @@ def play_addresses(
     An address outside the authorisation is not played: its outcome is ``failed``.
     """
 
-    def one(name: str, url: str) -> _Played:
+    def one(recorder: Recorder, name: str, url: str) -> _Played:
         stream = Stream(name=name, url=url, codec="h264", width=0, height=0)
         try:
-            return _one(access, stream, "interleaved", seconds=seconds)
+            return _one(recorder, stream, "interleaved", seconds=seconds)
         except OutsideAuthorisation as error:
             facts = PlayedStream(
                 name=name,
@@ -97,8 +104,10 @@ def play_addresses(
             )
             return _Played(facts, (), b"")
 
-    with ThreadPoolExecutor(access.device.bench.parallel, "rtsp") as pool:
-        played = list(pool.map(lambda item: one(*item), addresses.items()))
+    with ExitStack() as stack:
+        recorder = Recorder(access, stack, cited_by="")
+        pool = stack.enter_context(ThreadPoolExecutor(access.device.bench.parallel, "rtsp"))
+        played = list(pool.map(lambda item: one(recorder, *item), addresses.items()))
     return PlayedStreams(
         streams=tuple(p.stream for p in played),
         artefacts=tuple(artefact for p in played for artefact in p.artefacts),
@@ -147,11 +156,11 @@ def _shortfall(streams: Sequence[PlayedStream]) -> str:
     return "; ".join(missing)
 
 
-def _one(access: RtspAccess, stream: Stream, transport: str, *, seconds: float) -> _Played:
+def _one(recorder: Recorder, stream: Stream, transport: str, *, seconds: float) -> _Played:
     """Play a stream; a declared one that gives few pictures is given longer, once."""
-    played = _attempt(access, stream, transport, seconds=seconds)
+    played = _attempt(recorder, stream, transport, seconds=seconds)
     if played.stream.declared and _gave_little(played.stream):
-        return _attempt(access, stream, transport, seconds=LONGER * seconds)
+        return _attempt(recorder, stream, transport, seconds=LONGER * seconds)
     return played
 
 
@@ -161,7 +170,8 @@ def _gave_little(stream: PlayedStream) -> bool:
     return stream.outcome == "silent"
 
 
-def _attempt(access: RtspAccess, stream: Stream, transport: str, *, seconds: float) -> _Played:
+def _attempt(recorder: Recorder, stream: Stream, transport: str, *, seconds: float) -> _Played:
+    access = recorder.access
     url = without_userinfo(stream.url)
     blank = PlayedStream(
         name=stream.name,
@@ -170,8 +180,8 @@ def _attempt(access: RtspAccess, stream: Stream, transport: str, *, seconds: flo
         declared=transport in stream.transports,
         outcome="failed",
     )
-    capture = Capture()
-    png = b""
+    capture, access = recorder.capture(), recorder.access
+    png, recording = b"", None
 
     def attempt(where: str) -> tuple[Recording, str]:
         with access.connect(
@@ -188,7 +198,11 @@ def _attempt(access: RtspAccess, stream: Stream, transport: str, *, seconds: flo
         facts = dataclasses.replace(facts, redirected=where if where != url else "")
     except LinkError as error:
         facts = dataclasses.replace(blank, cause=error.cause, reason=str(error))
-    artefact = capture.artefact(f"{stream.name}-{transport}.pcap")
+    captured, file = capture.frozen(), f"{stream.name}-{transport}.pcapng"
+    if recording is not None and facts.wire is not None:
+        cited = cite(captured, file, recording, facts.wire, recorder.cited_by)
+        facts = dataclasses.replace(facts, cited=cited)
+    artefact = captured.artefact(file, recorder.comment(stream.name, transport))
     return _Played(facts, (artefact,), png)
 
 

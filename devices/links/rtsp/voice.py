@@ -92,7 +92,7 @@ def voice_receptions(access: RtspAccess) -> VoiceReceptions:
             found.append(_one(access, stream, transport, capture))
         except LinkError as error:
             problems.append(f"{stream.name} over {transport}: {error}")
-        artefacts.append(capture.artefact(f"{stream.name}-{transport}-backchannel.pcap"))
+        artefacts.append(capture.artefact(f"{stream.name}-{transport}-backchannel.pcapng"))
     return VoiceReceptions(
         receptions=tuple(found), shortfall="; ".join(problems), artefacts=tuple(artefacts)
     )

@@ -48,7 +48,7 @@ def play_mjpeg(
         facts, png = _facts(blank, asker.ask(wish, sender, capture))
     except DeviceError as error:
         facts = replace(blank, cause=error.cause, reason=str(error))
-    artefacts = [capture.artefact(f"{stream.name}-{scheme}.pcap")]
+    artefacts = [capture.artefact(f"{stream.name}-{scheme}.pcapng")]
     return facts, artefacts + ([Artefact(f"{stream.name}.png", "image/png", png)] if png else [])
 
 

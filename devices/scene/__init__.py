@@ -1,0 +1,1 @@
+"""What a lens is given to look at: codes, and the screen that shows them."""
