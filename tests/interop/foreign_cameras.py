@@ -85,8 +85,8 @@ def _camera(row: dict[str, Any], groups: dict[str, dict[str, Any]]) -> ForeignCa
         rows |= groups[group]
     rows |= row.pop("expected", {})
     expected = {case: Expected(**values) for case, values in rows.items()}
-    lists = {key: tuple(row.pop(key)) for key in ("transports", "options")}
-    return ForeignCamera(**row, **lists, expected=expected)
+    row |= {key: tuple(row[key]) for key in ("transports", "options")}
+    return ForeignCamera(**row, expected=expected)
 
 
 @contextmanager
