@@ -23,6 +23,7 @@ SIZE = (320, 240)
 STRONG_TLS = (
     "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2:-KX-ALL:+ECDHE-ECDSA:+ECDHE-RSA"
     ":-CIPHER-ALL:+AES-128-GCM:+AES-256-GCM"
+    ":-SIGN-ALL:+SIGN-ECDSA-SHA256:+SIGN-ECDSA-SECP256R1-SHA256"
 )
 
 _SOURCE = (
@@ -35,6 +36,8 @@ PIPELINES = {
     f" ! rtph264pay {_TAIL} )",
     "h265": f"( {_SOURCE} ! x265enc speed-preset=ultrafast tune=zerolatency key-int-max=15"
     f" ! rtph265pay {_TAIL} )",
+    "small": f"( {_SOURCE} ! videoscale ! video/x-raw,width=160,height=128"
+    f" ! x264enc speed-preset=ultrafast tune=zerolatency key-int-max=15 ! rtph264pay {_TAIL} )",
     # Debian has timeoverlay in a package that is not installed: the server starts all the same.
     "missing element": f"( {_SOURCE} ! timeoverlay ! x264enc ! rtph264pay {_TAIL} )",
 }

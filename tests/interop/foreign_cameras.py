@@ -109,6 +109,7 @@ def _server(
         return nginx_server(folder, address, camera.port, pem=pem, accounts=accounts)
     options = ["--port", str(camera.port), *camera.options]
     options += ["--launch", PIPELINES[camera.pipeline or camera.codec]]
+    options += ["--open-launch", PIPELINES["small"]]
     for name, password in PASSWORDS.items():
         options += ["--account", f"{name}:{password}"]
     options += ["--certificate", str(pem)] if pem else []

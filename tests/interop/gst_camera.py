@@ -54,6 +54,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--path", default="/stream")
     parser.add_argument("--open-path", action="append", default=[], help="needs no login")
     parser.add_argument("--launch", required=True, help="the pipeline")
+    parser.add_argument("--open-launch", default="", help="that of open paths; else the same")
     parser.add_argument("--profiles", default="AVP", help="AVP, AVPF, SAVP, SAVPF, with commas")
     parser.add_argument("--lower", default="tcp,udp", help="tcp, udp, multicast, with commas")
     parser.add_argument("--multicast-group", default="239.255.77.0", help="first of ten addresses")
@@ -99,7 +100,7 @@ def _token(role: str) -> Any:
 
 def _factory(options: argparse.Namespace, *, guarded: bool) -> Any:
     factory = GstRtspServer.RTSPMediaFactory()
-    factory.set_launch(options.launch)
+    factory.set_launch(options.launch if guarded else options.open_launch or options.launch)
     factory.set_shared(options.shared)
     profiles = [getattr(GstRtsp.RTSPProfile, name) for name in options.profiles.split(",")]
     factory.set_profiles(_all(profiles))

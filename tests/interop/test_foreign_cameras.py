@@ -60,7 +60,6 @@ def test_camera_gets_the_verdicts_that_it_deserves(
         and (results[case].verdict != expected.verdict or expected.says not in results[case].reason)
     ]
     assert not wrong, f"{camera.name}, {camera.what}:\n" + "\n".join(wrong)
-    assert not camera.expected.keys() - results.keys()
     assert assessed.exit == camera.exit, assessed.said
 
 
