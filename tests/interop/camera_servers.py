@@ -1,4 +1,4 @@
-"""Servers that nobody here wrote, run as cameras: gst-rtsp-server, nginx, FFmpeg.
+"""Servers that nobody here wrote, run as cameras: gst-rtsp-server, and nginx with FFmpeg's media.
 
 All are in the Debian packages of debian-packages.txt. Each runs on the address given, as a process
 of its own, until the context ends.
@@ -8,10 +8,7 @@ from __future__ import annotations
 
 import os
 import shutil
-import socket
 import subprocess
-import sys
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -80,7 +77,7 @@ http {{
   fastcgi_temp_path {folder}/tmp; uwsgi_temp_path {folder}/tmp; scgi_temp_path {folder}/tmp;
   types {{
     image/jpeg jpg; text/html html;
-    multipart/x-mixed-replace;boundary=ffmpeg mjpg;
+    "{mjpeg}" mjpg;
     application/vnd.apple.mpegurl m3u8; video/mp2t ts;
   }}
   server {{
@@ -100,11 +97,18 @@ _TLS = """
 
 @contextmanager
 def nginx_server(
-    folder: Path, address: str, port: int, *, pem: Path | None, accounts: dict[str, str]
+    folder: Path,
+    address: str,
+    port: int,
+    *,
+    pem: Path | None,
+    accounts: dict[str, str],
+    mjpeg: str = "multipart/x-mixed-replace;boundary=ffmpeg",
 ) -> Iterator[None]:
     """A web camera: a page, a snapshot, MJPEG and HLS that FFmpeg made, behind nginx.
 
-    With ``pem`` (key and chain) inside TLS; with ``accounts`` behind a login by Basic.
+    With ``pem`` (key and chain) inside TLS; with ``accounts`` behind a login by Basic. ``mjpeg`` is
+    what it calls MJPEG.
     """
     _media(folder / "www")
     (folder / "tmp").mkdir()
@@ -116,6 +120,7 @@ def nginx_server(
     text = _NGINX.format(
         user="user root;" if os.getuid() == 0 else "",  # else it cannot read what pytest made
         folder=folder,
+        mjpeg=mjpeg,
         address=address,
         port=port,
         tls=" ssl" if pem else "",
@@ -144,39 +149,6 @@ def _media(folder: Path) -> None:
     command += ["-c:v", "libx264", "-preset", "ultrafast", "-g", "15", "-f", "hls"]
     command += ["-hls_time", "1", "-hls_list_size", "0", str(folder / "hls" / "index.m3u8")]
     subprocess.run(command, check=True, timeout=60)
-
-
-@contextmanager
-def ffmpeg_server(folder: Path, address: str, port: int) -> Iterator[None]:
-    """MJPEG by FFmpeg's own HTTP server: one viewer at a time, who gets all; then the next."""
-    command = [_program("ffmpeg"), "-loglevel", "info", "-re", "-f", "lavfi"]
-    command += ["-i", f"testsrc=size={SIZE[0]}x{SIZE[1]}:rate=15", "-c:v", "mjpeg", "-f", "mpjpeg"]
-    command += ["-listen", "1", f"http://{address}:{port}/video.mjpg"]
-    again = "import subprocess, sys\nwhile True: subprocess.run(sys.argv[1:])"
-    with (folder / "ffmpeg.log").open("w") as log:
-        group = subprocess.Popen(
-            [sys.executable, "-c", again, *command],
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            start_new_session=True,
-        )
-        try:
-            _wait_for(address, port)
-            yield
-        finally:
-            os.killpg(group.pid, 9)
-            group.wait()
-
-
-def _wait_for(address: str, port: int) -> None:
-    for _ in range(200):
-        with socket.socket() as probe:
-            probe.settimeout(0.1)
-            if probe.connect_ex((address, port)) == 0:
-                return
-        time.sleep(0.05)
-    pytest.fail(f"nothing listens on {address} port {port}")
 
 
 def _program(name: str) -> str:
