@@ -212,6 +212,20 @@ def exchange(status: int = 200, body: bytes = b"", **headers: str) -> Any:
     )
 
 
+@pytest.mark.parametrize("name", ["application/octet-stream", "multipart/x-mixed-replace", ""])
+def test_mjpeg_is_a_picture_whatever_the_server_calls_it(name: str) -> None:
+    """FFmpeg's own HTTP server calls it application/octet-stream."""
+    part = b"\r\n--ffmpeg\r\nContent-type: image/jpeg\r\nA: 5\r\n\r\n\xff\xd8\xff\xdb"
+    assert exchange(body=part, Content_Type=name).picture
+    assert exchange(body=part[2:].replace(b"\r", b""), Content_Type=name).picture
+    assert not exchange(body=part.replace(b"\xff\xd8", b"ab"), Content_Type=name).picture
+
+
+@given(st.binary(), st.sampled_from([b"", b"--", b"--a\r\n", b"--a\nb: c\n\n"]))
+def test_any_body_is_a_picture_or_none(body: bytes, start: bytes) -> None:
+    assert exchange(body=start + body).picture in {True, False}
+
+
 def test_evidence_holds_neither_bodies_nor_session_identifiers() -> None:
     kept = exchange(body=b"admin:hunter2", Set_Cookie="sid=abcdef0123; Path=/; HttpOnly")
     text = str(to_plain(kept))

@@ -6,19 +6,19 @@ a device file, ``camproof run``, its exit code and its assessment.
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 import tomllib
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 import tomli_w
+from camera_servers import PIPELINES, SIZE, STRONG_TLS, gst_server, nginx_server
 
 from conformance import assessment
 from conformance.assessment import Assessment
@@ -27,31 +27,10 @@ from devices.emulated.maker.manufacturer import Manufacturer
 from devices.emulated.posture import Posture
 from devices.emulated.unit import make_unit
 
-SYSTEM_PYTHON = "/usr/bin/python3"
 TABLE = Path(__file__).with_name("foreign_cameras.toml")
 PASSWORDS = {"viewer": "Copper-Lantern-9", "guard": "Silver-Orchard-3"}
-SIZE = (320, 240)
 SELECTION = "STREAM-* or BACKDOOR-013 or CRED-005"
-LIMIT = 100  # s for one assessment on a busy machine; alone it takes some 6 s
-
-STRONG_TLS = (
-    "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2:-KX-ALL:+ECDHE-ECDSA:+ECDHE-RSA"
-    ":-CIPHER-ALL:+AES-128-GCM:+AES-256-GCM"
-)
-
-_SOURCE = (
-    "videotestsrc is-live=true pattern=ball"
-    f" ! video/x-raw,width={SIZE[0]},height={SIZE[1]},framerate=15/1"
-)
-_TAIL = "name=pay0 pt=96 config-interval=-1"
-PIPELINES = {
-    "h264": f"( {_SOURCE} ! x264enc speed-preset=ultrafast tune=zerolatency key-int-max=15"
-    f" ! rtph264pay {_TAIL} )",
-    "h265": f"( {_SOURCE} ! x265enc speed-preset=ultrafast tune=zerolatency key-int-max=15"
-    f" ! rtph265pay {_TAIL} )",
-    # Debian has timeoverlay in a package that is not installed: the server starts all the same.
-    "missing element": f"( {_SOURCE} ! timeoverlay ! x264enc ! rtph264pay {_TAIL} )",
-}
+LIMIT = 300  # s for one assessment on a busy machine; alone it takes some 8 s
 
 
 @dataclass(frozen=True)
@@ -69,6 +48,7 @@ class ForeignCamera:
 
     name: str
     what: str
+    server: str
     scheme: str
     codec: str
     transports: tuple[str, ...]
@@ -79,11 +59,13 @@ class ForeignCamera:
     library_defaults: bool = False
     certificate: str = ""
     authority_declared: bool = True
+    path: str = "/stream"
+    web: dict[str, Any] = field(default_factory=dict)
 
     @property
     def encrypted(self) -> bool:
         """Whether its declared port speaks TLS."""
-        return self.scheme == "rtsps"
+        return self.scheme in {"rtsps", "https"}
 
     @property
     def port(self) -> int:
@@ -103,33 +85,8 @@ def _camera(row: dict[str, Any], groups: dict[str, dict[str, Any]]) -> ForeignCa
         rows |= groups[group]
     rows |= row.pop("expected", {})
     expected = {case: Expected(**values) for case, values in rows.items()}
-    lists = {key: tuple(row.pop(key)) for key in ("transports", "options")}
-    return ForeignCamera(**row, **lists, expected=expected)
-
-
-@contextmanager
-def gst_server(folder: Path, address: str, options: Sequence[str], **more: str) -> Iterator[None]:
-    """Run gst_camera.py with these options until the context ends; ``more`` is environment."""
-    script = Path(__file__).with_name("gst_camera.py")
-    command = [SYSTEM_PYTHON, str(script), "--address", address, *options]
-    # GStreamer's plugin registry must not be looked for in the user's home.
-    environment = {**os.environ, "GST_REGISTRY": str(folder / "registry.bin"), **more}
-    with (
-        (folder / "server.log").open("w+", encoding="utf-8") as log,
-        subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=log, text=True, env=environment
-        ) as server,
-    ):
-        try:
-            assert server.stdout is not None
-            if server.stdout.readline() != "ready\n":
-                server.kill()
-                server.wait()
-                log.seek(0)
-                pytest.fail(f"gst-rtsp-server does not run; is it installed? {log.read()}")
-            yield
-        finally:
-            server.kill()
+    row |= {key: tuple(row[key]) for key in ("transports", "options")}
+    return ForeignCamera(**row, expected=expected)
 
 
 @contextmanager
@@ -137,15 +94,26 @@ def running(camera: ForeignCamera, folder: Path, maker: Manufacturer) -> Iterato
     """Run a camera of the table; yields its device file."""
     folder.mkdir(parents=True)
     with reserved_address() as address:
-        options = ["--port", str(camera.port), *camera.options]
-        options += ["--launch", PIPELINES[camera.pipeline or camera.codec]]
-        for name, password in PASSWORDS.items():
-            options += ["--account", f"{name}:{password}"]
-        if camera.encrypted:
-            options += ["--certificate", str(_certificate(camera, folder, maker, address))]
-        priority = {} if camera.library_defaults else {"G_TLS_GNUTLS_PRIORITY": STRONG_TLS}
-        with gst_server(folder, address, options, **priority):
+        pem = _certificate(camera, folder, maker, address) if camera.encrypted else None
+        with _server(camera, folder, address, pem):
             yield _device_file(camera, folder, maker, address)
+
+
+def _server(
+    camera: ForeignCamera, folder: Path, address: str, pem: Path | None
+) -> AbstractContextManager[None]:
+    if camera.server == "nginx":
+        accounts = PASSWORDS if "login" in camera.options else {}
+        more = {"mjpeg": "application/octet-stream"} if "misnamed" in camera.options else {}
+        return nginx_server(folder, address, camera.port, pem=pem, accounts=accounts, **more)
+    options = ["--port", str(camera.port), *camera.options]
+    options += ["--launch", PIPELINES[camera.pipeline or camera.codec]]
+    options += ["--open-launch", PIPELINES["small"]]
+    for name, password in PASSWORDS.items():
+        options += ["--account", f"{name}:{password}"]
+    options += ["--certificate", str(pem)] if pem else []
+    priority = {} if camera.library_defaults else {"G_TLS_GNUTLS_PRIORITY": STRONG_TLS}
+    return gst_server(folder, address, options, **priority)
 
 
 def _certificate(camera: ForeignCamera, folder: Path, maker: Manufacturer, address: str) -> Path:
@@ -166,23 +134,26 @@ def _device_file(camera: ForeignCamera, folder: Path, maker: Manufacturer, addre
             "username": name,
             "role": "viewer",
             "purpose": purpose,
-            "services": ["rtsp"],
             "password": {"file": f"{name}.txt"},
         }
     trust = {"trust": str(maker.device_trust)} if camera.authority_declared else {}
     stream = {
         "name": "main",
-        "url": f"{camera.scheme}://{address}:{camera.port}/stream",
+        "url": f"{camera.scheme}://{address}:{camera.port}{camera.path}",
         "codec": camera.codec,
         "width": SIZE[0],
         "height": SIZE[1],
-        "transports": list(camera.transports),
+        **({"transports": list(camera.transports)} if camera.transports else {}),
     }
+    links: dict[str, Any] = {"rtsp": {"account": "viewer", **trust}}
+    if camera.web:
+        url = f"{camera.scheme}://{address}:{camera.port}"
+        links = {"http": {"url": url, **trust, **camera.web}}
     content = {
         "schema_version": 1,
         "device": {
-            "manufacturer": "GStreamer",
-            "model": f"gst-rtsp-server, {camera.name}",
+            "manufacturer": camera.server,
+            "model": camera.name,
             "hardware": "none",
             "serial": camera.name,
             "firmware": {"version": "1.22"},
@@ -194,7 +165,7 @@ def _device_file(camera: ForeignCamera, folder: Path, maker: Manufacturer, addre
             "addresses": [address],
             "allow": ["lockout"],
         },
-        "links": {"rtsp": {"account": "viewer", **trust}},
+        "links": links,
         "accounts": accounts,
         "declared": {"streams": [stream]},
     }

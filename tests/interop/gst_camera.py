@@ -6,6 +6,7 @@ is killed. Access is by a role: who logs in has it, and without ``--login`` ever
 
 import argparse
 import sys
+from typing import Any
 
 import gi  # type: ignore[import-not-found]
 
@@ -53,6 +54,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--path", default="/stream")
     parser.add_argument("--open-path", action="append", default=[], help="needs no login")
     parser.add_argument("--launch", required=True, help="the pipeline")
+    parser.add_argument("--open-launch", default="", help="that of open paths; else the same")
     parser.add_argument("--profiles", default="AVP", help="AVP, AVPF, SAVP, SAVPF, with commas")
     parser.add_argument("--lower", default="tcp,udp", help="tcp, udp, multicast, with commas")
     parser.add_argument("--multicast-group", default="239.255.77.0", help="first of ten addresses")
@@ -62,7 +64,7 @@ def _options() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _server(options: argparse.Namespace, mounts: object, port: str, certificate: str) -> object:
+def _server(options: argparse.Namespace, mounts: Any, port: str, certificate: str) -> Any:
     server = GstRtspServer.RTSPServer()
     server.set_address(options.address)
     server.set_service(port)
@@ -76,7 +78,7 @@ def _server(options: argparse.Namespace, mounts: object, port: str, certificate:
     return server
 
 
-def _log_in_by(auth: object, options: argparse.Namespace) -> None:
+def _log_in_by(auth: Any, options: argparse.Namespace) -> None:
     anybody = _token(ROLE if options.login == "none" else "anybody")
     if options.login == "none" or options.open_path:
         auth.set_default_token(anybody)
@@ -90,15 +92,15 @@ def _log_in_by(auth: object, options: argparse.Namespace) -> None:
             auth.add_basic(GstRtspServer.RTSPAuth.make_basic(name, password), _token(ROLE))
 
 
-def _token(role: str) -> object:
+def _token(role: str) -> Any:
     token = GstRtspServer.RTSPToken()
     token.set_string("media.factory.role", role)
     return token
 
 
-def _factory(options: argparse.Namespace, *, guarded: bool) -> object:
+def _factory(options: argparse.Namespace, *, guarded: bool) -> Any:
     factory = GstRtspServer.RTSPMediaFactory()
-    factory.set_launch(options.launch)
+    factory.set_launch(options.launch if guarded else options.open_launch or options.launch)
     factory.set_shared(options.shared)
     profiles = [getattr(GstRtsp.RTSPProfile, name) for name in options.profiles.split(",")]
     factory.set_profiles(_all(profiles))
@@ -116,14 +118,14 @@ def _factory(options: argparse.Namespace, *, guarded: bool) -> object:
     return factory
 
 
-def _all(flags: list) -> object:
+def _all(flags: list[Any]) -> Any:
     first, *others = flags
     for flag in others:
         first |= flag
     return first
 
 
-def _pool(group: str) -> object:
+def _pool(group: str) -> Any:
     """Multicast addresses on the loopback network: a time to live of 0 keeps them on the host."""
     pool = GstRtspServer.RTSPAddressPool()
     last = f"{group.rpartition('.')[0]}.9"

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import av
 import pytest
-from foreign_cameras import PIPELINES, gst_server
+from camera_servers import PIPELINES, gst_server
 from rtsp_stand import PASSWORDS, access_to, device_file
 
 from devices.emulated.addresses import reserved_address

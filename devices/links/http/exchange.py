@@ -18,6 +18,9 @@ SHOWN = 200
 ANONYMOUS = "anonymous"
 """The sender that gives no credentials."""
 
+_FRAMED = re.compile(rb"\s{0,8}--[^\r\n]{1,200}\r?\n(?:[^\r\n]{1,400}\r?\n){0,16}\r?\n\xff\xd8\xff")
+"""The first part of MJPEG (RFC 2046, 5.1), for servers that give it another name: FFmpeg's does."""
+
 _SECRET_HEADERS = {"authorization", "authentication-info", "x-csrf-token", "x-auth-token"}
 
 
@@ -76,7 +79,8 @@ class Exchange(Observation):
         """Whether the body is a picture by its first bytes (JPEG or PNG), or a series of them."""
         start = self._body[:4096]
         framed = self.media_type.startswith("multipart/") and b"\xff\xd8\xff" in start
-        return start.startswith((b"\xff\xd8\xff", b"\x89PNG\r\n")) or framed
+        unnamed = _FRAMED.match(start) is not None
+        return start.startswith((b"\xff\xd8\xff", b"\x89PNG\r\n")) or framed or unnamed
 
     def header(self, name: str) -> str:
         """The first header of this name; empty when there is none."""

@@ -1,0 +1,158 @@
+"""Servers that nobody here wrote, run as cameras: gst-rtsp-server, and nginx with FFmpeg's media.
+
+All are in the Debian packages of debian-packages.txt. Each runs on the address given, as a process
+of its own, until the context ends.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+SYSTEM_PYTHON = "/usr/bin/python3"
+SIZE = (320, 240)
+STRONG_TLS = (
+    "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2:-KX-ALL:+ECDHE-ECDSA:+ECDHE-RSA"
+    ":-CIPHER-ALL:+AES-128-GCM:+AES-256-GCM"
+    ":-SIGN-ALL:+SIGN-ECDSA-SHA256:+SIGN-ECDSA-SECP256R1-SHA256"
+)
+
+_SOURCE = (
+    "videotestsrc is-live=true pattern=ball"
+    f" ! video/x-raw,width={SIZE[0]},height={SIZE[1]},framerate=15/1"
+)
+_TAIL = "name=pay0 pt=96 config-interval=-1"
+PIPELINES = {
+    "h264": f"( {_SOURCE} ! x264enc speed-preset=ultrafast tune=zerolatency key-int-max=15"
+    f" ! rtph264pay {_TAIL} )",
+    "h265": f"( {_SOURCE} ! x265enc speed-preset=ultrafast tune=zerolatency key-int-max=15"
+    f" ! rtph265pay {_TAIL} )",
+    "small": f"( {_SOURCE} ! videoscale ! video/x-raw,width=160,height=128"
+    f" ! x264enc speed-preset=ultrafast tune=zerolatency key-int-max=15 ! rtph264pay {_TAIL} )",
+    # Debian has timeoverlay in a package that is not installed: the server starts all the same.
+    "missing element": f"( {_SOURCE} ! timeoverlay ! x264enc ! rtph264pay {_TAIL} )",
+}
+
+
+@contextmanager
+def gst_server(folder: Path, address: str, options: Sequence[str], **more: str) -> Iterator[None]:
+    """Run gst_camera.py with these options until the context ends; ``more`` is environment."""
+    script = Path(__file__).with_name("gst_camera.py")
+    command = [SYSTEM_PYTHON, str(script), "--address", address, *options]
+    # GStreamer's plugin registry must not be looked for in the user's home.
+    environment = {**os.environ, "GST_REGISTRY": str(folder / "registry.bin"), **more}
+    with (
+        (folder / "server.log").open("w+", encoding="utf-8") as log,
+        subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=log, text=True, env=environment
+        ) as server,
+    ):
+        try:
+            assert server.stdout is not None
+            if server.stdout.readline() != "ready\n":
+                server.kill()
+                server.wait()
+                log.seek(0)
+                pytest.fail(f"gst-rtsp-server does not run; is it installed? {log.read()}")
+            yield
+        finally:
+            server.kill()
+
+
+_NGINX = """\
+{user}
+pid {folder}/nginx.pid;
+error_log {folder}/error.log;
+worker_processes 1;
+events {{}}
+http {{
+  access_log off;
+  client_body_temp_path {folder}/tmp; proxy_temp_path {folder}/tmp;
+  fastcgi_temp_path {folder}/tmp; uwsgi_temp_path {folder}/tmp; scgi_temp_path {folder}/tmp;
+  types {{
+    image/jpeg jpg; text/html html;
+    "{mjpeg}" mjpg;
+    application/vnd.apple.mpegurl m3u8; video/mp2t ts;
+  }}
+  server {{
+    listen {address}:{port}{tls};
+    root {folder}/www;
+    {more}
+  }}
+}}
+"""
+_TLS = """
+    ssl_certificate {pem}; ssl_certificate_key {pem};
+    ssl_protocols TLSv1.2 TLSv1.3;
+    ssl_ciphers ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-ECDSA-AES256-GCM-SHA384;
+    add_header Strict-Transport-Security max-age=31536000 always;
+"""
+
+
+@contextmanager
+def nginx_server(
+    folder: Path,
+    address: str,
+    port: int,
+    *,
+    pem: Path | None,
+    accounts: dict[str, str],
+    mjpeg: str = "multipart/x-mixed-replace;boundary=ffmpeg",
+) -> Iterator[None]:
+    """A web camera: a page, a snapshot, MJPEG and HLS that FFmpeg made, behind nginx.
+
+    With ``pem`` (key and chain) inside TLS; with ``accounts`` behind a login by Basic. ``mjpeg`` is
+    what it calls MJPEG.
+    """
+    _media(folder / "www")
+    (folder / "tmp").mkdir()
+    more = _TLS.format(pem=pem) if pem else ""
+    if accounts:
+        rows = "".join(f"{name}:{{PLAIN}}{password}\n" for name, password in accounts.items())
+        (folder / "htpasswd").write_text(rows)
+        more += f'auth_basic "camera"; auth_basic_user_file {folder}/htpasswd;'
+    text = _NGINX.format(
+        user="user root;" if os.getuid() == 0 else "",  # else it cannot read what pytest made
+        folder=folder,
+        mjpeg=mjpeg,
+        address=address,
+        port=port,
+        tls=" ssl" if pem else "",
+        more=more,
+    )
+    (folder / "nginx.conf").write_text(text)
+    command = [_program("nginx"), "-p", str(folder), "-c", str(folder / "nginx.conf")]
+    command += ["-e", str(folder / "error.log")]
+    started = subprocess.run(command, capture_output=True, text=True, check=False)
+    if started.returncode:
+        pytest.fail(f"nginx does not run: {started.stderr}")
+    try:
+        yield  # the command has come back: it listens
+    finally:
+        subprocess.run([*command, "-s", "stop"], capture_output=True, check=True)
+
+
+def _media(folder: Path) -> None:
+    """What a camera's web interface shows, four seconds of it."""
+    (folder / "hls").mkdir(parents=True)
+    (folder / "index.html").write_text("<html><title>camera</title></html>")
+    command = [_program("ffmpeg"), "-loglevel", "error", "-f", "lavfi", "-t", "4"]
+    command += ["-i", f"testsrc=size={SIZE[0]}x{SIZE[1]}:rate=15"]
+    command += ["-c:v", "mjpeg", "-f", "mpjpeg", str(folder / "video.mjpg")]
+    command += ["-frames:v", "1", "-c:v", "mjpeg", "-f", "image2", str(folder / "snapshot.jpg")]
+    command += ["-c:v", "libx264", "-preset", "ultrafast", "-g", "15", "-f", "hls"]
+    command += ["-hls_time", "1", "-hls_list_size", "0", str(folder / "hls" / "index.m3u8")]
+    subprocess.run(command, check=True, timeout=60)
+
+
+def _program(name: str) -> str:
+    path = shutil.which(name)
+    if path is None:
+        pytest.fail(f"{name} is not installed; see tests/interop/debian-packages.txt")
+    return path
