@@ -69,7 +69,8 @@ class HeldSession:
 
     def begin(self) -> Heard:
         """Play until media flows; raises NotOffered when it does not."""
-        answer = self.request("PLAY")
+        fields = {"Session": self.identifier}
+        answer = self.client.patient("PLAY", self.described.aggregate, fields)
         if not answer.ok:
             raise NotOffered(f"PLAY is answered {answer.status} {answer.reason}".rstrip())
         heard = self.listen(FIRST_PACKET_SECONDS, bursts=4)
@@ -209,7 +210,7 @@ def held_session(
         with own_ports(client, datagrams=datagrams) as ports:
             wanted = to_ask_for(media, lower, secure=secure, ports=ports)
             before_setup(client, track, wanted.to_text())
-            answer = client.request("SETUP", track, {"Transport": wanted.to_text()})
+            answer = client.patient("SETUP", track, {"Transport": wanted.to_text()})
             if not answer.ok:
                 raise NotOffered(f"SETUP is answered {answer.status} {answer.reason}".rstrip())
             identifier, timeout = parse_session(answer.get("Session"))
