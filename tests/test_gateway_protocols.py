@@ -158,7 +158,7 @@ def test_arbitrary_bytes_are_garbled_at_most(data: bytes) -> None:
         with contextlib.suppress(Garbled):
             parse(data)
     for transport in ("tcp", "udp"):
-        recognise(data, transport, 123)  # type: ignore[arg-type]
+        recognise(data, transport, 123)
     recognise_flow([data, data], 1)
     assert len(opening(data)) <= 400
 

@@ -37,7 +37,7 @@ class Datagrams:
         """Answer the questions that have come to the suite's own DNS."""
         for data, peer, came in _received(sock):
             if self._arrivals.is_the_cameras(came.source):
-                _send(sock, peer, self._arrivals.names.respond(data))
+                _send(sock, peer, came, self._arrivals.names.respond(data))
 
     def _forwarded(self, sock: socket.socket, data: bytes, peer: tuple[str, int]) -> None:
         try:
@@ -55,9 +55,9 @@ class Datagrams:
             return
         destination = self._arrivals.destination(came, "udp")
         self._arrivals.log.datagram((came.source, came.source_port), destination, data)
-        _send(sock, peer, self._srt_answer(data))
+        _send(sock, peer, came, self._srt_answer(data))
         if destination.port == _DNS and self._arrivals.answers_names:
-            _send(sock, peer, self._arrivals.names.respond(data))
+            _send(sock, peer, came, self._arrivals.names.respond(data))
 
     def _srt_answer(self, data: bytes) -> bytes | None:
         try:
@@ -75,7 +75,7 @@ def _received(sock: socket.socket) -> Iterator[tuple[bytes, tuple[str, int], Ori
             return
 
 
-def _send(sock: socket.socket, peer: tuple[str, int], data: bytes | None) -> None:
+def _send(sock: socket.socket, peer: tuple[str, int], came: Origin, data: bytes | None) -> None:
     if data is not None:
         with contextlib.suppress(OSError):
-            sock.sendto(data, peer)
+            origin.answer(sock, data, peer, came)
