@@ -356,7 +356,6 @@ class Outbound(Part):
     encrypted: bool | None = Field(
         None, description="whether what is sent there is; ntp and dns are not"
     )
-    media: bool = Field(default=False, description="whether video, sound or pictures are sent")
 
     @property
     def over_tls(self) -> bool:

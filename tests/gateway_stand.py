@@ -27,8 +27,9 @@ LIMIT = 20.0  # s for anything that a test waits for
 
 
 def device_file(**bench: Any) -> DeviceFile:
-    """A device file of a camera on 127.0.0.1; ``outbound`` goes under declared."""
+    """A device file: tables of the bench, and ``outbound``, ``storage_declared``, ``address``."""
     outbound = bench.pop("outbound", [])
+    address = bench.pop("address", CAMERA)
     storage = bench.pop("storage_declared", [])
     return DeviceFile.model_validate(
         {
@@ -43,7 +44,7 @@ def device_file(**bench: Any) -> DeviceFile:
                 "granted_by": "the tests",
                 "reference": "T-1",
                 "expires": date.today() + timedelta(days=2),
-                "addresses": [CAMERA],
+                "addresses": [address],
             },
             "declared": {"outbound": outbound, "storage": storage},
             "bench": bench,

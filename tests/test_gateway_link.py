@@ -116,7 +116,9 @@ def test_it_ends_when_each_declared_endpoint_was_seen(tmp_path: Path) -> None:
         (b"\x10\x10\x00\x04MQTT\x04\x02\x00\x3c\x00\x04abcd", "mqtt"),
         (b"SSH-2.0-dropbear_2022.83\r\n", "ssh"),
         (b"G" + bytes(187) + b"G" + bytes(187) + b"G", "mpeg-ts"),
-        (b"register 0001 password\n", "text"),
+        (b"register 0001 password\n" * 4, "text"),
+        (b"hello, cloud\n", ""),
+        (b"\xff\xfd\x01\xff\xfd\x1f", "telnet"),
         (b"\x9c\x01\xfe\x77" * 20, ""),
         (b"", "silent"),
         (b"\x16\x03\x01\x00\x05\x0b\x00\x00\x01\x00", ""),
@@ -134,6 +136,21 @@ def test_what_is_spoken(stand: Stand, data: bytes, protocol: str) -> None:
     assert contact.destination.address == "203.0.113.7"
     assert b"u:p" not in contact.sample.encode()
     assert "0001 password" not in contact.sample
+
+
+@pytest.mark.parametrize(
+    ("name", "alpn"),
+    [(b"\xff" * 100, b""), (b"a" * 300, b"\x01\xff"), (b" *\x00'\"", b"\x00"), (b"", b"\x02h2")],
+)
+def test_strange_names_are_served_as_well(stand: Stand, name: bytes, alpn: bytes) -> None:
+    with stand.connect() as connection:
+        connection.sendall(client_hello(name=name, alpn=alpn))
+        connection.settimeout(20)
+        assert len(connection.recv(65_536)) > 0
+    assert_ended(stand)
+    traffic = stand.end()
+    assert len(traffic.trials) == 1
+    assert traffic.contacts[0].protocol == "tls"
 
 
 def test_names_asked_for_name_the_destinations(stand: Stand) -> None:
@@ -275,10 +292,19 @@ def assert_ended(stand: Stand) -> None:
         drain(connection)
 
 
-def client_hello(suites: bytes = b"\x13\x01\xc0\x2b") -> bytes:
+def client_hello(
+    suites: bytes = b"\x13\x01\xc0\x2b", name: bytes | None = None, alpn: bytes = b""
+) -> bytes:
     """A ClientHello of TLS 1.2 that knows P-256."""
     extensions = b"\x00\x0a\x00\x04\x00\x02\x00\x17\x00\x0d\x00\x04\x00\x02\x04\x03"
-    body = b"\x03\x03" + bytes(32) + b"\x00" + len(suites).to_bytes(2, "big") + suites
-    body += b"\x01\x00" + len(extensions).to_bytes(2, "big") + extensions
+    if name is not None:
+        extensions += b"\x00\x00" + _long(_long(b"\x00" + _long(name)))
+    if alpn:
+        extensions += b"\x00\x10" + _long(_long(alpn))
+    body = b"\x03\x03" + bytes(32) + b"\x00" + _long(suites) + b"\x01\x00" + _long(extensions)
     message = b"\x01" + len(body).to_bytes(3, "big") + body
-    return b"\x16\x03\x01" + len(message).to_bytes(2, "big") + message
+    return b"\x16\x03\x01" + _long(message)
+
+
+def _long(data: bytes) -> bytes:
+    return len(data).to_bytes(2, "big") + data

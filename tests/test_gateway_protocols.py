@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import ipaddress
 import ssl
+import struct
 
 import pytest
 from hypothesis import example, given
@@ -16,9 +17,9 @@ from devices.links.gateway.endpoints import is_declared, matches
 from devices.links.gateway.names import Names
 from devices.links.gateway.observations import Destination
 from devices.links.gateway.recognise import opening, recognise, recognise_flow, rows
-from devices.protocols import client_hello, dns, proxy_protocol, srt
+from devices.protocols import client_hello, dns, ntp, proxy_protocol, srt
 from devices.protocols.proxy_protocol import Forwarded
-from devices.protocols.rtp import RtpPacket
+from devices.protocols.rtp import NTP_EPOCH, RtpPacket
 
 PORTS = st.integers(0, 65535)
 ADDRESSES = st.one_of(st.ip_addresses(v=4), st.ip_addresses(v=6)).map(str)
@@ -141,6 +142,17 @@ def test_a_client_hello_in_several_records() -> None:
     assert client_hello.parse(cut) == client_hello.parse(data)
 
 
+@given(st.integers(1, 4), st.binary(min_size=47, max_size=47), st.floats(0, 4e9))
+def test_the_time_is_told(version: int, rest: bytes, now: float) -> None:
+    said = ntp.answer(bytes([version << 3 | 3]) + rest, now)
+    assert said is not None
+    assert (said[0], len(said)) == (version << 3 | 4, 48)
+    assert said[24:32] == rest[39:47]  # the client's own time comes back
+    seconds, fraction = struct.unpack("!II", said[40:48])
+    assert abs((seconds + fraction / 2**32) - (now + NTP_EPOCH) % 2**32) < 0.001
+    assert ntp.answer(said, now) is None
+
+
 @given(st.binary(max_size=400))
 @example(b"\x16\x03\x01\x00\x04\x01\x00\x00\x00")
 @example(b"\x16\x03\x01\x00\x00")
@@ -153,12 +165,13 @@ def test_arbitrary_bytes_are_garbled_at_most(data: bytes) -> None:
         lambda d: dns.parse_answer(d, dns.Question(int.from_bytes(d[:2], "big"), "a", dns.A)),
         lambda d: client_hello.parse(b"\x16\x03\x01\x01\x90\x01\x00\x01\x8c" + d.ljust(396)),
         lambda d: srt.parse(b"\x80\x00" + d),
+        lambda d: ntp.answer(d, 0.0),
         lambda d: proxy_protocol.split(b"PROXY TCP4 " + d + b"\r\n"),
     ):
         with contextlib.suppress(Garbled):
             parse(data)
     for transport in ("tcp", "udp"):
-        recognise(data, transport, 123)  # type: ignore[arg-type]
+        recognise(data, transport, 123)
     recognise_flow([data, data], 1)
     assert len(opening(data)) <= 400
 

@@ -7,6 +7,7 @@ import io
 import os
 import struct
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -70,7 +71,12 @@ def picture() -> bytes:
     return cv2.imencode(".jpg", cv2.merge([ramp, ramp, ramp]))[1].tobytes()
 
 
-FILES = {
+def dhav() -> bytes:
+    body = b"DHAV\xfd\x00\x00\x00" + struct.pack("<II", 1, 72) + os.urandom(48)
+    return body + b"dhav" + struct.pack("<I", 72)
+
+
+FILES: dict[str, Callable[[], bytes]] = {
     "mp4": lambda: video("mp4"),
     "jpeg": picture,
     "mpeg-ts": lambda: video("mpegts"),
@@ -80,14 +86,9 @@ FILES = {
     "avi": lambda: video("avi"),
     "matroska": lambda: video("matroska"),
     "flv": lambda: video("flv"),
-    "dhav": lambda: dhav(),  # noqa: PLW0108 - defined below
+    "dhav": dhav,
     "hikvision": lambda: b"IMKH\x01\x01\x00\x00" + bytes(32) + b"\x01\x02" * 40,
 }
-
-
-def dhav() -> bytes:
-    body = b"DHAV\xfd\x00\x00\x00" + struct.pack("<II", 1, 72) + os.urandom(48)
-    return body + b"dhav" + struct.pack("<I", 72)
 
 
 @pytest.mark.parametrize("kind", FILES)

@@ -36,6 +36,7 @@ KINDS: tuple[CertificateKind, ...] = (
 )
 """In the order in which they are shown: a client that was refused once may wait longer."""
 
+_MOST_CONTEXTS = 200
 _OTHER_NAME = "other-host.invalid"
 _DAY = timedelta(days=1)
 
@@ -52,7 +53,7 @@ class Signer:
 
 
 class CertificateShelf:
-    """Makes what is shown. Use as a context: keys lie in a temporary folder until its end.
+    """Makes what is shown; ``close`` it in the end. A key is in a file only while it is loaded.
 
     Raises BenchError when a certificate or key of the bench cannot be read.
     """
@@ -87,6 +88,8 @@ class CertificateShelf:
         """
         key = (kind, name)
         if key not in self._contexts:
+            if len(self._contexts) >= _MOST_CONTEXTS:
+                self._contexts.clear()
             chain, private = self._chain(kind, name)
             self._contexts[key] = self._server_context(chain, private)
         return self._contexts[key]
@@ -110,19 +113,22 @@ class CertificateShelf:
         return (leaf_certificate, signer.certificate, *signer.above), self._key
 
     def _server_context(self, chain: Sequence[x509.Certificate], key: PrivateKey) -> ssl.SSLContext:
-        path = Path(self._folder.name, f"{len(list(Path(self._folder.name).iterdir()))}.pem")
         pem = serialization.Encoding.PEM
-        path.touch(mode=0o600)
-        path.write_bytes(
-            key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-            + b"".join(certificate.public_bytes(pem) for certificate in chain)
+        private = key.private_bytes(
+            pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
         )
+        path = Path(self._folder.name, "shown.pem")
+        path.touch(mode=0o600)
+        path.write_bytes(private + b"".join(one.public_bytes(pem) for one in chain))
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.minimum_version = ssl.TLSVersion.MINIMUM_SUPPORTED
         context.set_ciphers("ALL:!aNULL:!eNULL:@SECLEVEL=0")
         context.options |= ssl.OP_NO_TICKET
         context.num_tickets = 0
-        context.load_cert_chain(path)
+        try:
+            context.load_cert_chain(path)
+        finally:
+            path.unlink()
         return context
 
 
@@ -192,6 +198,7 @@ def _issue(
     """Issue a server certificate for ``name``; without a signer it signs itself."""
     now = datetime.now(UTC)
     begin, end = (now - 90 * _DAY, now - 30 * _DAY) if expired else (now - _DAY, now + 90 * _DAY)
+    name = name.encode("ascii", "replace").decode() or "-"  # a client may ask for anything
     subject = _subject(name[:64])
     issuer, issuer_key = (signer.certificate, signer.key) if signer else (None, key)
     usage = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH])
@@ -239,7 +246,7 @@ def _alternative(name: str) -> x509.GeneralName:
     try:
         return x509.IPAddress(ipaddress.ip_address(name))
     except ValueError:
-        return x509.DNSName(name.encode("ascii", "replace").decode().replace("?", "-"))
+        return x509.DNSName(name)
 
 
 def _subject(name: str) -> x509.Name:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import ssl
 
 from devices.errors import Garbled
 from devices.links.capture import Capture, Flow
@@ -97,7 +98,7 @@ class Connections:
         kind = log.next_kind(client, self._shelf.kinds(name))
         context = self._shelf.context(kind, name)
         if hello.alpn:
-            with contextlib.suppress(ValueError, UnicodeError):  # names that ALPN does not allow
+            with contextlib.suppress(ValueError, ssl.SSLError):  # names that ALPN does not allow
                 context.set_alpn_protocols(list(hello.alpn))
         ending = await hold(wire, data, context)
         if "NO_SHARED_CIPHER" in ending.reason:

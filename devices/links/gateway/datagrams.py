@@ -5,20 +5,21 @@ from __future__ import annotations
 import contextlib
 import secrets
 import socket
+import time
 from collections.abc import Iterator
 
 from devices.errors import Garbled
 from devices.links.gateway import origin
 from devices.links.gateway.arrivals import Arrivals, told
 from devices.links.gateway.origin import Origin
-from devices.protocols import proxy_protocol, srt
+from devices.protocols import ntp, proxy_protocol, srt
 
 _AT_ONE_TIME = 256  # datagrams taken in before connections have their turn
-_DNS = 53
+_DNS, _NTP = 53, 123
 
 
 class Datagrams:
-    """Takes datagrams in. Only DNS is answered, and SRT's first handshake."""
+    """Takes datagrams in. Answered are DNS, the time, and SRT's first handshake."""
 
     def __init__(self, arrivals: Arrivals) -> None:
         self._arrivals = arrivals
@@ -37,7 +38,7 @@ class Datagrams:
         """Answer the questions that have come to the suite's own DNS."""
         for data, peer, came in _received(sock):
             if self._arrivals.is_the_cameras(came.source):
-                _send(sock, peer, self._arrivals.names.respond(data))
+                _send(sock, peer, came, self._arrivals.names.respond(data))
 
     def _forwarded(self, sock: socket.socket, data: bytes, peer: tuple[str, int]) -> None:
         try:
@@ -55,9 +56,11 @@ class Datagrams:
             return
         destination = self._arrivals.destination(came, "udp")
         self._arrivals.log.datagram((came.source, came.source_port), destination, data)
-        _send(sock, peer, self._srt_answer(data))
+        _send(sock, peer, came, self._srt_answer(data))
+        if destination.port == _NTP:  # certificates are judged by a clock that is right
+            _send(sock, peer, came, ntp.answer(data, time.time()))
         if destination.port == _DNS and self._arrivals.answers_names:
-            _send(sock, peer, self._arrivals.names.respond(data))
+            _send(sock, peer, came, self._arrivals.names.respond(data))
 
     def _srt_answer(self, data: bytes) -> bytes | None:
         try:
@@ -75,7 +78,7 @@ def _received(sock: socket.socket) -> Iterator[tuple[bytes, tuple[str, int], Ori
             return
 
 
-def _send(sock: socket.socket, peer: tuple[str, int], data: bytes | None) -> None:
+def _send(sock: socket.socket, peer: tuple[str, int], came: Origin, data: bytes | None) -> None:
     if data is not None:
         with contextlib.suppress(OSError):
-            sock.sendto(data, peer)
+            origin.answer(sock, data, peer, came)

@@ -81,6 +81,22 @@ def receive(sock: socket.socket) -> tuple[bytes, tuple[str, int], Origin]:
     return data, (peer[0], peer[1]), Origin(str(peer[0]), peer[1], *target, direct=direct)
 
 
+def answer(sock: socket.socket, data: bytes, peer: tuple[str, int], came: Origin) -> None:
+    """Answer a datagram as the host that it was sent to. Raises OSError.
+
+    After ``tproxy`` the answer must come from the original destination, or the camera drops it.
+    """
+    own = _plain(sock.getsockname())
+    if came.direct or (came.source, came.source_port) != peer or own == (came.address, came.port):
+        sock.sendto(data, peer)
+        return
+    with socket.socket(sock.family, socket.SOCK_DGRAM) as other:
+        other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        other.setsockopt(socket.IPPROTO_IP, _IP_TRANSPARENT, 1)
+        other.bind((came.address, came.port))
+        other.sendto(data, peer)
+
+
 def _plain(address: tuple[str, int]) -> tuple[str, int]:
     return str(ipaddress.ip_address(address[0])), address[1]
 

@@ -20,7 +20,7 @@ from devices.protocols.rtp import RtpPacket
 ENOUGH = 2048
 """Bytes after which a connection that nobody recognised will not be recognised."""
 
-_SHORTEST_TEXT = 12
+_SHORTEST_TEXT = 64  # a shorter greeting may stand in front of something encrypted
 _MIN_RTP = 4  # datagrams that must agree
 _TS_PACKET = 188
 _CODECS: tuple[Codec, ...] = ("h264", "h265")
