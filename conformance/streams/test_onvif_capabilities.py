@@ -42,6 +42,8 @@ def test_announced_security_is_true(
         *_streaming(said, port_services),
     ]
     assert not faults, f"{'; '.join(faults)}."
+    if not port_services.services:
+        raise Inconclusive("no open port of the camera was named", "unreachable")
     if doubts := list(_doubts(said, servers)):
         raise Inconclusive(f"{'; '.join(doubts)}.", "insufficient")
 
@@ -97,7 +99,7 @@ def _ports(said: OnvifCapabilities, found: PortServices) -> Iterator[str]:
 
 def _streaming(said: OnvifCapabilities, found: PortServices) -> Iterator[str]:
     speaks = {service.protocol for service in found.services}
-    if said.streaming.get("SecureRTSPStreaming") and "rtsps" not in speaks:
+    if said.streaming.get("SecureRTSPStreaming") and speaks and "rtsps" not in speaks:
         unnamed = sorted(s.port for s in found.services if s.protocol in ("tls", "unknown"))
         if not unnamed:
             yield "SecureRTSPStreaming is announced, and no port has RTSP inside TLS"

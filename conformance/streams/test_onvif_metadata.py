@@ -16,7 +16,12 @@ _REFUSALS = (401, 403, 404)
     "STREAM-041",
     severity="high",
     needs=("rtsp", "capture"),
-    catches=("stream-metadata-plain", "stream-metadata-open"),
+    catches=(
+        "stream-metadata-plain",
+        "stream-metadata-open",
+        "stream-plain-rtp",
+        "stream-srtp-null-cipher",
+    ),
     applies_to=("rtsp-streams",),
 )
 def test_metadata_is_protected_as_video_is(
