@@ -111,6 +111,7 @@ def test_protected_metadata_passes() -> None:
     see()
     see(PLAYED, SILENT, declared=True)
     see(PLAYED, MetadataPlayed("udp", "refused", status=461))
+    see(replace(PLAYED, documents=0), encodings=("VND.ONVIF.METADATA.EXI.EXT",))
 
 
 @pytest.mark.parametrize(
@@ -142,6 +143,7 @@ def test_metadata_in_clear_fails(played: MetadataPlayed) -> None:
     ("played", "changes"),
     [
         ((SILENT,), {}),
+        ((replace(PLAYED, documents=0),), {}),
         ((PLAYED, MetadataPlayed("udp", "silent", "none", 200)), {}),
         ((MetadataPlayed("interleaved", "failed", cause="timeout"),), {}),
         ((PLAYED,), {"anonymous": ()}),

@@ -203,7 +203,6 @@ def test_true_capabilities_pass() -> None:
     ("changes", "match"),
     [
         ({"versions": ("TLS 1.0", "TLS 1.2", "TLS 1.3")}, "accepts TLS 1.0"),
-        ({"versions": ("TLS 1.2",)}, "refuses TLS 1.3"),
         (
             {"versions": ("TLS 1.0",), "supported_versions": None, "enabled_versions": None},
             "says it does not",
@@ -229,6 +228,11 @@ def test_ports_that_are_not_named_fail(service: NamedService, match: str) -> Non
         see_capabilities(*SERVICES, service)
 
 
+def test_a_redirect_is_no_plain_http() -> None:
+    moved = NamedService(80, "http", "HTTP/1.1 308 Permanent Redirect\\r\\nLocation: https://")
+    see_capabilities(*SERVICES, moved)
+
+
 def test_secure_streaming_that_no_port_has_fails() -> None:
     with pytest.raises(AssertionError, match="no port has RTSP inside TLS"):
         see_capabilities(NamedService(443, "https"), NamedService(554, "rtsp"))
@@ -241,6 +245,7 @@ def test_secure_streaming_that_no_port_has_fails() -> None:
         {"protocols": None},
         {"challenges": ()},
         {"port": 444},
+        {"versions": ("TLS 1.2",)},
         {
             "stated_versions": {},
             "supported_versions": None,
@@ -332,4 +337,4 @@ def test_profiles_that_cannot_be_judged_are_inconclusive() -> None:
             see_media(*streams)
     for changes in ({"encoding": "JPEG"}, {"uris": ()}, {"uris": ("wss://192.0.2.7/1",)}):
         with pytest.raises(Inconclusive):
-            see_media(played(URL), **changes)  # type: ignore[arg-type]
+            see_media(played(URL), **changes)
