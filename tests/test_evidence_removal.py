@@ -25,6 +25,7 @@ WITHOUT_A_LIST = {
     "software_bill": "one document",
     "ssh_forwarding": "single facts",
     "certificate_of_origin": "one document; the list of its signers' names is shown, not judged",
+    "played_profiles": "empty where the device file declares every address, as played_streams has",
     "quality_certificate": "one document; as above",
 }
 """Observations that cannot be empty, with the reason."""

@@ -107,6 +107,39 @@ def test_no_article_is_lost_in_silence(
     assert {article_of(number) for number in numbers(regulations[name])} == articles
 
 
+PROFILE_T_SECTIONS = {
+    *("1", "2", "3", "4", "5", "6"),
+    *(f"7.{section}" for section in range(1, 23)),
+    *(f"8.{section}" for section in range(1, 18)),
+}
+# Points (unnumbered in the document, counted a, b, c) of the sections that are taken apart.
+PROFILE_T_POINTS = {
+    "7.1": "abc", "7.2": "abcdef", "7.3": "abcd", "7.4": "abcde", "7.5": "abcd", "7.6": "a",
+    "7.7": "abcdef", "7.9": "abcdefghijk", "7.12": "abcd", "7.13": "abcdefghi", "7.19": "a",
+    "8.12": "abcdefgh",
+}  # fmt: skip
+
+
+def test_profile_t_is_accounted_for(regulations: dict[str, Regulation]) -> None:
+    found = numbers(regulations["ONVIF-PROFILE-T-1.0"])
+    assert {".".join(number.split(".")[:2]) for number in found} == PROFILE_T_SECTIONS
+    points = {f"{section}.1{p}" for section, row in PROFILE_T_POINTS.items() for p in row}
+    assert {number for number in found if number.count(".") == 2} == points
+
+
+def test_the_security_baseline_is_accounted_for(regulations: dict[str, Regulation]) -> None:
+    chapters = [*map(str, range(1, 12)), "A", "B", "C"]
+    assert sorted(numbers(regulations["ONVIF-SECURITY-BASELINE-26.06"])) == sorted(chapters)
+
+
+def test_the_onvif_profile_is_onvifs_alone(regulations: dict[str, Regulation]) -> None:
+    rules = profile.load(known_regulations=regulations)["onvif"]
+    selected = rules.regulations(regulations)
+    assert selected == [name for name in regulations if name.startswith("ONVIF-")]
+    assert len(selected) == 3
+    assert rules.selection.only_assessed
+
+
 def test_the_directive_has_each_point_that_its_page_quotes(
     regulations: dict[str, Regulation],
 ) -> None:

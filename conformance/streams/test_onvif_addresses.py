@@ -42,6 +42,8 @@ def test_onvif_addresses_lead_through_tls(
     addresses += [onvif_events.reference] if onvif_events.reference is not None else []
     if not any(address.kind == "service" for address in addresses):
         raise Inconclusive("the camera hands out no service address over ONVIF", "not-offered")
+    if onvif_events.service is not None and not onvif_events.answers:
+        raise Inconclusive("the event service gave no answer", "unreachable")
     faults = dict.fromkeys(fault for address in addresses for fault in _faults(address, rule))
     assert not faults, f"{'; '.join(faults)}."
 

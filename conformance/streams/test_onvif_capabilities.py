@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from conformance.case import case
@@ -9,6 +10,8 @@ from conformance.verdict import Inconclusive
 from devices.links.onvif.capabilities import OnvifCapabilities
 from devices.links.ports.link import PortServices
 from devices.links.tls.observation import TlsScan, TlsServer
+
+_REDIRECT = re.compile(r"HTTP/\d\.\d 30[1278] ")
 
 
 @case(
@@ -27,11 +30,13 @@ def test_announced_security_is_true(
     service, the TLS versions that it says are enabled, the streaming capabilities of the media
     services, and GetNetworkProtocols. Compare them with the versions that the TLS endpoint of ONVIF
     accepts, with the logins that are asked for and taken, and with what answers on every open TCP
-    port. A capability that is not spoken of is no statement.
-    Pass: no version of TLS is accepted that is not announced, nor one announced as enabled refused;
-    no login is taken that is announced as unsupported; RTSP without TLS answers on no port, and
-    plain HTTP on none, when GetNetworkProtocols does not name it; and where secure streaming is
-    announced, a port has RTSP inside TLS.
+    port. A capability that is not spoken of is no statement. A version of TLS that is announced
+    as enabled and not accepted leaves the verdict open; plain HTTP that only sends to another
+    address does not count.
+    Pass: no version of TLS is accepted that is not announced; no login is taken that is announced
+    as unsupported; RTSP without TLS answers on no port, and plain HTTP on none, when
+    GetNetworkProtocols does not name it; and where secure streaming is announced, a port has RTSP
+    inside TLS.
     """
     said = onvif_capabilities
     servers = [s for s in tls_scan.servers if (s.host, s.port) == (said.host, said.port)]
@@ -42,6 +47,8 @@ def test_announced_security_is_true(
         *_streaming(said, port_services),
     ]
     assert not faults, f"{'; '.join(faults)}."
+    if not port_services.services:
+        raise Inconclusive("no open port of the camera was named", "unreachable")
     if doubts := list(_doubts(said, servers)):
         raise Inconclusive(f"{'; '.join(doubts)}.", "insufficient")
 
@@ -57,9 +64,6 @@ def _versions(said: OnvifCapabilities, server: TlsServer) -> Iterator[str]:
                 f"{server.where} accepts {', '.join(beyond)}, and {', '.join(announced)} are "
                 f"announced as {how}"
             )
-    if said.enabled_versions and not server.shortfall:
-        for version in (v for v in said.enabled_versions if v not in accepted):
-            yield f"{server.where} refuses {version}, which is announced as enabled"
     for version, supported in said.stated_versions.items():
         if not supported and version in accepted:
             yield f"{server.where} accepts {version}, which the device service says it does not"
@@ -86,7 +90,9 @@ def _ports(said: OnvifCapabilities, found: PortServices) -> Iterator[str]:
             f"RTSP without TLS answers on port {', '.join(map(str, beyond))}, and "
             f"GetNetworkProtocols names {ports}"
         )
-    http = sorted(s.port for s in found.services if s.protocol == "http")
+    http = sorted(
+        s.port for s in found.services if s.protocol == "http" and not _REDIRECT.match(s.words)
+    )
     enabled = any(p.enabled and p.name == "HTTP" for p in said.protocols)
     if http and not enabled:
         yield (
@@ -97,7 +103,7 @@ def _ports(said: OnvifCapabilities, found: PortServices) -> Iterator[str]:
 
 def _streaming(said: OnvifCapabilities, found: PortServices) -> Iterator[str]:
     speaks = {service.protocol for service in found.services}
-    if said.streaming.get("SecureRTSPStreaming") and "rtsps" not in speaks:
+    if said.streaming.get("SecureRTSPStreaming") and speaks and "rtsps" not in speaks:
         unnamed = sorted(s.port for s in found.services if s.protocol in ("tls", "unknown"))
         if not unnamed:
             yield "SecureRTSPStreaming is announced, and no port has RTSP inside TLS"
@@ -112,6 +118,10 @@ def _doubts(said: OnvifCapabilities, servers: list[TlsServer]) -> Iterator[str]:
         yield "the camera announces nothing of its security"
     if spoken and not servers:
         yield "versions of TLS are announced, and the ONVIF endpoint was not measured inside TLS"
+    for server in servers:
+        refused = [v for v in said.enabled_versions or () if v not in server.versions]
+        if refused:
+            yield f"{server.where} did not accept {', '.join(refused)}, announced as enabled"
     if said.protocols is None:
         yield "GetNetworkProtocols gives no answer to the test's account"
     if said.logins.get("HttpDigest") and said.challenges == ():

@@ -73,6 +73,8 @@ def _data(events: OnvifEvents, caller: str) -> set[str]:
 
 def _judge_control(events: OnvifEvents) -> None:
     """Refusals mean something only where there is something to be refused."""
+    if events.service is None:
+        raise Inconclusive("the camera announces no event service", "not-offered")
     given = _data(events, ACCOUNT)
     if "CreatePullPointSubscription" not in given:
         raise Inconclusive(

@@ -20,7 +20,7 @@ _TUNNELS = ("HTTP", "RtspOverHttp")
     "STREAM-043",
     severity="high",
     needs=("onvif", "rtsp"),
-    catches=("stream-profile-false", "stream-uri-plain"),
+    catches=("stream-profile-false", "stream-uri-plain", "stream-wrong-codec"),
     applies_to=("onvif", "streams"),
 )
 def test_media_profiles_play_inside_tls(

@@ -16,7 +16,12 @@ _REFUSALS = (401, 403, 404)
     "STREAM-041",
     severity="high",
     needs=("rtsp", "capture"),
-    catches=("stream-metadata-plain", "stream-metadata-open"),
+    catches=(
+        "stream-metadata-plain",
+        "stream-metadata-open",
+        "stream-plain-rtp",
+        "stream-srtp-null-cipher",
+    ),
     applies_to=("rtsp-streams",),
 )
 def test_metadata_is_protected_as_video_is(
@@ -69,7 +74,8 @@ def _seen(played: MetadataPlayed) -> Iterator[str]:
 
 
 def _doubts(stream: MetadataStream) -> Iterator[str]:
-    if not any(played.outcome == "played" and played.documents for played in stream.played):
+    binary = any("EXI" in encoding for encoding in stream.encodings)  # shows no XML by itself
+    if not any(p.outcome == "played" and (p.documents or binary) for p in stream.played):
         outcomes = ", ".join(f"{p.transport}: {p.outcome} {p.reason}" for p in stream.played)
         yield f"Stream {stream.name}: no metadata arrived to be examined ({outcomes})"
     for played in stream.played:

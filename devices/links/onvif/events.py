@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from uuid import uuid4
 from xml.etree.ElementTree import Element
 
-from devices.errors import LinkError, NotOffered
+from devices.errors import LinkError
 from devices.links.onvif import places, requests
 from devices.links.onvif.client import Credentials, Reply, SoapClient
 from devices.links.onvif.observations import Outcome
@@ -59,11 +59,12 @@ class OnvifEvents(Observation):
 
     ``protection`` is that of the connection, ``none`` without TLS; ``reference`` the address of the
     account's own subscription, None where the camera makes none. ``in_clear`` are the ports that
-    were asked without TLS and answered.
+    were asked without TLS and answered. ``service`` is None, and nothing was asked, where the
+    camera announces no event service.
     """
 
     protection: str
-    service: AnnouncedAddress
+    service: AnnouncedAddress | None
     reference: AnnouncedAddress | None
     answers: tuple[EventAnswer, ...]
     in_clear: tuple[ClearAnswer, ...] = ()
@@ -78,13 +79,11 @@ class _Subscription:
 
 
 def observe_events(session: OnvifSession, clear_ports: Iterable[int]) -> OnvifEvents:
-    """Try subscriptions as everybody; ``clear_ports`` are asked for events without TLS.
-
-    Raises NotOffered when the camera announces no event service.
-    """
+    """Try subscriptions as everybody; ``clear_ports`` are asked for events without TLS."""
     announced = session.address("events")
+    protection = session.protection.label
     if announced is None:
-        raise NotOffered("the camera announces no event service")
+        return OnvifEvents(protection=protection, service=None, reference=None, answers=())
     where = places.whereabouts(session)
     probe = _Probe(session, announced.address)
     own = probe.run()
@@ -93,7 +92,7 @@ def observe_events(session: OnvifSession, clear_ports: Iterable[int]) -> OnvifEv
         reference = where.announced("events", "CreatePullPointSubscription", "", own.address)
     found, problems = _in_clear(session, probe.path, clear_ports)
     return OnvifEvents(
-        protection=session.protection.label,
+        protection=protection,
         service=where.announced("events", "GetServices", "events", announced.address),
         reference=reference,
         answers=tuple(probe.answers),
@@ -115,9 +114,6 @@ class _Probe:
 
     def run(self) -> _Subscription | None:
         """Try everything; returns the account's own subscription, ended by then."""
-        properties = requests.plain("events", "GetEventProperties")
-        self._ask(properties, ACCOUNT)
-        self._ask(properties, NOBODY)
         own = self._subscribe(ACCOUNT)
         try:
             self._subscribe_and_end(NOBODY)
