@@ -32,6 +32,7 @@ class Posture:
     snapshot_over_http: bool = False  # port 80's twin serves pictures instead of redirecting
     stream_uri: str = "rtsps"  # rtsps | rtsp | credentials
     picture: str = "moving"  # moving | frozen | black | looped
+    frame_rate: int = 12  # pictures per second of every stream
     main_scene: str = "live"  # live | other (of another camera) | delayed: main stream alone
     snapshot_stale: bool = False  # the snapshot is an old picture
     stream_codec_swapped: bool = False  # main stream is not in the declared codec

@@ -17,6 +17,7 @@ from devices.emulated.bench.bench import SCENE
 from devices.emulated.bench.provision import web_declaration
 from devices.emulated.maker.papers import paper_declaration
 from devices.emulated.maker.production import CURRENT, NEWER, OLDER, OTHER_MODEL, Production
+from devices.emulated.posture import Posture
 
 
 def device_file(
@@ -148,7 +149,8 @@ def _streams(address: str) -> list[dict[str, Any]]:
     transports = ["interleaved", "srtp-udp", "srtp-interleaved"]
     main = {"name": "main", "url": f"{base}/main", "codec": "h264", "width": 640, "height": 360}
     sub = {"name": "sub", "url": f"{base}/sub", "codec": "h265", "width": 320, "height": 180}
-    return [main | {"transports": transports}, sub | {"transports": transports}]
+    common = {"transports": transports, "frame_rate": float(Posture().frame_rate)}
+    return [main | common, sub | common]
 
 
 def _update(production: Production) -> dict[str, Any]:

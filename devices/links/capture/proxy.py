@@ -14,7 +14,8 @@ from types import TracebackType
 from typing import Self
 
 from devices.errors import Unreachable
-from devices.links.capture.record import Capture, Flow
+from devices.links.capture.frames import Flow
+from devices.links.capture.record import Capture
 
 _CHUNK = 64 * 1024
 _POLL = 0.1  # s

@@ -12,12 +12,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from devices.links.rtsp.liveliness import STEP, History, Liveliness
 from devices.protocols.h26x import Codec, to_annex_b
 
 MAX_FRAMES = 60
 MAX_BYTES = 16 * 1024 * 1024
-_STEP = 12
-"""Change of brightness (of 255) that counts: above the noise of sensors and of coding."""
 _SMALL = (160, 90)  # pixels; pictures are compared at this size, noise averages out
 
 
@@ -27,7 +26,8 @@ class Pictures:
 
     ``width`` and ``height`` in pixels; ``movement`` the largest share (0 to 1) of the picture
     that differs between the first decoded picture and a later one; ``contrast`` the standard
-    deviation of brightness (0 to 127) of the last picture; ``png`` the last picture.
+    deviation of brightness (0 to 127) of the last picture; ``png`` the last picture;
+    ``liveliness`` what tells a living picture from a frozen or repeated one.
     """
 
     frames: int = 0
@@ -36,6 +36,7 @@ class Pictures:
     movement: float = 0.0
     contrast: float = 0.0
     png: bytes = field(default=b"", repr=False)
+    liveliness: Liveliness = field(default_factory=Liveliness)
 
 
 def decode(codec: Codec, units: Sequence[bytes]) -> Pictures:
@@ -53,17 +54,21 @@ def decode(codec: Codec, units: Sequence[bytes]) -> Pictures:
 
 def _measure(reader: cv2.VideoCapture) -> Pictures:
     first: NDArray[np.int16] | None = None
+    small: Any = None
     last: Any = None
     frames, movement = 0, 0.0
+    history = History()
     while frames < MAX_FRAMES:
         good, picture = reader.read()
         if not good:
             break
         frames, last = frames + 1, picture
-        small = _small(picture)
+        grey = cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY)
+        small = _small(grey)
         if first is None:
             first = small
-        movement = max(movement, float(np.mean(np.abs(small - first) > _STEP)))
+        movement = max(movement, float(np.mean(np.abs(small - first) > STEP)))
+        history.add(grey, small)
     if last is None:
         return Pictures()
     encoded, png = cv2.imencode(".png", last)
@@ -72,13 +77,13 @@ def _measure(reader: cv2.VideoCapture) -> Pictures:
         width=int(last.shape[1]),
         height=int(last.shape[0]),
         movement=round(movement, 5),
-        contrast=round(float(np.std(_small(last))), 2),
+        contrast=round(float(np.std(small)), 2),
         png=png.tobytes() if encoded else b"",
+        liveliness=history.liveliness(),
     )
 
 
-def _small(picture: Any) -> NDArray[np.int16]:
-    grey = cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY)
+def _small(grey: Any) -> NDArray[np.int16]:
     small: NDArray[np.int16] = np.asarray(
         cv2.resize(grey, _SMALL, interpolation=cv2.INTER_AREA), np.int16
     )
