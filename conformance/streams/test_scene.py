@@ -226,7 +226,7 @@ def _pixels(width: int, views: SceneViews) -> float:
 
 
 def _legible(stream: SceneStream, views: SceneViews, limits: dict[str, Any]) -> bool:
-    return _pixels(stream.width, views) >= limits["min_code_pixels"]
+    return _pixels(stream.width, views) >= float(limits["min_code_pixels"])
 
 
 def _witness(name: str, views: SceneViews) -> str:

@@ -23,7 +23,6 @@ from devices.scene.code import Found, read
 _LONGEST = 120.0  # s of one watch: more than every patience of a challenge together
 _BEHIND = 1.5  # s that decoding may lag
 _LATE = 0.5  # s after its arrival from which pictures are not all looked at
-_SPARINGLY = 0.25  # s between two that are, then
 _THOROUGHLY = 0.4  # s between two thorough looks at pictures that show no code at first sight
 
 
@@ -51,7 +50,7 @@ class StreamWatch:
         self._facts = SceneStream(
             stream.name, without_userinfo(stream.url), stream.transports[0], "silent"
         )
-        self._examined = self._thorough = self._looked = self._decoded = 0.0
+        self._examined = self._thorough = self._looked = self._decoded = self._cost = 0.0
         self._lock = threading.Lock()
         self.over = False
         self._threads = [
@@ -151,14 +150,15 @@ class StreamWatch:
         height, width = picture.grey.shape
         frames = self._facts.frames + 1
         self._update(outcome="watched", frames=frames, width=width, height=height)
-        late = time.monotonic() - picture.arrived > _LATE
-        if late and picture.arrived - self._looked < _SPARINGLY:
+        began = time.monotonic()
+        if began - picture.arrived > _LATE and picture.arrived - self._looked < 2 * self._cost:
             return  # to catch up; how long no picture was looked at is in the uncertainty
         self._looked = picture.arrived
         thorough = picture.arrived - self._thorough > _THOROUGHLY
         if thorough:
             self._thorough = picture.arrived
         found = read(picture.grey, thorough=thorough)
+        self._cost = max(time.monotonic() - began, self._cost / 2)
         if found is not None:
             self._note(found, picture)
         if found is not None or thorough:
