@@ -230,6 +230,7 @@ class Stream(Part):
     codec: Literal["h264", "h265", "mjpeg"]
     width: int
     height: int
+    frame_rate: float | None = Field(None, gt=0, description="pictures per second, by day")
     transports: list[MediaTransport] = Field(
         ["interleaved"],
         description="interleaved: inside the RTSP(S) connection; srtp-*: RTP/SAVP; udp: RTP/AVP; "

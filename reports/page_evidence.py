@@ -30,12 +30,17 @@ _ALL_PREVIEWS = 3 * 1024 * 1024
 _MAX_PICTURE = 32 * 1024 * 1024
 _MAX_PIXELS = 8192 * 8192
 _PICTURE_WIDTH = 720
+_THUMBNAIL_WIDTH = 320
+_ALL_THUMBNAILS = 1024 * 1024
 _PICTURE_CASE = "STREAM-001"
 
 
 @dataclass(frozen=True)
 class EvidenceView:
-    """One piece of evidence; ``link`` is relative to the page and empty when it must not be one."""
+    """One piece of evidence; ``link`` is relative to the page and empty when it must not be one.
+
+    ``thumbnail`` is a small copy of a picture, with the first test case that it is evidence of.
+    """
 
     name: str
     path: str
@@ -46,6 +51,7 @@ class EvidenceView:
     link: str
     preview: str
     cut: bool
+    thumbnail: str = ""
 
 
 @dataclass(frozen=True)
@@ -65,12 +71,15 @@ class EvidenceReader:
     def __init__(self, run: RunFolder) -> None:
         self._run = run
         self._left = _ALL_PREVIEWS
+        self._thumbnails_left = _ALL_THUMBNAILS
+        self._shown: set[str] = set()
         self._digests: dict[Path, str] = {}
 
     def view(self, evidence: Evidence) -> EvidenceView:
         """Look at one piece of evidence; a file that is missing or changed is shown as such."""
         path = self._run.locate(evidence)
         state: State = "missing"
+        thumbnail = ""
         preview, cut, size, link = "", False, 0, ""
         if path is not None:
             state = "intact" if self._digest(path) == evidence.sha256 else "changed"
@@ -79,6 +88,8 @@ class EvidenceReader:
             if self._left > 0 and _is_text(evidence.media_type):
                 preview, cut = _preview(path, evidence.media_type)
                 self._left -= len(preview)
+            if state == "intact":
+                thumbnail = self._thumbnail(path, evidence)
         return EvidenceView(
             name=evidence.name,
             path=evidence.path,
@@ -89,7 +100,20 @@ class EvidenceReader:
             link=link,
             preview=preview,
             cut=cut,
+            thumbnail=thumbnail,
         )
+
+    def _thumbnail(self, path: Path, evidence: Evidence) -> str:
+        if evidence.media_type != "image/png" or evidence.path in self._shown:
+            return ""
+        self._shown.add(evidence.path)
+        if (
+            self._thumbnails_left <= 0
+            or (made := _picture(path, evidence, _THUMBNAIL_WIDTH)) is None
+        ):
+            return ""
+        self._thumbnails_left -= len(made.uri)
+        return made.uri
 
     def picture(self) -> Picture | None:
         """The picture that the stream test case decoded; None when there is none to show."""
@@ -131,7 +155,7 @@ def _preview(path: Path, media_type: str) -> tuple[str, bool]:
     return text[:_PREVIEW_BYTES], more or len(text) > _PREVIEW_BYTES
 
 
-def _picture(path: Path, evidence: Evidence) -> Picture | None:
+def _picture(path: Path, evidence: Evidence, widest: int = _PICTURE_WIDTH) -> Picture | None:
     """Decode and encode again: only pixels of the camera's file get into the page."""
     if path.stat().st_size > _MAX_PICTURE:
         return None
@@ -142,8 +166,8 @@ def _picture(path: Path, evidence: Evidence) -> Picture | None:
     if pixels is None:
         return None
     height, width = pixels.shape[:2]
-    if width > _PICTURE_WIDTH:
-        scaled = (_PICTURE_WIDTH, max(1, round(height * _PICTURE_WIDTH / width)))
+    if width > widest:
+        scaled = (widest, max(1, round(height * widest / width)))
         pixels = cv2.resize(pixels, scaled, interpolation=cv2.INTER_AREA)
     encoded, small = cv2.imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, 86])
     if not encoded:

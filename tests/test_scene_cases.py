@@ -27,7 +27,7 @@ MAIN = SceneStream(
     frames=50,
     width=640,
     height=360,
-    seconds=20.0,
+    watched=(20.0, 12.0),
     seen=(seen(FIRST), seen(SECOND)),
 )
 SUB = replace(MAIN, name="sub", url="rtsps://192.0.2.7/sub", width=320, height=180)
@@ -63,8 +63,11 @@ def test_streams_that_show_both_codes_pass() -> None:
 @pytest.mark.parametrize(
     ("stream", "message"),
     [
-        (BLIND, "shows another scene: code 00000000, 11111111 .*stream main showed it"),
-        (replace(BLIND, foreign=("ABCDEFGH",)), "another scene, with code ABCDEFGH"),
+        (
+            BLIND,
+            "not show what is before its lens: code 00000000, 11111111 .*stream main showed",
+        ),
+        (replace(BLIND, foreign=("ABCDEFGH",)), "before its lens, with code ABCDEFGH"),
         (replace(SUB, seen=(seen(FIRST),)), "showed code 00000000 and not the one after it"),
         (replace(SUB, again=(FIRST,)), "again after a later one"),
         (replace(SUB, seen=(seen(FIRST, 8.0), seen(SECOND))), "at least 7.9 s after the screen"),
@@ -84,7 +87,8 @@ def test_a_picture_over_http_is_witness_enough() -> None:
     ("stream", "message"),
     [
         (replace(BLIND, width=160, height=90), "48 pixels wide in it, 84 are needed"),
-        (replace(BLIND, behind=True), "could not decode"),
+        (replace(BLIND, watched=(4.0, 0.5), behind=True), "could not decode"),
+        (replace(SUB, seen=(seen(FIRST),), watched=(6.0, 2.0)), "not looked at for 5 s"),
         (replace(BLIND, in_view=False), "not among bench.scene.streams"),
         (replace(BLIND, cause="no-media", reason="it ended"), "ended before the codes .* it ended"),
         (replace(BLIND, outcome="failed", cause="timeout", reason="slow"), "watched: slow"),

@@ -16,7 +16,7 @@ _CHECK = "check that the lens looks at the screen, that the code fills a good pa
     "STREAM-029",
     severity="high",
     needs=("rtsp", "scene"),
-    catches=("stream-other-scene", "stream-delayed", "stream-looped"),
+    catches=("stream-other-scene", "stream-delayed", "stream-looped", "stream-frozen"),
     applies_to=("rtsp-streams",),
 )
 def test_streams_show_the_scene_live(scene_views: SceneViews, policy: Any) -> None:
@@ -118,7 +118,7 @@ def _stream_faults(stream: SceneStream, views: SceneViews, limits: dict[str, Any
             )
     for code in stream.again:
         yield f"{which} showed code {code} again after a later one: it plays a recording."
-    if stream.behind or not stream.in_view or stream.outcome != "watched":
+    if not stream.in_view or stream.outcome != "watched" or not _watched(stream, views, limit):
         return
     missing = _missing(stream, views)
     if views.codes[-1] in missing and _legible(stream, views, limits) and not _cut_short(stream):
@@ -126,7 +126,7 @@ def _stream_faults(stream: SceneStream, views: SceneViews, limits: dict[str, Any
             f"showed code {stream.seen[-1].code} and not the one after it"
             if stream.seen
             else (
-                "shows another scene"
+                "does not show what is before its lens"
                 + (f", with code {', '.join(stream.foreign)}" if stream.foreign else "")
             )
         )
@@ -152,10 +152,13 @@ def _stream_doubts(stream: SceneStream, views: SceneViews, limits: dict[str, Any
         return
     if not stream.in_view:
         yield f"{which} is not among bench.scene.streams: its lens was shown nothing."
-    elif stream.behind:
-        yield f"{which}: the bench could not decode the pictures as fast as they came."
     elif _cut_short(stream):
         yield f"{which} ended before the codes were shown: {stream.reason or 'it was closed'}."
+    elif stream.behind or not _watched(stream, views, limits["max_latency"]):
+        yield (
+            f"{which} was not looked at for {limits['max_latency']:.0f} s after code "
+            f"{', '.join(missing)}: the bench could not decode the pictures as fast as they came."
+        )
     else:
         yield (
             f"{which} shows no code {', '.join(missing)}, which would be "
@@ -198,12 +201,19 @@ def _picture_doubts(
 
 
 def _right(picture: ScenePicture, views: SceneViews) -> bool:
-    return bool(picture.codes and picture.codes[-1] == views.codes[-1])
+    last: str = views.codes[-1]
+    return picture.codes[-1:] == (last,)
 
 
 def _missing(stream: SceneStream, views: SceneViews) -> list[str]:
     seen = {each.code for each in stream.seen}
     return [code for code in views.codes if code not in seen]
+
+
+def _watched(stream: SceneStream, views: SceneViews, limit: float) -> bool:
+    """Whether a code that it did not show had the time to be shown."""
+    after = dict(zip(views.codes, stream.watched, strict=False))
+    return any(after.get(code, 0.0) > limit for code in _missing(stream, views))
 
 
 def _cut_short(stream: SceneStream) -> bool:
@@ -216,7 +226,7 @@ def _pixels(width: int, views: SceneViews) -> float:
 
 
 def _legible(stream: SceneStream, views: SceneViews, limits: dict[str, Any]) -> bool:
-    return _pixels(stream.width, views) >= limits["min_code_pixels"]
+    return _pixels(stream.width, views) >= float(limits["min_code_pixels"])
 
 
 def _witness(name: str, views: SceneViews) -> str:

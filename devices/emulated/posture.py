@@ -69,6 +69,7 @@ class Posture:
     web_media_hidden: tuple[str, ...] = ()  # paths that give MJPEG without login
     websocket_origin_checked: bool = True
     picture: str = "moving"  # moving | frozen | black | looped
+    frame_rate: int = 12  # pictures per second of every stream
     main_scene: str = "live"  # live | other (of another camera) | delayed: main stream alone
     snapshot_stale: bool = False  # the snapshot is an old picture
     stream_codec_swapped: bool = False  # main stream is not in the declared codec

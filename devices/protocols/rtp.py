@@ -128,3 +128,16 @@ def sender_report(
 def goodbye(ssrc: int) -> bytes:
     """Build an RTCP BYE (RFC 3550, 6.6)."""
     return struct.pack("!BBHI", 0x81, 203, 1, ssrc)
+
+
+def frame_rate(packets: Iterable[RtpPacket], clock_rate: int = 90_000) -> float:
+    """Return pictures per second of one source by its timestamps.
+
+    0 for fewer than eight pictures or half a second. Every picture has a timestamp of its own
+    (RFC 6184, 5.1); the numbers may wrap.
+    """
+    times = list(dict.fromkeys(packet.timestamp for packet in in_order(packets)))
+    passed = sum((b - a + 2**31) % 2**32 - 2**31 for a, b in itertools.pairwise(times))
+    if len(times) < 8 or passed < clock_rate // 2:
+        return 0.0
+    return round((len(times) - 1) * clock_rate / passed, 2)

@@ -18,6 +18,7 @@ from devices.emulated.bench.provision import web_declaration
 from devices.emulated.cloud import CLOUD, TIME
 from devices.emulated.maker.papers import paper_declaration
 from devices.emulated.maker.production import CURRENT, NEWER, OLDER, OTHER_MODEL, Production
+from devices.emulated.posture import Posture
 
 
 def device_file(
@@ -189,9 +190,10 @@ def _streams(address: str) -> list[dict[str, Any]]:
     main = {"name": "main", "url": f"{base}/main", "codec": "h264", "width": 640, "height": 360}
     main |= {"backchannel": "pcmu"}
     sub = {"name": "sub", "url": f"{base}/sub", "codec": "h265", "width": 320, "height": 180}
+    common = {"transports": transports, "frame_rate": float(Posture().frame_rate)}
     return [
-        main | {"transports": transports, "metadata": True},
-        sub | {"transports": transports, "metadata": False},
+        main | common | {"metadata": True},
+        sub | common | {"metadata": False},
         *_web_media(f"{address}:{PORTS['https']}/api"),
     ]
 

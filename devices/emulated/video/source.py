@@ -20,7 +20,7 @@ from devices.emulated.video.lens import Lens, Picture
 from devices.emulated.video.scene import Scene
 from devices.protocols.h26x import Codec, is_keyframe, is_parameter_set, split_annex_b
 
-FRAME_RATE = 12  # pictures per second: smooth enough to see movement, cheap on a shared core
+FRAME_RATE = 12  # pictures per second of a compliant camera: smooth, cheap on a shared core
 CLOCK_RATE = 90_000  # Hz, RFC 6184, 8.2.1 and RFC 7798, 7.1
 DELAY = 8.0  # s by which a delayed stream lags behind
 _JPEG_QUALITY = 85
@@ -167,6 +167,7 @@ class VideoSource:
     def __init__(self, camera: VideoHost, stream: StreamDefinition) -> None:
         self.stream = stream
         self._scene = _scene(camera, stream)
+        self._rate = camera.posture.frame_rate
         self._waiting: set[Listener] = set()
         self._watching: set[Listener] = set()
         self._keyframe_wanted = threading.Event()
@@ -218,7 +219,7 @@ class VideoSource:
                 if loop.is_closed():
                     return
                 loop.call_soon_threadsafe(self._publish, unit, end)
-            due = max(due + 1 / FRAME_RATE, now)
+            due = max(due + 1 / self._rate, now)
             end.wait(due - time.monotonic())
 
     def _publish(self, unit: AccessUnit, end: threading.Event) -> None:

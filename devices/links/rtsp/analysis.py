@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import math
 from collections import Counter
@@ -172,7 +173,14 @@ def decoded(media: sdp.Media, units: Sequence[bytes]) -> tuple[DecodedPictures, 
     if codec is None or not units:
         return DecodedPictures(0, 0, 0, 0.0, 0.0), b""
     seen = picture.decode(codec, units)
-    facts = DecodedPictures(seen.frames, seen.width, seen.height, seen.movement, seen.contrast)
+    facts = DecodedPictures(
+        seen.frames,
+        seen.width,
+        seen.height,
+        seen.movement,
+        seen.contrast,
+        **dataclasses.asdict(seen.liveliness),
+    )
     return facts, seen.png
 
 

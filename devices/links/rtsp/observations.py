@@ -67,13 +67,22 @@ class SrtpFacts:
 
 @dataclass(frozen=True)
 class DecodedPictures:
-    """What OpenCV decoded; see :class:`devices.links.rtsp.picture.Pictures` for the measures."""
+    """What OpenCV decoded; see :class:`devices.links.rtsp.picture.Pictures` for the measures.
+
+    The others are those of :class:`devices.links.rtsp.liveliness.Liveliness`, and ``frame_rate``,
+    pictures per second by the camera's own RTP timestamps (0: too few to say).
+    """
 
     frames: int
     width: int
     height: int
     movement: float
     contrast: float
+    changing: float = 1.0
+    noise: float = 0.0
+    correlation: float = 0.0
+    period: int = 0
+    frame_rate: float = 0.0
 
 
 @dataclass(frozen=True)

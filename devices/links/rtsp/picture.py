@@ -12,12 +12,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from devices.links.rtsp.liveliness import STEP, History, Liveliness
 from devices.protocols.h26x import Codec, to_annex_b
 
 MAX_FRAMES = 60
 MAX_BYTES = 16 * 1024 * 1024
-_STEP = 12
-"""Change of brightness (of 255) that counts: above the noise of sensors and of coding."""
 _CODECS = {
     **dict.fromkeys((b"h264", b"avc1", b"avc3", b"x264", b"\x1b\0\0\0"), "h264"),
     **dict.fromkeys((b"hevc", b"hvc1", b"hev1", b"h265", b"\x24\0\0\0"), "h265"),
@@ -33,7 +32,8 @@ class Pictures:
 
     ``width`` and ``height`` in pixels; ``movement`` the largest share (0 to 1) of the picture
     that differs between the first decoded picture and a later one; ``contrast`` the standard
-    deviation of brightness (0 to 127) of the last picture; ``png`` the last picture.
+    deviation of brightness (0 to 127) of the last picture; ``png`` the last picture;
+    ``liveliness`` what tells a living picture from a frozen or repeated one.
     """
 
     frames: int = 0
@@ -42,6 +42,7 @@ class Pictures:
     movement: float = 0.0
     contrast: float = 0.0
     png: bytes = field(default=b"", repr=False)
+    liveliness: Liveliness = field(default_factory=Liveliness)
 
 
 def decode(codec: Codec, units: Sequence[bytes]) -> Pictures:
@@ -89,14 +90,18 @@ def _frames(reader: cv2.VideoCapture) -> Iterator[Any]:
 
 def _measure(pictures: Iterable[Any]) -> Pictures:
     first: NDArray[np.int16] | None = None
+    small: Any = None
     last: Any = None
     frames, movement = 0, 0.0
+    history = History()
     for picture in pictures:
         frames, last = frames + 1, picture
-        small = _small(picture)
+        grey = cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY)
+        small = _small(grey)
         if first is None:
             first = small
-        movement = max(movement, float(np.mean(np.abs(small - first) > _STEP)))
+        movement = max(movement, float(np.mean(np.abs(small - first) > STEP)))
+        history.add(grey, small)
     if last is None:
         return Pictures()
     encoded, png = cv2.imencode(".png", last)
@@ -105,13 +110,13 @@ def _measure(pictures: Iterable[Any]) -> Pictures:
         width=int(last.shape[1]),
         height=int(last.shape[0]),
         movement=round(movement, 5),
-        contrast=round(float(np.std(_small(last))), 2),
+        contrast=round(float(np.std(small)), 2),
         png=png.tobytes() if encoded else b"",
+        liveliness=history.liveliness(),
     )
 
 
-def _small(picture: Any) -> NDArray[np.int16]:
-    grey = cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY)
+def _small(grey: Any) -> NDArray[np.int16]:
     small: NDArray[np.int16] = np.asarray(
         cv2.resize(grey, _SMALL, interpolation=cv2.INTER_AREA), np.int16
     )

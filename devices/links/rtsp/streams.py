@@ -31,7 +31,7 @@ from devices.links.rtsp.player import Recording, play
 from devices.links.rtsp.recorder import Recorder
 from devices.links.rtsp.redirect import following
 from devices.observation import Artefact
-from devices.protocols.rtp import lost
+from devices.protocols.rtp import frame_rate, lost
 
 PLAY_SECONDS = 2.2
 """Media recorded of each stream: two keyframe intervals of most cameras."""
@@ -228,6 +228,7 @@ def _facts(blank: PlayedStream, recording: Recording) -> tuple[PlayedStream, byt
     track = of_track(rtp_packets(packets), media)
     units, malformed = nal_units(media, track)
     pictures, png = decoded(media, units)
+    pictures = dataclasses.replace(pictures, frame_rate=frame_rate(track))
     sets = parameter_sets(media, units)
     facts = dataclasses.replace(
         facts,

@@ -31,7 +31,8 @@ class SceneStream:
     device file says that its lens looks at the screen. ``seen`` in the order in which the codes
     were first seen; ``again`` are codes that came back after a later one; ``foreign`` are codes
     that this run has not shown. ``behind``: pictures waited to be decoded when the watch ended.
-    Sizes in pixels, ``seconds`` from the first code to the end of the watch.
+    Sizes in pixels; ``watched``: for how many seconds after each code had come into view the
+    pictures that arrived were looked at.
     """
 
     name: str
@@ -44,7 +45,7 @@ class SceneStream:
     frames: int = 0
     width: int = 0
     height: int = 0
-    seconds: float = 0.0
+    watched: tuple[float, ...] = ()
     seen: tuple[CodeSeen, ...] = ()
     again: tuple[str, ...] = ()
     foreign: tuple[str, ...] = ()

@@ -22,6 +22,7 @@ from devices.scene.code import Found, read
 
 _LONGEST = 120.0  # s of one watch: more than every patience of a challenge together
 _BEHIND = 1.5  # s that decoding may lag
+_LATE = 0.5  # s after its arrival from which pictures are not all looked at
 _THOROUGHLY = 0.4  # s between two thorough looks at pictures that show no code at first sight
 
 
@@ -49,7 +50,7 @@ class StreamWatch:
         self._facts = SceneStream(
             stream.name, without_userinfo(stream.url), stream.transports[0], "silent"
         )
-        self._examined = self._thorough = self._decoded = 0.0
+        self._examined = self._thorough = self._looked = self._decoded = self._cost = 0.0
         self._lock = threading.Lock()
         self.over = False
         self._threads = [
@@ -93,8 +94,8 @@ class StreamWatch:
         seen = tuple(_seen(known[code], s) for code, s in sightings if code in known)
         foreign = tuple(code for code, _ in sightings if code not in known)
         again = tuple(code for code in dict.fromkeys(self._again) if code in known)
-        seconds = round(max(0.0, self._examined - shown[0].before), 2) if shown else 0.0
-        return replace(self._facts, seen=seen, again=again, foreign=foreign, seconds=seconds)
+        watched = tuple(round(max(0.0, self._examined - each.after), 2) for each in shown)
+        return replace(self._facts, seen=seen, again=again, foreign=foreign, watched=watched)
 
     def pictures(self) -> dict[str, bytes]:
         """The first picture that showed each code, as PNG."""
@@ -149,10 +150,15 @@ class StreamWatch:
         height, width = picture.grey.shape
         frames = self._facts.frames + 1
         self._update(outcome="watched", frames=frames, width=width, height=height)
+        began = time.monotonic()
+        if began - picture.arrived > _LATE and picture.arrived - self._looked < 2 * self._cost:
+            return  # to catch up; how long no picture was looked at is in the uncertainty
+        self._looked = picture.arrived
         thorough = picture.arrived - self._thorough > _THOROUGHLY
         if thorough:
             self._thorough = picture.arrived
         found = read(picture.grey, thorough=thorough)
+        self._cost = max(time.monotonic() - began, self._cost / 2)
         if found is not None:
             self._note(found, picture)
         if found is not None or thorough:
