@@ -58,16 +58,25 @@ class FoundStream:
     reason: str = ""
 
 
+@dataclass(frozen=True)
+class AddressAnswer:
+    """How DESCRIBE of one address was answered to who is logged in; ``source`` as below."""
+
+    url: str
+    source: str
+    status: int
+
+
 @dataclass(frozen=True, kw_only=True)
 class FoundStreams(Observation):
-    """Every stream that was found; ``asked`` addresses, ``answers`` that came.
+    """Every stream that was found; ``asked`` addresses, and the ``answers`` that came.
 
     ``unknown`` are declared streams of which no parameter sets are known, with their codec: an
     address of theirs looks like another stream. ``account``: the test has a login to ask with.
     """
 
     asked: int
-    answers: int
+    answers: tuple[AddressAnswer, ...]
     account: bool
     unknown: tuple[tuple[str, str], ...]
     streams: tuple[FoundStream, ...]
@@ -117,7 +126,7 @@ def found_streams(
         shortfalls.append(f"{len(candidates) - MAX_PLAYED} more streams were not looked at")
     return FoundStreams(
         asked=sum(len(plan) for plan in plans.values()),
-        answers=sum(one.answers for one in asked),
+        answers=tuple(answer for one in asked for answer in one.answers),
         account=access.login() is not None,
         unknown=tuple((s.name, s.codec) for s in streamed if s.name not in known.values()),
         streams=tuple(stream for stream, _ in streams),
@@ -135,7 +144,7 @@ class _Asked:
 
     def __init__(self, access: RtspAccess, endpoint: Endpoint, urls: dict[str, str]) -> None:
         self.candidates: list[_Candidate] = []
-        self.answers = 0
+        self.answers: list[AddressAnswer] = []
         self.shortfall = ""
         self._access, self._endpoint = access, endpoint
         self._client: RtspClient | None = None
@@ -151,7 +160,7 @@ class _Asked:
                 failures = 0
             except LoginRefused as error:  # some answer so to any path that they do not have
                 self._close()
-                self.answers += urls[url] != "declared"
+                self.answers.append(AddressAnswer(url, urls[url], 401))
                 failures = 0 if self._still_let_in() else failures + 1
                 problem = str(error)
             except DeviceError as error:
@@ -160,7 +169,9 @@ class _Asked:
                 if isinstance(error, OutsideAuthorisation):
                     break
         self._close()
-        if missing := len(urls) - self.answers:
+        if any(a.source == "declared" and a.status == 401 for a in self.answers):
+            self.shortfall = f"the login was refused: {problem}"
+        elif missing := len(urls) - len(self.answers):
             self.shortfall = f"{missing} of {len(urls)} addresses gave no answer: {problem}"
 
     def _still_let_in(self) -> bool:
@@ -182,7 +193,7 @@ class _Asked:
 
     def _describe(self, url: str, source: str) -> None:
         answer = self._asked(url)
-        self.answers += 1
+        self.answers.append(AddressAnswer(url, source, answer.status))
         if not answer.ok:
             return
         try:
@@ -216,9 +227,13 @@ _Known = dict[tuple[str, tuple[str, ...]], str]
 
 def _known(played: PlayedStreams, streams: Iterable[Stream]) -> _Known:
     """Codec and parameter sets of each declared stream -> its name; of JPEG its declared size."""
-    found = {(p.codec, p.parameter_sets): p.name for p in played.streams if p.parameter_sets}
-    sizes = {("jpeg", (_size(s.width, s.height),)): s.name for s in streams if s.codec == "mjpeg"}
-    return {**found, **sizes}
+    known: _Known = {
+        (p.codec, p.parameter_sets): p.name for p in played.streams if p.parameter_sets
+    }
+    for stream in streams:
+        if stream.codec == "mjpeg":
+            known["jpeg", (_size(stream.width, stream.height),)] = stream.name
+    return known
 
 
 def _size(width: int, height: int) -> str:

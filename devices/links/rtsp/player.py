@@ -38,9 +38,10 @@ from devices.protocols.rtsp import Interleaved
 
 FIRST_PACKET_SECONDS = 4.0
 """Longest wait for the first packet: an encoder may have to be started."""
+REPORT_SECONDS = 6.6
+"""Longest further wait for a first RTCP packet, where media is outside TLS: senders report every
+five seconds or so (RFC 3550, 6.2). Never more than ``REPORT_SHARE`` times the recording itself."""
 REPORT_SHARE = 3.0
-"""For how many times the recording's length a first RTCP packet is waited for, where media is
-outside TLS. Senders report every five seconds or so (RFC 3550, 6.2)."""
 MAX_MEDIA = 16 * 1024 * 1024
 """Bytes of media after which a recording ends early."""
 
@@ -183,7 +184,7 @@ class _Receiver:
             if now >= end:
                 if patient or not began or not self._awaits_reports():
                     return
-                patient, end = True, now + REPORT_SHARE * seconds
+                patient, end = True, now + min(REPORT_SHARE * seconds, REPORT_SECONDS)
             if now >= alive_at:
                 alive_at = now + alive_every
                 self._keep_alive(url)
