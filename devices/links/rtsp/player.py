@@ -158,6 +158,7 @@ class _Receiver:
             raise NotOffered(f"PLAY is answered {answer.status} {answer.reason}".rstrip())
         self._take(client.media)
         client.media = []
+        self._take_frames(b"")  # what came behind the answer in the same piece
         with selectors.DefaultSelector() as selector:
             selector.register(client.wire, selectors.EVENT_READ, self._read_tcp)
             for own in self._ports.sockets if self._ports is not None else ():
@@ -207,6 +208,9 @@ class _Receiver:
         if data is None:
             self._closed = True
             return
+        self._take_frames(data)
+
+    def _take_frames(self, data: bytes) -> None:
         self._take(e for e in self._client.feed(data) if isinstance(e, Interleaved))
 
     def _take(self, frames: Iterable[Interleaved]) -> None:
