@@ -28,12 +28,14 @@ from rtsp_stand import (
 from devices.description import DeviceFile
 from devices.emulated.posture import Posture
 from devices.errors import Garbled, LinkError, NotOffered, Unreachable
+from devices.links.capture import Capture
 from devices.links.rtsp import multicast, tunnel
 from devices.links.rtsp.client import Endpoint
 from devices.links.rtsp.observations import PlayedStream
 from devices.links.rtsp.redirect import MAX_REDIRECTS, following, target_of
 from devices.links.rtsp.streams import play_streams
 from devices.protocols import sdp
+from devices.protocols.digest import DigestClient
 from devices.protocols.rtp import RtpPacket, sender_report
 from devices.protocols.rtsp import Interleaved
 from devices.protocols.srtp import protector
@@ -300,8 +302,6 @@ def test_a_tunnel_in_plaintext_is_read_on_the_way(tmp_path: Path) -> None:
 
 def _connect(port: int, login: Any = None) -> tunnel.TunnelWire:
     target = tunnel.TunnelTarget("127.0.0.1", port, encrypted=False, path="/s")
-    from devices.links.capture import Capture  # noqa: PLC0415
-
     return tunnel.TunnelWire(target, "127.0.0.1", login=login, capture=Capture(), timeout=0.5)
 
 
@@ -345,8 +345,6 @@ def test_what_is_no_tunnel_raises_a_link_error(handler: Handler) -> None:
 
 
 def test_a_tunnel_that_asks_for_a_login_gets_a_digest_and_never_basic() -> None:
-    from devices.protocols.digest import DigestClient  # noqa: PLC0415
-
     asked: list[str] = []
 
     def handler(connection: socket.socket) -> None:
