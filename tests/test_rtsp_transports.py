@@ -32,9 +32,10 @@ from devices.links.capture import Capture
 from devices.links.rtsp import multicast, tunnel
 from devices.links.rtsp.client import Endpoint
 from devices.links.rtsp.observations import PlayedStream
+from devices.links.rtsp.probes import anonymous_answers
 from devices.links.rtsp.redirect import MAX_REDIRECTS, following, target_of
 from devices.links.rtsp.streams import play_streams
-from devices.protocols import sdp
+from devices.protocols import http_tunnel, sdp
 from devices.protocols.digest import DigestClient
 from devices.protocols.rtp import RtpPacket, sender_report
 from devices.protocols.rtsp import Interleaved
@@ -373,7 +374,7 @@ def test_a_tunnel_that_asks_for_a_login_gets_a_digest_and_never_basic() -> None:
 def test_any_head_is_http_or_garbled(data: bytes) -> None:
     for start in (b"", b"HTTP/1.0 200 OK\r\n"):
         with contextlib.suppress(Garbled):
-            tunnel.parse_head(start + data)
+            http_tunnel.parse_head(start + data)
 
 
 @given(st.text(max_size=60))
@@ -506,3 +507,15 @@ def test_a_camera_that_plays_and_stalls_is_silent(
 def test_endpoints_of_tunnels_are_named_as_people_write_them() -> None:
     assert tunnel.tunnel_target("rtsps://[::1]/a?b=1").url == "https://[::1]:322/a?b=1"
     assert Endpoint("h", 1, encrypted=True).url == "rtsps://h:1"
+
+
+def test_a_tunnel_whose_http_asks_for_a_login_refuses_a_stranger(tmp_path: Path) -> None:
+    """STREAM-004 sets declared streams up over each of their transports, without a login."""
+    refused = b'HTTP/1.0 401 No\r\nWWW-Authenticate: Digest realm="r", nonce="n"\r\n\r\n'
+    with scripted_server(_answers(refused)) as http, scripted_server(_Camera()) as rtsp:
+        url = f"rtsp://127.0.0.1:{rtsp}"
+        tunnelled = STREAM | {"tunnel_url": f"http://127.0.0.1:{http}/s"}
+        device = device_file(url, tmp_path, streams=[tunnelled], transports=["tunnel"])
+        answers = anonymous_answers(access_to(device), []).answers
+    (told,) = [answer for answer in answers if answer.method == "SETUP"]
+    assert (told.status, told.transport) == (401, "tunnel")

@@ -516,7 +516,7 @@ class _Jpeg(_Rtsp):
                 data = Interleaved(0, packet.to_bytes()).to_bytes()
             real(data)
 
-        connection.sendall = sendall  # type: ignore[method-assign]
+        connection.sendall = sendall  # type: ignore[method-assign,assignment]
         super().__call__(connection)
 
 
