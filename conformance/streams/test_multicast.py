@@ -31,7 +31,9 @@ def test_multicast_is_off_unless_declared(rtsp_groups: GroupOffers, device: Devi
     Pass: no stream that does not declare multicast names a group or is set up to one, and none is
     set up to a group without SRTP.
     """
-    declared = {without_userinfo(s.url): set(s.transports) for s in device.declared.streams}
+    declared: dict[str, set[str]] = {
+        without_userinfo(s.url): set(s.transports) for s in device.declared.streams
+    }
     problems: list[str] = []
     for offer in rtsp_groups.offers:
         problems += _faults(offer, declared.get(offer.url, set()))

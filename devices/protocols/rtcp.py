@@ -52,7 +52,7 @@ def readable(data: bytes) -> Compound | None:
     """
     for trailer in (0, *_TRAILERS):
         content = data[: len(data) - trailer]
-        if trailer and (len(content) < 8 or _says_encrypted(data, trailer)):
+        if trailer and (len(data) < trailer + 8 or _says_encrypted(data, trailer)):
             continue
         try:
             return parse_compound(content)

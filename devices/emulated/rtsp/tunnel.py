@@ -8,11 +8,12 @@ import binascii
 from collections.abc import Awaitable, Callable
 from urllib.parse import urlsplit
 
+from devices.protocols.http_tunnel import MEDIA_TYPE
+
 MAX_WAITING = 8
 """GETs whose POST has not come yet."""
 _WAIT = 10.0  # s for the POST
 _HEAD_LIMIT = 8192
-_MEDIA_TYPE = "application/x-rtsp-tunnelled"
 
 Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
@@ -53,7 +54,7 @@ class TunnelDoor:
 
     async def _get(self, cookie: str, writer: asyncio.StreamWriter) -> None:
         writer.write(
-            f"HTTP/1.0 200 OK\r\nContent-Type: {_MEDIA_TYPE}\r\n"
+            f"HTTP/1.0 200 OK\r\nContent-Type: {MEDIA_TYPE}\r\n"
             "Cache-Control: no-store\r\nPragma: no-cache\r\n\r\n".encode()
         )
         await writer.drain()

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-import time
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 from devices.description import Stream
-from devices.errors import DeviceError, LinkError, LoginRefused, OutsideAuthorisation
+from devices.errors import LinkError
 from devices.links.capture import Capture
 from devices.links.rtsp.access import RtspAccess
+from devices.links.rtsp.addresses import AddressAnswer, AskedAddresses, Candidate, distinct
 from devices.links.rtsp.analysis import (
     fingerprints,
     nal_units,
@@ -20,19 +20,17 @@ from devices.links.rtsp.analysis import (
     rtp_packets,
     unlock,
 )
-from devices.links.rtsp.client import Endpoint, RtspClient, endpoint_of, without_userinfo
-from devices.links.rtsp.describe import codec_of, described
+from devices.links.rtsp.client import Endpoint, endpoint_of, without_userinfo
+from devices.links.rtsp.describe import codec_of
 from devices.links.rtsp.observations import PlayedStreams
 from devices.links.rtsp.player import Recording, play
 from devices.observation import Artefact, Observation
-from devices.protocols import sdp
 from devices.protocols.rtp_jpeg import frame_blocks
-from devices.protocols.rtsp import Response
 
 PLAY_SECONDS = 1.5
-PATHS_SECONDS = 40.0  # for all addresses of one endpoint
 MAX_PLAYED = 16  # streams that are played to be told apart
-_FAILURES = 3  # addresses in a row without an answer, or with the login refused
+_MADE_UP = "x" + hashlib.sha256(b"camproof made-up path").hexdigest()[:12]
+"""A path that no camera has: who answers it answers every path."""
 _JPEG = 26  # static payload type, RFC 3551, 6
 _WAYS = ("interleaved", "srtp-interleaved", "udp", "srtp-udp")
 
@@ -60,25 +58,17 @@ class FoundStream:
 
 @dataclass(frozen=True, kw_only=True)
 class FoundStreams(Observation):
-    """Every stream that was found; ``asked`` addresses, ``answers`` that came.
+    """Every stream that was found; ``asked`` addresses, and the ``answers`` that came.
 
     ``unknown`` are declared streams of which no parameter sets are known, with their codec: an
     address of theirs looks like another stream. ``account``: the test has a login to ask with.
     """
 
     asked: int
-    answers: int
+    answers: tuple[AddressAnswer, ...]
     account: bool
     unknown: tuple[tuple[str, str], ...]
     streams: tuple[FoundStream, ...]
-
-
-@dataclass(frozen=True)
-class _Candidate:
-    url: str
-    source: str
-    section: int
-    media: sdp.Media
 
 
 def found_streams(
@@ -108,8 +98,8 @@ def found_streams(
     for url in own:
         plans.setdefault(endpoint_of(url), {})[url] = "declared"
     with ThreadPoolExecutor(access.device.bench.parallel, "rtsp-found") as pool:
-        asked = list(pool.map(lambda plan: _Asked(access, *plan), plans.items()))
-        candidates = _distinct(c for one in asked for c in one.candidates)
+        asked = list(pool.map(lambda plan: AskedAddresses(access, *plan), plans.items()))
+        candidates = distinct(c for one in asked for c in one.candidates)
         known = _known(declared, streamed)
         streams = list(pool.map(lambda c: _judged(access, c, known), candidates[:MAX_PLAYED]))
     shortfalls += [one.shortfall for one in asked if one.shortfall]
@@ -117,7 +107,7 @@ def found_streams(
         shortfalls.append(f"{len(candidates) - MAX_PLAYED} more streams were not looked at")
     return FoundStreams(
         asked=sum(len(plan) for plan in plans.values()),
-        answers=sum(one.answers for one in asked),
+        answers=tuple(answer for one in asked for answer in one.answers),
         account=access.login() is not None,
         unknown=tuple((s.name, s.codec) for s in streamed if s.name not in known.values()),
         streams=tuple(stream for stream, _ in streams),
@@ -126,99 +116,18 @@ def found_streams(
     )
 
 
-_MADE_UP = "x" + hashlib.sha256(b"camproof made-up path").hexdigest()[:12]
-"""A path that no camera has: who answers it answers every path."""
-
-
-class _Asked:
-    """The descriptions of one endpoint's addresses, over one connection while it lasts."""
-
-    def __init__(self, access: RtspAccess, endpoint: Endpoint, urls: dict[str, str]) -> None:
-        self.candidates: list[_Candidate] = []
-        self.answers = 0
-        self.shortfall = ""
-        self._access, self._endpoint = access, endpoint
-        self._client: RtspClient | None = None
-        self._own = next((url for url, source in urls.items() if source == "declared"), "")
-        failures, problem = 0, ""
-        deadline = time.monotonic() + PATHS_SECONDS
-        # Declared ones first: they show that the login is good.
-        for url in sorted(urls, key=lambda u: urls[u] != "declared"):
-            if failures >= _FAILURES or time.monotonic() > deadline:
-                break
-            try:
-                self._describe(url, urls[url])
-                failures = 0
-            except LoginRefused as error:  # some answer so to any path that they do not have
-                self._close()
-                self.answers += urls[url] != "declared"
-                failures = 0 if self._still_let_in() else failures + 1
-                problem = str(error)
-            except DeviceError as error:
-                failures, problem = failures + 1, str(error)
-                self._close()
-                if isinstance(error, OutsideAuthorisation):
-                    break
-        self._close()
-        if missing := len(urls) - self.answers:
-            self.shortfall = f"{missing} of {len(urls)} addresses gave no answer: {problem}"
-
-    def _still_let_in(self) -> bool:
-        """Whether a declared stream is described: refusals then do not add up to a lockout."""
-        try:
-            return bool(self._own) and self._asked(self._own).ok
-        except DeviceError:
-            self._close()
-            return False
-
-    def _asked(self, url: str) -> Response:
-        if self._client is None:
-            self._client = self._access.connect(
-                self._endpoint,
-                login=self._access.login(),
-                allow_basic=self._endpoint.encrypted,
-            )
-        return self._client.request("DESCRIBE", url, {"Accept": "application/sdp"})
-
-    def _describe(self, url: str, source: str) -> None:
-        answer = self._asked(url)
-        self.answers += 1
-        if not answer.ok:
-            return
-        try:
-            video = described(answer, url).description.video()
-        except LinkError:
-            return  # no description of a stream
-        for number, media in enumerate(video):
-            self.candidates.append(_Candidate(url, source, number, media))
-
-    def _close(self) -> None:
-        if self._client is not None:
-            self._client.close()
-            self._client = None
-
-
-def _distinct(candidates: Iterable[_Candidate]) -> list[_Candidate]:
-    """Leave out what needs no look: declared streams' own first section, and other profiles of it.
-
-    A server that offers SAVP and SAVPF has a section for each, of one and the same stream.
-    """
-    kept: dict[tuple[str, str, tuple[bytes, ...]], _Candidate] = {}
-    for candidate in candidates:
-        sets = tuple(candidate.media.parameter_sets())
-        control = "" if sets else str(candidate.section)
-        kept.setdefault((candidate.url, control, sets), candidate)
-    return [c for c in kept.values() if c.source != "declared" or c.section]
-
-
 _Known = dict[tuple[str, tuple[str, ...]], str]
 
 
 def _known(played: PlayedStreams, streams: Iterable[Stream]) -> _Known:
     """Codec and parameter sets of each declared stream -> its name; of JPEG its declared size."""
-    found = {(p.codec, p.parameter_sets): p.name for p in played.streams if p.parameter_sets}
-    sizes = {("jpeg", (_size(s.width, s.height),)): s.name for s in streams if s.codec == "mjpeg"}
-    return {**found, **sizes}
+    known: _Known = {
+        (p.codec, p.parameter_sets): p.name for p in played.streams if p.parameter_sets
+    }
+    for stream in streams:
+        if stream.codec == "mjpeg":
+            known["jpeg", (_size(stream.width, stream.height),)] = stream.name
+    return known
 
 
 def _size(width: int, height: int) -> str:
@@ -227,7 +136,7 @@ def _size(width: int, height: int) -> str:
 
 
 def _judged(
-    access: RtspAccess, candidate: _Candidate, known: _Known
+    access: RtspAccess, candidate: Candidate, known: _Known
 ) -> tuple[FoundStream, Artefact | None]:
     media = candidate.media
     codec = codec_of(media)
@@ -250,7 +159,7 @@ def _judged(
 
 
 def _played(
-    access: RtspAccess, candidate: _Candidate, found: FoundStream, capture: Capture
+    access: RtspAccess, candidate: Candidate, found: FoundStream, capture: Capture
 ) -> FoundStream:
     """Play a stream over the first transport that it is given over."""
     reason = ""

@@ -40,9 +40,10 @@ from devices.protocols.rtsp import Interleaved
 
 FIRST_PACKET_SECONDS = 4.0
 """Longest wait for the first packet: an encoder may have to be started."""
+REPORT_SECONDS = 6.6
+"""Longest further wait for a first RTCP packet, where media is outside TLS: senders report every
+five seconds or so (RFC 3550, 6.2). Never more than ``REPORT_SHARE`` times the recording itself."""
 REPORT_SHARE = 3.0
-"""For how many times the recording's length a first RTCP packet is waited for, where media is
-outside TLS. Senders report every five seconds or so (RFC 3550, 6.2)."""
 _LOOK = 0.2  # s between two looks at whether a follower has enough, when nothing arrives
 MAX_MEDIA = 16 * 1024 * 1024
 """Bytes of media after which a recording ends early."""
@@ -185,6 +186,7 @@ class _Receiver:
             raise NotOffered(f"PLAY is answered {answer.status} {answer.reason}".rstrip())
         self._take(client.media)
         client.media = []
+        self._take_frames(b"")  # what came behind the answer in the same piece
         with selectors.DefaultSelector() as selector:
             selector.register(client.wire, selectors.EVENT_READ, self._read_tcp)
             for own in self._ports.sockets if self._ports is not None else ():
@@ -213,7 +215,7 @@ class _Receiver:
             if now >= end:
                 if patient or not began or not self._awaits_reports():
                     return
-                patient, end = True, now + REPORT_SHARE * seconds
+                patient, end = True, now + min(REPORT_SHARE * seconds, REPORT_SECONDS)
             if now >= alive_at:
                 alive_at = now + alive_every
                 self._keep_alive(url)
@@ -237,6 +239,9 @@ class _Receiver:
         if data is None:
             self._closed = True
             return
+        self._take_frames(data)
+
+    def _take_frames(self, data: bytes) -> None:
         self._take(e for e in self._client.feed(data) if isinstance(e, Interleaved))
 
     def _take(self, frames: Iterable[Interleaved]) -> None:

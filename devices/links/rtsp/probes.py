@@ -22,6 +22,7 @@ from devices.links.rtsp.observations import (
     RtspEndpoints,
 )
 from devices.links.rtsp.setup import TRANSPORTS, is_multicast, own_ports, to_ask_for
+from devices.links.rtsp.tunnel import TunnelLogin
 from devices.protocols.digest import DigestClient
 from devices.protocols.rtsp import Response
 
@@ -175,6 +176,10 @@ def _set_up_without_login(
     for transport in dict.fromkeys(stream.transports):
         try:
             set_up(access, stream, described, transport, answers)
+        except TunnelLogin as error:  # HTTP asks for the login before RTSP is spoken
+            answers.append(
+                PathAnswer(url, "SETUP", "none", error.status, described=False, transport=transport)
+            )
         except LinkError as error:
             yield f"{url} over {transport} could not be set up without a login: {error}"
 

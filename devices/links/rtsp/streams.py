@@ -184,11 +184,13 @@ def _attempt(recorder: Recorder, stream: Stream, transport: str, *, seconds: flo
     png, recording = b"", None
 
     def attempt(where: str) -> tuple[Recording, str]:
+        tunnel = access.tunnel(stream, transport, where)
         with access.connect(
             endpoint_of(where),
             login=access.login(),
             capture=capture,
-            tunnel=access.tunnel(stream, transport, where),
+            tunnel=tunnel,
+            allow_basic=tunnel is None or tunnel.encrypted,
         ) as client:
             return play(client, where, transport, seconds=seconds, capture=capture), where
 

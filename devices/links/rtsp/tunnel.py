@@ -8,7 +8,6 @@ body of the answer to the GET. TLS around both by https.
 from __future__ import annotations
 
 import base64
-import re
 import secrets
 import time
 from dataclasses import dataclass
@@ -19,12 +18,8 @@ from devices.links.capture import Capture
 from devices.links.rtsp.wire import RtspWire
 from devices.protocols.challenge import parse_challenges
 from devices.protocols.digest import DigestClient
+from devices.protocols.http_tunnel import MEDIA_TYPE, HttpHead, parse_head
 
-MEDIA_TYPE = "application/x-rtsp-tunnelled"
-MAX_HEAD = 32 * 1024
-
-_HEAD_END = re.compile(rb"\r?\n\r?\n")
-_STATUS = re.compile(r"HTTP/1\.[01] +(\d{3})(?: .*)?")
 _PORTS = {"http": 80, "https": 443, "rtsp": 554, "rtsps": 322}
 
 
@@ -44,23 +39,6 @@ class TunnelTarget:
         return f"{'https' if self.encrypted else 'http'}://{host}:{self.port}{self.path}"
 
 
-@dataclass(frozen=True)
-class HttpHead:
-    """Status and headers of an answer; names in lower case, the first value counts."""
-
-    status: int
-    headers: tuple[tuple[str, str], ...]
-
-    def all(self, name: str) -> list[str]:
-        """Return every value of a header."""
-        return [value for key, value in self.headers if key == name.lower()]
-
-    @property
-    def media_type(self) -> str:
-        """The Content-Type without parameters, lower case."""
-        return next(iter(self.all("content-type")), "").partition(";")[0].strip().lower()
-
-
 def tunnel_target(url: str) -> TunnelTarget:
     """Return the target that a URL means: http and https, or rtsp and rtsps on the same port.
 
@@ -76,27 +54,6 @@ def tunnel_target(url: str) -> TunnelTarget:
     path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     encrypted = parts.scheme in ("https", "rtsps")
     return TunnelTarget(host, port or _PORTS[parts.scheme], encrypted, path)
-
-
-def parse_head(data: bytes) -> tuple[HttpHead, bytes] | None:
-    """Return an HTTP answer's head and what follows it; None when it is not whole yet.
-
-    Raises Garbled for what is no HTTP answer, and for a head of more than ``MAX_HEAD`` bytes.
-    """
-    found = _HEAD_END.search(data)
-    if (found.start() if found else len(data)) > MAX_HEAD:
-        raise Garbled(f"an HTTP head of more than {MAX_HEAD} bytes")
-    if data[:5] != b"HTTP/"[: len(data)]:
-        raise Garbled(f"not an HTTP answer: starts with {data[:16]!r}")
-    if found is None:
-        return None
-    first, *lines = data[: found.start()].decode("latin-1").replace("\r\n", "\n").split("\n")
-    status = _STATUS.fullmatch(first.strip())
-    if status is None:
-        raise Garbled(f"not an HTTP status line: {first[:80]!r}")
-    pairs = (line.partition(":") for line in lines)
-    headers = tuple((name.strip().lower(), value.strip()) for name, _, value in pairs)
-    return HttpHead(int(status[1]), headers), data[found.end() :]
 
 
 class TunnelWire:

@@ -50,9 +50,9 @@ class TunnelAnswers(Observation):
 def tunnel_answers(access: RtspAccess, endpoints: Iterable[Endpoint]) -> TunnelAnswers:
     """Ask endpoints for a tunnel to the declared streams; by Digest where HTTP wants a login."""
     tracks = Tracks(access)
-    wanted = [(e, path) for e in dict.fromkeys(endpoints) for path in tracks.paths[:1]]
+    path, wanted = tracks.paths[0], list(dict.fromkeys(endpoints))
     with ThreadPoolExecutor(access.device.bench.parallel, "rtsp-tunnel") as pool:
-        found = list(pool.map(lambda each: _ask(access, *each, tracks), wanted))
+        found = list(pool.map(lambda endpoint: _ask(access, endpoint, path, tracks), wanted))
     return TunnelAnswers(answers=tuple(answer for answers in found for answer in answers))
 
 
