@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+import ssl
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
@@ -107,7 +108,7 @@ class RtspConnection:
                 await self._writer.drain()
         except Garbled:
             self._writer.write(Response(status=400).to_bytes())
-        except (ConnectionError, TimeoutError):
+        except (ConnectionError, TimeoutError, ssl.SSLError):
             pass  # the client is gone; closing ends its sessions
 
     def close(self) -> None:

@@ -14,7 +14,7 @@ import selectors
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from devices.description import Stream
 from devices.errors import Garbled, LinkError, NotOffered
@@ -22,15 +22,15 @@ from devices.links.capture import Capture, Flow
 from devices.links.rtsp.access import RtspAccess
 from devices.links.rtsp.backchannels import REQUIRE, describe_with_backchannel, offered_section
 from devices.links.rtsp.client import RtspClient, endpoint_of, without_userinfo
-from devices.links.rtsp.describe import keys_of, usable
+from devices.links.rtsp.describe import OfferedKeys, keys_of, usable
 from devices.links.rtsp.player import TRANSPORTS, UdpPorts, own_ports, to_ask_for
 from devices.observation import Observation
-from devices.protocols import mikey
+from devices.protocols import mikey, sdp
 from devices.protocols.reports import ReportBlock, report_blocks
 from devices.protocols.rtp import RtpPacket, is_rtcp
-from devices.protocols.rtsp import Interleaved
+from devices.protocols.rtsp import Interleaved, Response
 from devices.protocols.srtp import Protector, Receiver, protector
-from devices.protocols.srtp_suite import SrtpKeys
+from devices.protocols.srtp_suite import SDES_SUITES, SrtpKeys
 from devices.protocols.transport import parse_transports
 
 REPORT_SECONDS = 15.0
@@ -177,7 +177,7 @@ class _Line:
     target: tuple[int, int]
     ssrc: int
     keys: SrtpKeys
-    opener: Receiver
+    openers: list[Receiver]
     capture: Capture
 
     def send(self, packets: list[bytes]) -> None:
@@ -195,22 +195,29 @@ class _Line:
     def report(self, ssrc: int, number: int) -> ReportBlock:
         """The first report that counts this sequence number, or one above; raises NotOffered."""
         latest: ReportBlock | None = None
+        unread = 0
         deadline = time.monotonic() + REPORT_SECONDS
         while (left := deadline - time.monotonic()) > 0:
             for packet in self._receive(left):
-                for block in self._blocks(packet):
+                blocks = self._blocks(packet)
+                unread += blocks is None
+                for block in blocks or ():
                     latest = block if block.ssrc == ssrc else latest
             if latest is not None and latest.highest & 0xFFFF >= number:
                 return latest
         if latest is not None:
             return latest
-        raise NotOffered(f"no receiver report on the audio came within {REPORT_SECONDS:.0f} s")
+        raise NotOffered(
+            f"no receiver report on the audio came within {REPORT_SECONDS:.0f} s"
+            + (f"; {unread} RTCP packets do not open by any key that was agreed" * bool(unread))
+        )
 
-    def _blocks(self, packet: bytes) -> list[ReportBlock]:
-        try:
-            return report_blocks(self.opener.unprotect_rtcp(packet))
-        except Garbled:
-            return []
+    def _blocks(self, packet: bytes) -> list[ReportBlock] | None:
+        """The blocks of a packet; None when no key opens it."""
+        for opener in self.openers:
+            with contextlib.suppress(Garbled):
+                return report_blocks(opener.unprotect_rtcp(packet))
+        return None
 
     def _receive(self, seconds: float) -> list[bytes]:
         """Whatever RTCP arrives first, within so many seconds."""
@@ -247,13 +254,14 @@ def _line(access: RtspAccess, stream: Stream, transport: str, capture: Capture) 
         own_ports(client, datagrams=datagrams) as ports,
     ):
         offer, media = offered_section(describe_with_backchannel(client, url), url)
-        offered = usable(keys_of(offer.description, media))
-        assert offered.keys is not None  # usable() says so
-        track, keys, ssrc = offer.track(media), offered.keys, secrets.randbits(32)
+        offered = _offered(offer.description, media)
+        track, ssrc = offer.track(media), secrets.randbits(32)
         headers = {"Transport": to_ask_for(media, lower, secure=True, ports=ports).to_text()}
-        if offered.exchange == "mikey":
-            keys = _own_keys(offered.keys)
+        if offered is None or offered.exchange == "mikey":
+            keys = _own_keys(offered)
             headers["KeyMgmt"] = _key_management(keys, ssrc, track)
+        else:
+            keys = _usable(offered)
         answer = client.request("SETUP", track, headers | REQUIRE)
         if not answer.ok:
             raise NotOffered(f"SETUP of the back channel is answered {answer.status}")
@@ -265,23 +273,48 @@ def _line(access: RtspAccess, stream: Stream, transport: str, capture: Capture) 
         if not (played := client.request("PLAY", offer.aggregate, session)).ok:
             raise NotOffered(f"PLAY of the back channel is answered {played.status}")
         try:
-            opener = Receiver(offered.keys)
-            yield _Line(client, ports, target, ssrc, keys, opener, capture)
+            openers = _openers(offer.description, answer, keys)
+            yield _Line(client, ports, target, ssrc, keys, openers, capture)
         finally:
             with contextlib.suppress(LinkError):
                 request = client.prepared("TEARDOWN", offer.aggregate, session)
                 client.send_unanswered(request)
 
 
-def _own_keys(offered: SrtpKeys) -> SrtpKeys:
-    """Keys of the suite that the camera offers, for what is sent to it."""
-    suite = offered.suite
-    return replace(
-        offered,
-        key=secrets.token_bytes(suite.key_bytes),
-        salt=secrets.token_bytes(suite.salt_bytes),
-        mki=b"",
+def _offered(description: sdp.SessionDescription, media: sdp.Media) -> OfferedKeys | None:
+    """The keys offered for a section; None where the client has to give its own, and gets none.
+
+    Raises NotOffered for keys that cannot be used.
+    """
+    offers = keys_of(description, media)
+    return usable(offers) if offers else None
+
+
+def _usable(offered: OfferedKeys) -> SrtpKeys:
+    assert offered.keys is not None  # usable() gave them
+    return offered.keys
+
+
+def _own_keys(offered: OfferedKeys | None) -> SrtpKeys:
+    """Keys for what is sent to the camera, of the suite that it offers, else the usual one."""
+    suite = _usable(offered).suite if offered else SDES_SUITES["AES_CM_128_HMAC_SHA1_80"]
+    return SrtpKeys(
+        suite, secrets.token_bytes(suite.key_bytes), secrets.token_bytes(suite.salt_bytes)
     )
+
+
+def _openers(
+    description: sdp.SessionDescription, answer: Response, own: SrtpKeys
+) -> list[Receiver]:
+    """What the camera's reports may be protected with: keys it gave anywhere, or ours."""
+    offers = [offer for media in description.media for offer in keys_of(description, media, answer)]
+    given = {keys.fingerprint: keys for offer in offers if (keys := offer.keys) is not None}
+    given[own.fingerprint] = own
+    found = []
+    for keys in given.values():
+        with contextlib.suppress(NotOffered):
+            found.append(Receiver(keys))
+    return found
 
 
 def _key_management(keys: SrtpKeys, ssrc: int, track: str) -> str:
