@@ -359,6 +359,8 @@ class RtspConnection:
         self._sessions.pop(session.identifier, None)
         if self._service.camera.posture.rtsp_teardown_ends:
             session.close()
+        else:
+            self._service.lingering.append(session)
         return Response(headers=header_list({"Session": session.identifier}))
 
 

@@ -76,6 +76,7 @@ class RtspService:
         self._sources = {path: VideoSource(camera, stream) for path, stream in self.streams.items()}
         self._fixed_keys = self._fresh_keys() if camera.posture.srtp_key_reuse else None
         self._servers: list[asyncio.Server] = []
+        self.lingering: list[RtspSession | BackchannelSession] = []
         self._connections: set[RtspConnection] = set()
         camera.accounts.on_revoked(self._revoked)
 
@@ -91,6 +92,8 @@ class RtspService:
             server.close()
         for connection in tuple(self._connections):
             connection.close()
+        for session in self.lingering:
+            session.close()
         for server in self._servers:
             await server.wait_closed()
         self._servers.clear()
