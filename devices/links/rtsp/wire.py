@@ -78,6 +78,8 @@ class RtspWire:
         while True:
             if self._tls is not None and (data := self._decrypted()):
                 return data
+            if self.ended:
+                return b""
             raw = self._receive_raw(deadline)
             if self._tls is None or not raw:
                 return raw
@@ -131,11 +133,11 @@ class RtspWire:
             except ssl.SSLWantReadError:
                 break
             except ssl.SSLZeroReturnError:
-                self.ended = True  # close_notify; the end of the socket follows
-                break
+                data = b""
             except ssl.SSLError as error:
                 raise Garbled(f"{self._where}: TLS: {error.reason or error}") from error
             if not data:
+                self.ended = True  # close_notify; the end of the socket follows
                 break
             pieces.append(data)
         if self._outgoing.pending:  # answers of TLS itself: key updates, alerts
