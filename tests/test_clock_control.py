@@ -118,6 +118,7 @@ def test_a_damaged_dial_is_no_offset(tmp_path: Path) -> None:
 
 
 def test_a_device_file_gives_one_way() -> None:
-    for given in ({}, {"url": "http://x", "command": ["x"]}, {"command": []}):
+    wrong: list[dict[str, Any]] = [{}, {"url": "http://x", "command": ["x"]}, {"command": []}]
+    for given in wrong:
         with pytest.raises(ValidationError):
             Declared.model_validate(given)

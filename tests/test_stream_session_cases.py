@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
@@ -207,8 +207,8 @@ GONE = RevokedUser(
 class Way:
     """Users of a camera that keeps its word, but for what a test wants."""
 
-    def __init__(self, name: str = "ONVIF", **refused: LinkError) -> None:
-        self.name, self._refused = name, refused
+    def __init__(self, name: str = "ONVIF", refused: Mapping[str, LinkError] | None = None) -> None:
+        self.name, self._refused = name, refused or {}
         self.users: dict[str, str] = {}
 
     def create(self, username: str, password: str) -> None:
@@ -291,7 +291,8 @@ def test_revocations_that_show_nothing_are_open(found: RevokedUser) -> None:
 
 def test_no_user_is_left_whatever_goes_wrong() -> None:
     for refused in ("create", "change"):
-        first, second = Way(**{refused: NotOffered("not today")}), Way("the web interface")
+        first = Way("ONVIF", {refused: NotOffered("not today")})
+        second = Way("the web interface")
         judge_revocation(GONE, first, second)
         assert not first.users
         assert not second.users
@@ -303,7 +304,7 @@ def test_no_user_is_left_whatever_goes_wrong() -> None:
 
 
 def test_a_user_that_is_left_is_named() -> None:
-    way = Way(delete=NotOffered("never"))
+    way = Way("ONVIF", {"delete": NotOffered("never")})
     with pytest.raises(Inconclusive, match=r"never.*Tr1al\w+ could not be removed"):
         judge_revocation(GONE, way)
 

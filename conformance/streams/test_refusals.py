@@ -24,7 +24,7 @@ def test_streams_are_refused_to_wrong_logins(refused_logins: RefusedLogins) -> N
     one, and the user name in another case, each on a connection of its own. Over each declared
     transport, with the right login otherwise: SETUP with a wrong password; PLAY with a wrong one,
     and PLAY without a login; and on another connection, with the session's identifier alone,
-    GET_PARAMETER, and PLAY where that tells nothing. The right login comes after each. Where the
+    GET_PARAMETER, and PLAY where that tells nothing. The right login is tried with each. Where the
     device file says which roles may watch a stream, ask for its description as the others. The
     account is one that may be locked (purpose "lockout"); any other is given two wrong passwords
     less than the declared lock allows (two where none is declared), and what is then not tried

@@ -75,7 +75,7 @@ def endings(access: RtspAccess) -> StreamEndings:
         for stream in access.streams()
         for transport in [t for t in stream.transports if _in_datagrams(t)][:1]
     ]
-    found = []
+    found: list[tuple[StreamEnding | None, str, Artefact | None]] = []
     for tasks in (told, left):  # sessions that a camera does not end would be in the way of others
         with ThreadPoolExecutor(max(1, access.device.bench.parallel - 1), "endings") as pool:
             found += pool.map(lambda task: _one(access, task), tasks)
