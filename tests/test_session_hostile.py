@@ -15,7 +15,7 @@ import pytest
 from rtsp_stand import access_to, device_file, header, read_request, scripted_server
 
 from devices.links.rtsp import endings as rtsp_endings
-from devices.links.rtsp import voice as rtsp_voice
+from devices.links.rtsp import voice_line as rtsp_voice
 from devices.links.rtsp.access import RtspAccess
 from devices.links.rtsp.backchannels import backchannels
 from devices.links.rtsp.endings import endings

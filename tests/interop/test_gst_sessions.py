@@ -15,7 +15,7 @@ from devices.emulated.addresses import reserved_address
 from devices.emulated.maker.manufacturer import make_manufacturer
 from devices.emulated.posture import Posture
 from devices.emulated.unit import make_unit
-from devices.links.rtsp import voice
+from devices.links.rtsp import voice_line
 from devices.links.rtsp.access import RtspAccess
 from devices.links.rtsp.backchannels import backchannels
 from devices.links.rtsp.endings import endings
@@ -100,7 +100,7 @@ def test_reports_under_keys_that_nobody_has_show_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It takes our keys from SETUP, and gives away none of its own for the back channel."""
-    monkeypatch.setattr(voice, "REPORT_SECONDS", 8.0)
+    monkeypatch.setattr(voice_line, "REPORT_SECONDS", 8.0)
     with gst_camera(tmp_path, ["srtp-udp"]) as access:
         found = voice_receptions(access)
     assert not found.receptions
