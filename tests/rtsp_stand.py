@@ -67,6 +67,15 @@ class Stand:
     camera: StandInCamera
     device: DeviceFile
     access: RtspAccess
+    loop: asyncio.AbstractEventLoop
+
+    def call(self, function: Callable[[], None]) -> None:
+        """Call a function where the service runs, and wait for its end."""
+
+        async def called() -> None:
+            function()
+
+        asyncio.run_coroutine_threadsafe(called(), self.loop).result(timeout=20)
 
     @property
     def url(self) -> str:
@@ -88,19 +97,19 @@ def rtsp_stand(folder: Path, posture: Posture | None = None) -> Iterator[Stand]:
         (flash / "otp" / "device-cert.pem").write_bytes(chain)
         camera = StandInCamera(flash, address, posture)
         device = device_file(f"rtsps://{address}:{PORTS['rtsps']}", folder)
-        with running(RtspService(camera)):
-            yield Stand(camera, device, access_to(device))
+        with running(RtspService(camera)) as loop:
+            yield Stand(camera, device, access_to(device), loop)
 
 
 @contextmanager
-def running(service: RtspService) -> Iterator[None]:
-    """Run a service in an event loop of its own."""
+def running(service: RtspService) -> Iterator[asyncio.AbstractEventLoop]:
+    """Run a service in an event loop of its own, which is yielded."""
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever)
     thread.start()
     try:
         asyncio.run_coroutine_threadsafe(service.start(), loop).result(timeout=20)
-        yield
+        yield loop
         asyncio.run_coroutine_threadsafe(service.stop(), loop).result(timeout=20)
     finally:
         asyncio.run_coroutine_threadsafe(_settle(), loop).result(timeout=20)
@@ -171,6 +180,13 @@ def access_to(device: DeviceFile) -> RtspAccess:
     granted = device.authorisation
     permit = Permit(granted.addresses, granted.allow, granted.expires)
     return RtspAccess(device, permit, Secrets(device))
+
+
+def changed(stand: Stand, **declared: Any) -> RtspAccess:
+    """Return the access with the first stream alone, declared otherwise."""
+    content = stand.device.model_dump(mode="json", by_alias=True)
+    content["declared"]["streams"] = [content["declared"]["streams"][0] | declared]
+    return access_to(DeviceFile.model_validate(content))
 
 
 Handler = Callable[[socket.socket], None]

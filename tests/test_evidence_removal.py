@@ -22,6 +22,7 @@ from fixtures.observed import RECIPES
 WITHOUT_A_LIST = {
     "onvif_replay": "single facts",
     "replayed_login": "single facts",
+    "nonce_use": "single facts",
     "software_bill": "one document",
     "ssh_forwarding": "single facts",
     "certificate_of_origin": "one document; the list of its signers' names is shown, not judged",

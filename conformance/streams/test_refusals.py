@@ -23,11 +23,12 @@ def test_streams_are_refused_to_wrong_logins(refused_logins: RefusedLogins) -> N
     Method: ask for the description of every declared RTSP stream with a wrong password, an empty
     one, and the user name in another case, each on a connection of its own. Over each declared
     transport, with the right login otherwise: SETUP with a wrong password; PLAY with a wrong one,
-    PLAY without a login, and PLAY with the session's identifier alone on another connection. The
-    right login comes after each. Where the device file says which roles may watch a stream, ask for
-    its description as the others. The account is one that may be locked (purpose "lockout"); any
-    other is given two wrong passwords less than the declared lock allows (two where none is
-    declared), and what is then not tried leaves the verdict open.
+    and PLAY without a login; and on another connection, with the session's identifier alone,
+    GET_PARAMETER, and PLAY where that tells nothing. The right login is tried with each. Where the
+    device file says which roles may watch a stream, ask for its description as the others. The
+    account is one that may be locked (purpose "lockout"); any other is given two wrong passwords
+    less than the declared lock allows (two where none is declared), and what is then not tried
+    leaves the verdict open.
     Pass: each is refused, by status 401 or 403, or otherwise where the same request with the right
     login succeeds.
     """

@@ -90,11 +90,17 @@ def _by(way: UserWay, rtsp: RtspLink, secrets: Secrets) -> list[RevokedUser]:
                 pool.submit(rtsp.revoked, own[1], changed, name="password changed", by=way.name),
             ]
             found = [task.result() for task in tasks]
-    finally:
-        left = " ".join(viewer.left_behind for viewer in viewers if viewer.left_behind)
-    if left:
+    except (LinkError, DeviceFileError) as error:
+        if left := _left_behind(viewers):
+            raise Inconclusive(f"{error}; {left}", "not-offered") from error
+        raise
+    if left := _left_behind(viewers):
         raise Inconclusive(left, "not-offered")
     return found
+
+
+def _left_behind(viewers: Sequence[TrialViewer]) -> str:
+    return "; ".join(viewer.left_behind for viewer in viewers if viewer.left_behind)
 
 
 def _what_is_left(revoked: RevokedUser, limit: float) -> Iterator[str]:

@@ -22,7 +22,7 @@ class Posture:
     rtsp_digest_algorithms: tuple[str, ...] = ("SHA-256", "MD5")
     rtsp_open_paths: tuple[str, ...] = ()  # paths that skip authentication
     rtsp_nonce_reuse: bool = False  # one nonce for ever
-    rtsp_nonce_life: str = "connection"  # connection | endless: good everywhere, for ever
+    rtsp_nonce_life: str = "connection"  # connection | shared | endless: for all, for ever
     rtsp_nonce_counted: bool = True  # false: a nonce count is taken again
     rtsp_login_scope: str = "every"  # every | describe: who has a description need not log in
     rtsp_session_hijack: bool = False  # a session's identifier stands for a login, everywhere

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Protocol
@@ -90,7 +91,7 @@ class RtspConnection:
                 await self._writer.drain()
         except Garbled:
             self._writer.write(Response(status=400).to_bytes())
-        except (ConnectionError, TimeoutError):
+        except (ConnectionError, TimeoutError, ssl.SSLError):
             pass  # the client is gone; closing ends its sessions
 
     def close(self) -> None:
@@ -244,6 +245,8 @@ class RtspConnection:
         self._sessions.pop(session.identifier, None)
         if self._service.camera.posture.rtsp_teardown_ends:
             session.close()
+        else:
+            self._service.lingering.append(session)
         return Response(headers=header_list({"Session": session.identifier}))
 
 

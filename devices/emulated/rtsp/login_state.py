@@ -21,8 +21,9 @@ class LoginState:
         self._camera = camera
         self._fixed = secrets.token_hex(16) if camera.posture.rtsp_nonce_reuse else ""
         self._remembered: dict[str, str] = {}
-        endless = camera.posture.rtsp_nonce_life == "endless"
-        self._shared = self._digest_server(lifetime=None) if endless else None
+        life = camera.posture.rtsp_nonce_life
+        lifetime = None if life == "endless" else NONCE_SECONDS
+        self._shared = None if life == "connection" else self._digest_server(lifetime=lifetime)
 
     def digest(self) -> DigestServer:
         """The digest of one connection: its nonces are good nowhere else, and not for ever."""

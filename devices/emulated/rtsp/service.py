@@ -84,6 +84,7 @@ class RtspService:
         self._fixed_keys = self._fresh_keys() if camera.posture.srtp_key_reuse else None
         self._door = TunnelDoor(self._tunnelled)
         self._servers: list[asyncio.Server] = []
+        self.lingering: list[RtspSession | BackchannelSession] = []
         self._connections: set[RtspConnection] = set()
         camera.accounts.on_revoked(self._revoked)
 
@@ -101,6 +102,8 @@ class RtspService:
             server.close()
         for connection in tuple(self._connections):
             connection.close()
+        for session in self.lingering:
+            session.close()
         for server in self._servers:
             await server.wait_closed()
         self._servers.clear()

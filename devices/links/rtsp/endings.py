@@ -75,9 +75,9 @@ def endings(access: RtspAccess) -> StreamEndings:
         for stream in access.streams()
         for transport in [t for t in stream.transports if _in_datagrams(t)][:1]
     ]
-    found = []
+    found: list[tuple[StreamEnding | None, str, Artefact | None]] = []
     for tasks in (told, left):  # sessions that a camera does not end would be in the way of others
-        with ThreadPoolExecutor(max(1, access.device.bench.parallel - 1), "endings") as pool:
+        with ThreadPoolExecutor(max(1, access.device.bench.parallel // 2), "endings") as pool:
             found += pool.map(lambda task: _one(access, task), tasks)
     return StreamEndings(
         endings=tuple(ending for ending, _, _ in found if ending is not None),
@@ -91,6 +91,12 @@ def _in_datagrams(transport: str) -> bool:
 
 
 def _one(access: RtspAccess, task: _Task) -> tuple[StreamEnding | None, str, Artefact | None]:
+    """End one stream; once more where that failed: a bench may have been starved for a moment."""
+    found = _attempt(access, task)
+    return found if found[0] is not None else _attempt(access, task)
+
+
+def _attempt(access: RtspAccess, task: _Task) -> tuple[StreamEnding | None, str, Artefact | None]:
     """End one stream; an ending, or what kept it from being measured."""
     what = f"{task.stream.name} over {task.transport}"
     if task.transport not in TRANSPORTS:

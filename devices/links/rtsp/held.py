@@ -138,7 +138,7 @@ class _Ear:
             events = client.feed(data) if data is not None else []
         except LinkError:
             data, events = None, []
-        self.closed = data is None
+        self.closed = data is None or client.wire.ended
         self._take(event for event in events if isinstance(event, Interleaved))
 
     def read_datagrams(self, own: socket.socket) -> None:

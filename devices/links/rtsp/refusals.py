@@ -200,16 +200,20 @@ def _session(
             access, stream.url, transport, purse.login(), before_setup=wrongly
         ) as session:
             controls["SETUP"] = 200
-            found.append(("PLAY", "another connection", _from_elsewhere(access, session)))
             found.append(("PLAY", "no login", _as(session, None)))
             if purse.pays(f"{what}: wrong password at PLAY"):
                 status = _as(session, _impostor(session.client.login))
                 found.append(("PLAY", "wrong password", status))
             controls["PLAY"] = session.request("PLAY").status
+            # The last: a server may end the session with the connection that used it last.
+            method, status = _from_elsewhere(access, session)
+            found.append((method, "another connection", status))
     except LinkError as error:  # what was answered until then counts
         problem = f"{what}: {error}"
     for method, kind, status in found:
-        yield RefusedLogin(stream.name, url, transport, kind, method, status, controls[method])
+        yield RefusedLogin(
+            stream.name, url, transport, kind, method, status, controls.get(method, 0)
+        )
     if problem:
         yield problem
 
@@ -233,11 +237,21 @@ def _as(session: HeldSession, login: DigestClient | None) -> int:
         session.client.login = own
 
 
-def _from_elsewhere(access: RtspAccess, session: HeldSession) -> int:
-    """Play with nothing but the session's identifier on another connection."""
+def _from_elsewhere(access: RtspAccess, session: HeldSession) -> tuple[str, int]:
+    """Use a session by nothing but its identifier on another connection; method and status.
+
+    By GET_PARAMETER, where that is taken for this session and not for one that does not exist.
+    Else by PLAY: a server that would take it (CVE-2026-41470) could be brought down by it.
+    """
+    url = session.described.aggregate
     with access.connect(session.client.endpoint) as client:
-        headers = {"Session": session.identifier}
-        return _once(client, "PLAY", session.described.aggregate, headers)
+        made_up, own = (
+            _once(client, "GET_PARAMETER", url, {"Session": identifier})
+            for identifier in (secrets.token_hex(8), session.identifier)
+        )
+        if 200 <= own < 300 and not 200 <= made_up < 300:
+            return "GET_PARAMETER", own
+        return "PLAY", _once(client, "PLAY", url, {"Session": session.identifier})
 
 
 def _low_roles(access: RtspAccess, stream: Stream, purse: _Purse) -> Iterator[RefusedLogin | str]:

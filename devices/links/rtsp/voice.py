@@ -8,33 +8,21 @@ counted: the highest sequence number, and how many packets are lost, which dupli
 
 from __future__ import annotations
 
-import contextlib
 import secrets
-import selectors
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from devices.description import Stream
-from devices.errors import Garbled, LinkError, NotOffered
-from devices.links.capture import Capture, Flow
+from devices.errors import LinkError, NotOffered
+from devices.links.capture import Capture
 from devices.links.rtsp.access import RtspAccess
-from devices.links.rtsp.backchannels import REQUIRE, describe_with_backchannel, offered_section
-from devices.links.rtsp.client import RtspClient, endpoint_of, without_userinfo
-from devices.links.rtsp.describe import keys_of, usable
-from devices.links.rtsp.setup import TRANSPORTS, UdpPorts, own_ports, to_ask_for
+from devices.links.rtsp.client import without_userinfo
+from devices.links.rtsp.setup import TRANSPORTS
+from devices.links.rtsp.voice_line import line_to
 from devices.observation import Observation
-from devices.protocols import mikey
-from devices.protocols.reports import ReportBlock, report_blocks
-from devices.protocols.rtp import RtpPacket, is_rtcp
-from devices.protocols.rtsp import Interleaved
-from devices.protocols.srtp import Protector, Receiver, protector
+from devices.protocols.rtp import RtpPacket
+from devices.protocols.srtp import Protector, protector
 from devices.protocols.srtp_suite import SrtpKeys
-from devices.protocols.transport import parse_transports
 
-REPORT_SECONDS = 15.0
-"""Longest wait for a receiver report: three times the least interval of RFC 3550, 6.2."""
 SILENCE = {"pcmu": (0, 0xFF), "pcma": (8, 0xD5)}
 """Payload type (RFC 3551, 6) and the byte of silence, of the codecs that can be sent here."""
 _SAMPLES = 160  # 20 ms
@@ -102,7 +90,7 @@ def _one(access: RtspAccess, stream: Stream, transport: str, capture: Capture) -
     codec = stream.backchannel or ""
     if codec not in SILENCE:
         raise NotOffered(f"audio in {codec} is not sent here")
-    with _line(access, stream, transport, capture) as line:
+    with line_to(access, stream, transport, capture) as line:
         speaker = _Speaker(line.keys, line.ssrc, *SILENCE[codec])
         first = speaker.genuine(_FIRST, leave_out=_GAP)
         line.send(first)
@@ -166,126 +154,3 @@ def _flipped(packet: bytes) -> bytes:
     """One bit of the payload is another."""
     middle = len(packet) // 2
     return packet[:middle] + bytes([packet[middle] ^ 0x10]) + packet[middle + 1 :]
-
-
-@dataclass
-class _Line:
-    """A playing back channel: packets go out, reports come in."""
-
-    client: RtspClient
-    ports: UdpPorts | None
-    target: tuple[int, int]
-    ssrc: int
-    keys: SrtpKeys
-    opener: Receiver
-    capture: Capture
-
-    def send(self, packets: list[bytes]) -> None:
-        """Send RTP packets, one after the other."""
-        for packet in packets:
-            if self.ports is None:
-                frame = Interleaved(self.target[0], packet).to_bytes()
-                self.client.wire.send(frame, time.monotonic() + 5)
-                continue
-            own, address = self.ports.sockets[0], self.client.wire.address
-            own.sendto(packet, (address, self.target[0]))
-            flow = Flow(own.getsockname()[:2], (address, self.target[0]))
-            self.capture.udp(flow, packet, outgoing=True)
-
-    def report(self, ssrc: int, number: int) -> ReportBlock:
-        """The first report that counts this sequence number, or one above; raises NotOffered."""
-        latest: ReportBlock | None = None
-        deadline = time.monotonic() + REPORT_SECONDS
-        while (left := deadline - time.monotonic()) > 0:
-            for packet in self._receive(left):
-                for block in self._blocks(packet):
-                    latest = block if block.ssrc == ssrc else latest
-            if latest is not None and latest.highest & 0xFFFF >= number:
-                return latest
-        if latest is not None:
-            return latest
-        raise NotOffered(f"no receiver report on the audio came within {REPORT_SECONDS:.0f} s")
-
-    def _blocks(self, packet: bytes) -> list[ReportBlock]:
-        try:
-            return report_blocks(self.opener.unprotect_rtcp(packet))
-        except Garbled:
-            return []
-
-    def _receive(self, seconds: float) -> list[bytes]:
-        """Whatever RTCP arrives first, within so many seconds."""
-        with selectors.DefaultSelector() as selector:
-            selector.register(self.client.wire, selectors.EVENT_READ)
-            for own in self.ports.sockets if self.ports else ():
-                selector.register(own, selectors.EVENT_READ)
-            ready = [key.fileobj for key, _ in selector.select(seconds)]
-        packets: list[bytes] = []
-        if self.client.wire in ready:
-            packets += self._from_connection()
-        for own in self.ports.sockets if self.ports else ():
-            if own in ready:
-                data, source = own.recvfrom(65536)
-                self.capture.udp(Flow(own.getsockname()[:2], source[:2]), data, outgoing=False)
-                packets.append(data)
-        return [packet for packet in packets if is_rtcp(packet)]
-
-    def _from_connection(self) -> list[bytes]:
-        data = self.client.wire.receive_ready()
-        if data is None:
-            raise NotOffered("the camera closed the connection of its back channel")
-        frames = self.client.feed(data)
-        return [event.payload for event in frames if isinstance(event, Interleaved)]
-
-
-@contextmanager
-def _line(access: RtspAccess, stream: Stream, transport: str, capture: Capture) -> Iterator[_Line]:
-    """Set a back channel up with SRTP and start it; ended at last. Raises LinkError."""
-    url = without_userinfo(stream.url)
-    lower, _, datagrams = TRANSPORTS[transport]
-    with (
-        access.connect(endpoint_of(url), login=access.login(), capture=capture) as client,
-        own_ports(client, datagrams=datagrams) as ports,
-    ):
-        offer, media = offered_section(describe_with_backchannel(client, url), url)
-        offered = usable(keys_of(offer.description, media))
-        assert offered.keys is not None  # usable() says so
-        track, keys, ssrc = offer.track(media), offered.keys, secrets.randbits(32)
-        headers = {"Transport": to_ask_for(media, lower, secure=True, ports=ports).to_text()}
-        if offered.exchange == "mikey":
-            keys = _own_keys(offered.keys)
-            headers["KeyMgmt"] = _key_management(keys, ssrc, track)
-        answer = client.request("SETUP", track, headers | REQUIRE)
-        if not answer.ok:
-            raise NotOffered(f"SETUP of the back channel is answered {answer.status}")
-        agreed = parse_transports(answer.get("Transport"))[0]
-        target = agreed.pair("server_port" if datagrams else "interleaved")
-        if target is None:
-            raise Garbled("SETUP of the back channel does not say where to send")
-        session = {"Session": answer.get("Session").partition(";")[0], **REQUIRE}
-        if not (played := client.request("PLAY", offer.aggregate, session)).ok:
-            raise NotOffered(f"PLAY of the back channel is answered {played.status}")
-        try:
-            opener = Receiver(offered.keys)
-            yield _Line(client, ports, target, ssrc, keys, opener, capture)
-        finally:
-            with contextlib.suppress(LinkError):
-                request = client.prepared("TEARDOWN", offer.aggregate, session)
-                client.send_unanswered(request)
-
-
-def _own_keys(offered: SrtpKeys) -> SrtpKeys:
-    """Keys of the suite that the camera offers, for what is sent to it."""
-    suite = offered.suite
-    return replace(
-        offered,
-        key=secrets.token_bytes(suite.key_bytes),
-        salt=secrets.token_bytes(suite.salt_bytes),
-        mki=b"",
-    )
-
-
-def _key_management(keys: SrtpKeys, ssrc: int, track: str) -> str:
-    """The KeyMgmt header with our keys (RFC 4567, 3.2)."""
-    message = mikey.build(keys, ssrc=ssrc, unix_time=time.time())
-    data = mikey.key_management(message).partition(" ")[2]
-    return f'prot=mikey;uri="{track}";data="{data}"'

@@ -31,7 +31,8 @@ def tolerant_context() -> ssl.SSLContext:
 class RtspWire:
     """One connection. ``address`` is a permitted IP address; times are in seconds.
 
-    ``tap``, when set, collects the bytes that come in, as they are on the network.
+    ``tap``, when set, collects the bytes that come in, as they are on the network. ``ended``: the
+    other side has said that it sends no more (TLS close_notify).
 
     Raises Unreachable, TimedOut, or Garbled when TLS is asked for and not spoken.
     """
@@ -44,7 +45,7 @@ class RtspWire:
         self.tap: bytearray | None = None
         self._where = f"{address} port {port}"
         self._capture = capture
-        self._ended = False
+        self.ended = False
         try:
             self._socket = socket.create_connection((address, port), timeout=timeout)
         except TimeoutError as error:
@@ -77,6 +78,8 @@ class RtspWire:
         while True:
             if self._tls is not None and (data := self._decrypted()):
                 return data
+            if self.ended:
+                return b""
             raw = self._receive_raw(deadline)
             if self._tls is None or not raw:
                 return raw
@@ -94,7 +97,7 @@ class RtspWire:
             return raw
         self._incoming.write(raw)
         data = self._decrypted()
-        return None if self._ended and not data else data
+        return None if self.ended and not data else data
 
     def close(self) -> None:
         """Close, without waiting for the other side."""
@@ -130,11 +133,11 @@ class RtspWire:
             except ssl.SSLWantReadError:
                 break
             except ssl.SSLZeroReturnError:
-                self._ended = True  # close_notify; the end of the socket follows
-                break
+                data = b""
             except ssl.SSLError as error:
                 raise Garbled(f"{self._where}: TLS: {error.reason or error}") from error
             if not data:
+                self.ended = True  # close_notify; the end of the socket follows
                 break
             pieces.append(data)
         if self._outgoing.pending:  # answers of TLS itself: key updates, alerts
