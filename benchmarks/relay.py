@@ -6,6 +6,7 @@ import contextlib
 import socket
 import threading
 from types import TracebackType
+from typing import Self
 
 
 class CountingRelay:
@@ -17,7 +18,7 @@ class CountingRelay:
         self.port: int = self._listener.getsockname()[1]
         self.connections = 0
 
-    def __enter__(self) -> CountingRelay:
+    def __enter__(self) -> Self:
         threading.Thread(target=self._accept, daemon=True).start()
         return self
 

@@ -246,7 +246,8 @@ SERVERS: dict[str, TlsServerProgram] = {
             "nginx",
             _nginx(
                 "rsa",
-                f"ssl_protocols TLSv1 TLSv1.1 TLSv1.2 TLSv1.3; ssl_ciphers {_ALL}; ssl_early_data on;",
+                f"ssl_protocols TLSv1 TLSv1.1 TLSv1.2 TLSv1.3; ssl_ciphers {_ALL};\n"
+                "ssl_early_data on;",
             ),
         ),
         TlsServerProgram(
