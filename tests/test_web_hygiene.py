@@ -58,13 +58,13 @@ HOME = "https://192.0.2.7/"
 FRONT = answer(200, {"Strict-Transport-Security": "max-age=31536000"}, b"page", HOME[:-1])
 COOKIE = answer(200, {"Set-Cookie": "sid=abc; Path=/; Secure; HttpOnly"}, b"{}", HOME[:-1])
 PORT = PlainPort(port=80, front=to(HOME), others=(to(HOME), answer(404)), stranger=to(HOME))
-GOOD = WebHygiene(host="192.0.2.7", ports=(PORT,), secured=(FRONT, COOKIE))
+GOOD = WebHygiene(hosts=("192.0.2.7",), ports=(PORT,), secured=(FRONT, COOKIE))
 
 
 def device(folder: Path) -> Any:
     service = {"name": "web", "port": 80, "protocol": "http-redirect", "purpose": "x"}
     services = [service | {"encrypted": False}]
-    return laboratory("http://127.0.0.1:9", folder, declared={"services": services}).device
+    return laboratory("https://127.0.0.1:9", folder, declared={"services": services}).device
 
 
 def with_port(**changes: Any) -> WebHygiene:
@@ -90,7 +90,6 @@ def test_a_good_web_interface_passes(tmp_path: Path) -> None:
             with_port(others=(answer(404, {"Set-Cookie": "sid=1; Secure; HttpOnly"}),)),
             "sets the cookie sid without TLS",
         ),
-        (replace(GOOD, secured=()), "declared without TLS"),
         (replace(GOOD, secured=(COOKIE,)), "no Strict-Transport-Security"),
         (
             replace(GOOD, secured=(answer(200, {"Strict-Transport-Security": "max-age=x"}),)),
@@ -123,6 +122,7 @@ def test_what_lets_users_slip_off_tls_fails(tmp_path: Path, seen: WebHygiene, sa
         with_port(stranger=answer(421)),
         with_port(others=(answer(403, body=b"no"), answer(426), answer(401))),
         with_port(front=to("HTTPS://192.0.2.7:8443/x", 301)),
+        replace(with_port(front=to("https://cam/")), hosts=("192.0.2.7", "cam")),
         replace(GOOD, ports=()),
         replace(GOOD, ports=(PlainPort(port=8080, closed="unreachable: refused"),)),
         replace(GOOD, secured=(FRONT, answer(200, {"Set-Cookie": "XSRF-TOKEN=1; Secure"}))),
@@ -137,6 +137,7 @@ def test_what_is_no_fault_passes(tmp_path: Path, seen: WebHygiene) -> None:
     "seen",
     [
         replace(GOOD, no_login="no account"),
+        replace(GOOD, secured=()),
         replace(GOOD, ports=(PlainPort(port=80, closed="timeout: nothing came"),)),
     ],
 )
