@@ -28,8 +28,9 @@ from conformance.streams.test_tls import test_certificate as judge_certificate
 from devices.emulated.posture import Posture
 from devices.emulated.tls_server import server_context
 from devices.errors import DeviceFileError, Garbled, LinkError, NotOffered, TimedOut, Unreachable
+from devices.links.tls.endpoints import TlsEndpoint
 from devices.links.tls.handshake import Prober
-from devices.links.tls.link import TlsLink
+from devices.links.tls.link import TlsLink, measure
 from devices.links.tls.observation import TlsScan, TlsServer
 from devices.links.tls.scan import scan
 from devices.permit import Permit
@@ -87,7 +88,7 @@ def link_to(port: int, folder: Path, trust: Path | None = None, host: str = ADDR
     return TlsLink(device, permit, Secrets(device))
 
 
-def measure(folder: Path, posture: Posture) -> TlsServer:
+def measured(folder: Path, posture: Posture) -> TlsServer:
     trust = give_identity(folder / "flash", ADDRESS, posture)
     context = server_context(SimpleNamespace(flash=folder / "flash", posture=posture))
     with server(with_context(context)) as port:
@@ -100,7 +101,7 @@ def names(found: TlsServer, version: str) -> set[str]:
 
 
 def test_the_compliant_camera(tmp_path: Path) -> None:
-    found = measure(tmp_path, Posture())
+    found = measured(tmp_path, Posture())
     assert found.complete
     assert found.versions == ("TLS 1.2", "TLS 1.3")
     assert names(found, "TLS 1.3") == {
@@ -114,6 +115,12 @@ def test_the_compliant_camera(tmp_path: Path) -> None:
     assert chain.path.trusted
     assert (found.compression, found.secure_renegotiation) == (False, True)
     assert found.artefacts[0].data.count(b"BEGIN CERTIFICATE") == 2
+    assert found.connections < 60
+    assert set(found.agreement.groups["TLS 1.2"]) == {"x25519", "secp256r1"}
+    assert found.agreement.signatures["TLS 1.3"] == ("ecdsa_secp256r1_sha256",)
+    assert (found.downgrade.fallback_refused, found.downgrade.sentinel) == (True, True)
+    assert (found.sessions.renegotiates, found.sessions.early_data) == (False, 0)
+    assert not found.agreement.unmeasured + found.sessions.unmeasured
 
 
 def certificate_files(folder: Path, issuer: str) -> tuple[Path, Path]:
@@ -164,27 +171,27 @@ def test_an_authority_with_the_name_of_its_leaf_is_an_authority(
     ],
 )
 def test_old_versions_are_found(tmp_path: Path, minimum: str, accepted: tuple[str, ...]) -> None:
-    assert measure(tmp_path, Posture(tls_minimum=minimum)).versions == accepted
+    assert measured(tmp_path, Posture(tls_minimum=minimum)).versions == accepted
 
 
 def test_weak_suites_are_found(tmp_path: Path) -> None:
-    cbc = measure(tmp_path / "cbc", Posture(tls_ciphers="cbc"))
+    cbc = measured(tmp_path / "cbc", Posture(tls_ciphers="cbc"))
     assert "TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA" in names(cbc, "TLS 1.2")
     assert cbc.versions == ("TLS 1.2", "TLS 1.3")
-    static = measure(tmp_path / "rsa", Posture(tls_ciphers="rsa-key-exchange"))
+    static = measured(tmp_path / "rsa", Posture(tls_ciphers="rsa-key-exchange"))
     assert "TLS_RSA_WITH_AES_128_GCM_SHA256" in names(static, "TLS 1.2")
 
 
 def test_bad_certificates_are_described(tmp_path: Path) -> None:
-    (expired,) = measure(tmp_path / "a", Posture(certificate_flaw="expired")).chains
+    (expired,) = measured(tmp_path / "a", Posture(certificate_flaw="expired")).chains
     assert expired.leaf.not_after.year < 9999
     assert expired.path is not None
     assert expired.path.trusted, "the path is judged at a time when the leaf is valid"
-    (weak,) = measure(tmp_path / "b", Posture(certificate_flaw="rsa-1024")).chains
+    (weak,) = measured(tmp_path / "b", Posture(certificate_flaw="rsa-1024")).chains
     assert weak.leaf.key == "RSA 1024"
-    (other,) = measure(tmp_path / "c", Posture(certificate_flaw="wrong-name")).chains
+    (other,) = measured(tmp_path / "c", Posture(certificate_flaw="wrong-name")).chains
     assert not other.names_endpoint
-    (own,) = measure(tmp_path / "d", Posture(certificate_flaw="self-signed")).chains
+    (own,) = measured(tmp_path / "d", Posture(certificate_flaw="self-signed")).chains
     assert (own.self_signed, own.pinned) == (True, False)
 
 
@@ -195,7 +202,7 @@ def test_bad_certificates_are_described(tmp_path: Path) -> None:
 def test_a_device_certificate_of_nobody_known_fails_as_tls_certificate(
     tmp_path: Path, issued_by: str, says: str
 ) -> None:
-    found = TlsScan(servers=(measure(tmp_path, Posture(device_certificate=issued_by)),))
+    found = TlsScan(servers=(measured(tmp_path, Posture(device_certificate=issued_by)),))
     link: Any = SimpleNamespace(endpoints=["one"])
     with pytest.raises(AssertionError, match=says):
         judge_certificate(link, found, policy.load)
@@ -276,6 +283,52 @@ def test_a_suite_that_was_not_offered_is_a_shortfall() -> None:
         found = scan(Prober(ADDRESS, port, seconds=1).offer)
     assert not found.suites
     assert any("not offered" in shortfall for shortfall in found.shortfalls)
+
+
+def test_a_server_that_answers_everything_with_one_record_is_bounded() -> None:
+    with server(answer(b"\x16\x03\x03\x40\x00" + bytes(100))) as port, pytest.raises(Garbled):
+        scan(Prober(ADDRESS, port, seconds=1).offer)
+
+
+SSL2_SERVER_HELLO = bytes.fromhex("801b" + "04" + "0001" + "0002" + "0000" + "0003" + "0010")
+
+
+def test_ssl_2_is_told_by_its_server_hello() -> None:
+    with server(answer(SSL2_SERVER_HELLO + bytes(19))) as port:
+        assert Prober(ADDRESS, port, seconds=1).speaks_ssl2()
+    alert = b"\x15\x03\x01\x00\x02\x02\x28"
+    for refusal in (alert, b"", b"HTTP/1.1 400 Bad Request\r\n\r\n"):
+        with server(answer(refusal)) as port:
+            assert not Prober(ADDRESS, port, seconds=1).speaks_ssl2()
+    with server(hold) as port, pytest.raises(TimedOut):
+        Prober(ADDRESS, port, seconds=0.2).speaks_ssl2()
+
+
+def test_what_a_server_stalls_on_is_unmeasured_and_the_rest_is_kept(tmp_path: Path) -> None:
+    """It answers the first flight and never the second: nothing that needs a session is known."""
+    give_identity(tmp_path / "flash", ADDRESS, Posture())
+    context = server_context(SimpleNamespace(flash=tmp_path / "flash", posture=Posture()))
+
+    def first_flight(connection: socket.socket) -> None:
+        incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        tls = context.wrap_bio(incoming, outgoing, server_side=True)
+        incoming.write(connection.recv(4096))
+        try:
+            tls.do_handshake()
+        except ssl.SSLWantReadError:
+            connection.sendall(outgoing.read())
+            hold(connection)
+        except ssl.SSLError:
+            connection.sendall(outgoing.read())
+
+    with server(first_flight) as port:
+        endpoint = TlsEndpoint("web", "https", ADDRESS, port)
+        found = measure(Prober(ADDRESS, port, seconds=0.4), endpoint)
+    assert found.complete
+    assert found.versions == ("TLS 1.2", "TLS 1.3")
+    assert found.sessions.renegotiates is None
+    assert found.sessions.unmeasured
+    assert found.agreement.groups
 
 
 def test_one_dead_endpoint_does_not_hide_the_others(tmp_path: Path) -> None:
@@ -418,3 +471,22 @@ def test_every_suite_that_openssl_knows_is_found(tmp_path: Path) -> None:
     with s_server(tmp_path, "-tls1_2", "-cipher", ciphers) as port:
         found = scan(Prober(ADDRESS, port).offer, every=True)
     assert {suite.name for suite in found.suites[TlsVersion.TLS_1_2]} == rsa_or_anonymous
+
+
+@pytest.mark.parametrize(
+    ("posture", "version", "seen"),
+    [
+        ({"tls_groups": "secp224r1"}, "TLS 1.2", ("secp224r1",)),
+        ({"tls_groups": "dh-1024"}, "TLS 1.2", (1024,)),
+        ({"tls_signatures": "sha1"}, "TLS 1.2", ("ecdsa_sha1",)),
+        ({"tls_renegotiation": True}, "TLS 1.2", (True,)),
+    ],
+)
+def test_weak_handshakes_are_found(
+    tmp_path: Path, posture: dict[str, Any], version: str, seen: tuple[object, ...]
+) -> None:
+    found = measured(tmp_path, Posture.of(posture))
+    agreement = found.agreement
+    everything = {*agreement.groups[version], *agreement.signatures[version], *agreement.dh_bits}
+    assert set(seen) <= everything | {found.sessions.renegotiates}
+    assert found.connections < 60

@@ -49,12 +49,13 @@ class PlainPort(Observation):
 class WebHygiene(Observation):
     """The plain HTTP ports, and what the web interface says over TLS.
 
+    ``hosts``: what the camera is called: the host of its URL, and its address.
     ``secured`` are answers over TLS: the front page, and a login where there is an account.
     ``no_login`` tells why there is none. ``secret_paths``: operations of the device file whose
     password goes into the URL.
     """
 
-    host: str
+    hosts: tuple[str, ...]
     ports: tuple[PlainPort, ...]
     secured: tuple[Exchange, ...]
     no_login: str = ""
@@ -93,7 +94,7 @@ def survey_hygiene(
         no_login = _log_in(link, login, secured)
     looked = tuple(_plain(link, port) for port in ports)
     return WebHygiene(
-        host=link.server.host,
+        hosts=tuple(dict.fromkeys((link.server.host.lower(), link.server.address.lower()))),
         ports=looked,
         secured=tuple(secured),
         no_login=no_login,

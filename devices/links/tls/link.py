@@ -76,12 +76,13 @@ def measure(prober: Prober, endpoint: TlsEndpoint, *, every: bool = False) -> Tl
     shortfalls = list(found.shortfalls)
     if found.suites:
         _try_ssl2(prober, found, shortfalls)
+    agreement = KeyAgreementProbe(prober, found, every=every).run()
+    downgrade = downgrade_protection(prober, found)
     sessions = SessionProbe(prober, found, ("http/1.1",)).run()
     if sessions.chain and sessions.chain not in found.chains:
         found.chains.append(sessions.chain)
     if not found.chains and found.suites:
         found.chains += chain_by_library(prober, shortfalls)
-    agreement = KeyAgreementProbe(prober, found, every=every).run()
     if sessions.signatures13:
         label = TlsVersion.TLS_1_3.label
         agreement = replace(
@@ -101,7 +102,7 @@ def measure(prober: Prober, endpoint: TlsEndpoint, *, every: bool = False) -> Tl
         secure_renegotiation=found.secure_renegotiation,
         extended_master_secret=found.extended_master_secret,
         agreement=agreement,
-        downgrade=downgrade_protection(prober, found),
+        downgrade=downgrade,
         sessions=sessions,
         connections=prober.connections,
         seconds=round(time.monotonic() - began, 3),

@@ -67,12 +67,14 @@ class SessionProbe:
     def run(self) -> SessionFindings:
         """Everything of ``SessionFindings``."""
         newer = self._attempt(TlsVersion.TLS_1_3, self._newer)
-        older = self._attempt(TlsVersion.TLS_1_2, self._older)
         signed = self._attempt(TlsVersion.TLS_1_3, self._signatures13, "signatures of ")
+        older = self._attempt(TlsVersion.TLS_1_2, self._older)
         facts = newer or older or SessionFacts()
         resumes = None
         if older is not None:
             resumes = self._attempt(TlsVersion.TLS_1_2, lambda: self._resumes(older))
+            # The last: some servers take it ill.
+            self._attempt(TlsVersion.TLS_1_2, self._begin_again)
         return SessionFindings(
             chain=facts.chain,
             renegotiates=None if not self._met else self._met == _ACCEPTED,
@@ -105,8 +107,10 @@ class SessionProbe:
         return session.facts
 
     def _older(self) -> SessionFacts:
-        session = self._connect(Session12(self._hello(TlsVersion.TLS_1_2)), self._renegotiate)
-        return session.facts
+        return self._connect(Session12(self._hello(TlsVersion.TLS_1_2))).facts
+
+    def _begin_again(self) -> None:
+        self._connect(Session12(self._hello(TlsVersion.TLS_1_2)), self._renegotiate)
 
     def _hello(
         self, version: TlsVersion, signatures: tuple[int, ...] = (), session: bytes = b""
