@@ -9,8 +9,9 @@ from urllib.parse import urlsplit
 from devices.description import Stream
 from devices.errors import LinkError
 from devices.links.http.exchange import ANONYMOUS
-from devices.links.web_media.addresses import token_bits, with_other_token
-from devices.links.web_media.asking import Asker, Got, Wish, at_first_media, target_of
+from devices.links.rtsp.client import without_userinfo
+from devices.links.web_media.addresses import shown, token_bits, with_other_token
+from devices.links.web_media.asking import Asker, Got, Wish, at_first_media
 from devices.links.web_media.clips import clip_paths
 from devices.links.web_media.observations import (
     UNKNOWN,
@@ -111,7 +112,9 @@ class MediaSurvey:
 
     def _of_medium(self, stream: Stream, one: PlayedMedium) -> list[MediaAnswer]:
         parts = {part.part: part for part in one.parts}
-        parts.setdefault("itself", MediaPart("itself", stream.url))
+        parts.setdefault(
+            "itself", MediaPart("itself", shown(stream.url), without_userinfo(stream.url))
+        )
         if one.encrypted:  # it is the key that keeps them
             parts.pop("segment", None)
         answers: list[MediaAnswer] = []
@@ -177,16 +180,16 @@ def ask_published(asker: Asker, known: PublishedMedium, base: str, sender: Sende
         base = "ws" + base.removeprefix("http")
     part = MediaPart("itself", base + known.path)
     few = CLIP_BYTES if known.container == "clip" else 0
-    return answer_of("", part, sender, asker.ask(Wish(part.url, few=few), sender))
+    return answer_of("", part, sender, asker.ask(Wish(part.whole, few=few), sender))
 
 
 def wish_for(stream: Stream, part: MediaPart) -> Wish:
     """What to ask for to see whether a part of a medium is given; no more than that."""
     if part.part == "itself" and stream.web_container == "clip":
-        return Wish(part.url, _LIST_BYTES, at_first_media, few=0)
+        return Wish(part.whole, _LIST_BYTES, at_first_media)
     few = CLIP_BYTES if part.part == "clip" else 0
     return Wish(
-        part.url,
+        part.whole,
         limit=few or Wish.limit,
         few=few,
         subprotocol=stream.subprotocol or "",
@@ -220,5 +223,5 @@ def answer_of(
         exchange=got.exchange,
         media=word,
         upgraded=got.upgraded,
-        token_bits=token_bits(target_of(part.url)),
+        token_bits=token_bits(part.whole),
     )

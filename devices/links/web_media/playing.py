@@ -14,7 +14,8 @@ from devices.errors import DeviceError, NotOffered
 from devices.links.rtsp import picture
 from devices.links.rtsp.client import without_userinfo
 from devices.links.rtsp.observations import DecodedPictures
-from devices.links.web_media.asking import Asker, Got, Wish, never, shown
+from devices.links.web_media.addresses import shown
+from devices.links.web_media.asking import Asker, Got, Wish, never
 from devices.links.web_media.clips import clip_addresses, clip_paths
 from devices.links.web_media.observations import MediaPart, PlayedMedium
 from devices.links.web_media.senders import Sender
@@ -57,7 +58,7 @@ class Playing:
         """Fetch a part and note what it is; raises _Refused when the camera gives none."""
         wish = wish or Wish(url, MAX_MEDIA, never)
         got = self.asker.follow(wish, self.sender)
-        self.parts.append(MediaPart(part, url))
+        self.parts.append(MediaPart(part, shown(url), url))
         self.last = got
         if not got.exchange.succeeded and not got.upgraded:
             raise _Refused(part, got.exchange.status)
