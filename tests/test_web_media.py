@@ -191,6 +191,27 @@ def test_a_token_in_the_address_is_neither_a_refusal_nor_open(tmp_path: Path) ->
         judge_clips(media, device)
 
 
+def test_without_any_part_of_an_observation_nothing_passes(tmp_path: Path) -> None:
+    with seen(Server, tmp_path, ["mjpeg", "clip", "websocket"]) as (device, media):
+        pass
+    clear = ClearMedia(front=None, asked=0, ports=())
+    for name in ("played", "answers", "published"):
+        judge_any(device, replace(media, **{name: ()}), clear, missing=name)
+    judge_any(device, WebMedia(played=(), answers=(), published=()), clear, missing="all")
+
+
+def judge_any(device: DeviceFile, media: WebMedia, clear: ClearMedia, *, missing: str) -> None:
+    if missing in {"answers", "all"}:
+        for judge in (judge_live, judge_clips):
+            with pytest.raises(Inconclusive):
+                judge(media, device)
+    if missing in {"played", "all"}:
+        with pytest.raises(Inconclusive):
+            judge_played(media, device)
+    with pytest.raises(Inconclusive):
+        judge_clear(media, clear, device)
+
+
 def test_a_dead_camera_is_no_verdict(tmp_path: Path) -> None:
     device, link = link_to("https://127.0.0.1:1", tmp_path, ["mjpeg", "clip"])
     media = link.media(PUBLISHED)

@@ -73,6 +73,7 @@ def pictures(count: int) -> list[bytes]:
 class Server(Handler):
     """Basic login for everything but ``open_paths``; a login page with 200 when ``pages``."""
 
+    disable_nagle_algorithm = True  # TLS tickets go out before the answer
     open_paths: ClassVar[Sequence[str]] = ()
     pages: ClassVar[bool] = False
     scheme: ClassVar[str] = "Basic"
@@ -157,7 +158,7 @@ def tls_server(handler: type[Handler], folder: Path) -> Iterator[str]:
     server.socket = context.wrap_socket(
         server.socket, server_side=True, do_handshake_on_connect=False
     )
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
     thread.start()
     try:
         yield f"https://127.0.0.1:{server.server_port}"
