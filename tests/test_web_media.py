@@ -142,6 +142,22 @@ def test_other_video_than_declared_fails(
         judge_played(media, device)
 
 
+class Starting(Server):
+    """Makes segments from the first request on: the playlist is not there yet."""
+
+    asked: ClassVar[list[str]] = []
+
+    def get_hls_index_m3u8(self) -> bool:
+        self.asked.append(self.path)
+        return len(self.asked) > 1 and super().get_hls_index_m3u8()
+
+
+def test_a_live_stream_gets_the_time_to_begin(tmp_path: Path) -> None:
+    with seen(Starting, tmp_path, ["hls"]) as (device, media):
+        judge_live(media, device)
+        judge_played(media, device)
+
+
 class Garbage(Server):
     """Gives something as video that is none."""
 
@@ -195,8 +211,9 @@ def test_without_any_part_of_an_observation_nothing_passes(tmp_path: Path) -> No
     with seen(Server, tmp_path, ["mjpeg", "clip", "websocket"]) as (device, media):
         pass
     clear = ClearMedia(front=None, asked=0, ports=())
-    for name in ("played", "answers", "published"):
-        judge_any(device, replace(media, **{name: ()}), clear, missing=name)
+    judge_any(device, replace(media, played=()), clear, missing="played")
+    judge_any(device, replace(media, answers=()), clear, missing="answers")
+    judge_any(device, replace(media, published=()), clear, missing="published")
     judge_any(device, WebMedia(played=(), answers=(), published=()), clear, missing="all")
 
 

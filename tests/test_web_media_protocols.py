@@ -161,6 +161,7 @@ TS = (b"\x47" + bytes(187)) * 4
     [
         (PICTURE, "", "jpeg"),
         (b"--x\r\n\r\n" + PICTURE, "multipart/x-mixed-replace", "mjpeg"),
+        (b"\r\n--x\r\nContent-Type: image/jpeg\r\n\r\n" + PICTURE, "video/x-jpeg", "mjpeg"),
         (b"\xef\xbb\xbf#EXTM3U\n", "text/plain", "hls"),
         (b'<?xml version="1.0"?>\n<!-- x -->\n<MPD xmlns="u">', "", "dash"),
         (TS, "", "mpeg-ts"),

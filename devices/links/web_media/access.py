@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
@@ -31,6 +32,7 @@ _BUSY = (429, 453, 503)
 _ENOUGH = 3
 """Requests without an answer after which published addresses are left."""
 _KEY_BYTES = 16
+_PATIENCE, _PAUSE = 6, 1.0  # looks, and s between them, at a live stream that has not begun
 _TOKEN_BITS = 64
 
 
@@ -104,11 +106,25 @@ class MediaSurvey:
                 except LinkError as error:
                     self._shortfalls.append(f"{stream.name}: {error}")
             one, png = play(self._asker, stream, sender)
+        one, png = self._once_it_has_begun(stream, one, png)
         if one.outcome == "refused" and one.status in _BUSY:
             one = replace(one, outcome="failed", cause="busy")
         if png:
             self._artefacts.append(Artefact(f"{stream.name}.png", "image/png", png))
         return one
+
+    def _once_it_has_begun(
+        self, stream: Stream, one: PlayedMedium, png: bytes
+    ) -> tuple[PlayedMedium, bytes]:
+        """Segments are made when somebody asks for them: the first may take seconds."""
+        pause = threading.Event()
+        for _ in range(_PATIENCE if stream.web_container in ("hls", "dash") else 0):
+            waiting = one.outcome == "refused" and one.status in (404, *_BUSY)
+            if not waiting and one.outcome != "silent":
+                break
+            pause.wait(_PAUSE)
+            one, png = play(self._asker, stream, self._sender())
+        return one, png
 
     def _of_medium(self, stream: Stream, one: PlayedMedium) -> list[MediaAnswer]:
         parts = {part.part: part for part in one.parts}

@@ -124,7 +124,9 @@ def _mjpeg(playing: Playing) -> None:
 
     wish = Wish(playing.url, MAX_MEDIA, enough, seconds=_LIVE_SECONDS)
     got = playing.fetch("itself", playing.url, wish)
-    playing.media = got.data if got.media in ("mjpeg", "jpeg") else b""
+    if len(jpegs_of(got)) > 1:  # whatever media type it says
+        playing.found[-1] = "mjpeg"
+    playing.media = got.data if playing.found[-1] in ("mjpeg", "jpeg") else b""
 
 
 def _hls(playing: Playing) -> None:
