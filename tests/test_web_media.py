@@ -336,6 +336,26 @@ def test_what_is_declared_in_clear_fails(tmp_path: Path) -> None:
         judge_clear(media, clear, device)
 
 
+def test_a_login_declared_in_clear_shows_what_may_be_read(tmp_path: Path) -> None:
+    with foreign_server(Server) as url:
+        device, link = link_to(url, tmp_path, ["mjpeg", "clips"])
+        media = link.media([])
+        clear = clear_of(link, url, media)
+    judge_played(media, device)
+    with pytest.raises(AssertionError, match=r"live\.mjpeg gives video .* without TLS"):
+        judge_clear(media, clear, device)
+
+
+def test_a_login_that_is_not_given_in_clear_is_no_verdict(tmp_path: Path) -> None:
+    with foreign_server(variant(scheme="Bearer")) as url:
+        device, link = link_to(url, tmp_path, ["mjpeg"])
+        media = link.media([])
+        link.close()
+    with pytest.raises(Inconclusive, match="a login is asked for in clear") as undecided:
+        judge_played(media, device)
+    assert undecided.value.cause == "no-login"
+
+
 def test_a_camera_without_web_video_is_asked_only_where_it_has_a_web_interface(
     tmp_path: Path,
 ) -> None:

@@ -21,7 +21,7 @@ from devices.links.web_media.observations import (
     PlayedMedium,
     WebMedia,
 )
-from devices.links.web_media.playing import play
+from devices.links.web_media.playing import declared_in_clear, play
 from devices.links.web_media.senders import Account, Sender, unknown_user
 from devices.observation import Artefact
 
@@ -201,13 +201,15 @@ def ask_published(asker: Asker, known: PublishedMedium, base: str, sender: Sende
 
 def wish_for(stream: Stream, part: MediaPart) -> Wish:
     """What to ask for to see whether a part of a medium is given; no more than that."""
+    declared = declared_in_clear(stream, part.whole)
     if part.part == "itself" and stream.web_container == "clip":
-        return Wish(part.whole, _LIST_BYTES, at_first_media)
+        return Wish(part.whole, _LIST_BYTES, at_first_media, declared=declared)
     few = CLIP_BYTES if part.part == "clip" else 0
     return Wish(
         part.whole,
         limit=few or Wish.limit,
         few=few,
+        declared=declared,
         subprotocol=stream.subprotocol or "",
         first_message=(stream.first_message or "").encode(),
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from urllib.parse import urljoin
+from urllib.parse import urljoin, urlsplit
 
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
@@ -57,6 +57,7 @@ class Playing:
     def fetch(self, part: str, url: str, wish: Wish | None = None) -> Got:
         """Fetch a part and note what it is; raises _Refused when the camera gives none."""
         wish = wish or Wish(url, MAX_MEDIA, never)
+        wish = replace(wish, declared=declared_in_clear(self.stream, url))
         got = self.asker.follow(wish, self.sender)
         self.parts.append(MediaPart(part, shown(url), url))
         self.last = got
@@ -85,6 +86,9 @@ def play(asker: Asker, stream: Stream, sender: Sender) -> tuple[PlayedMedium, by
 
 
 def _judged(facts: PlayedMedium, playing: Playing) -> tuple[PlayedMedium, bytes]:
+    if facts.outcome == "refused" and facts.status in (401, 403) and not _inside_tls(playing):
+        why = "a login is asked for in clear, and the test gives none that could be read"
+        facts = replace(facts, outcome="failed", cause="no-login", reason=f"{facts.reason}: {why}")
     facts = replace(
         facts,
         found=tuple(word for word in playing.found if word),
@@ -108,6 +112,16 @@ def _judged(facts: PlayedMedium, playing: Playing) -> tuple[PlayedMedium, bytes]
         seen, codec = picture.decode_file(playing.media, word)
     pictures = DecodedPictures(seen.frames, seen.width, seen.height, seen.movement, seen.contrast)
     return replace(facts, codec=codec, pictures=pictures), seen.png
+
+
+def _inside_tls(playing: Playing) -> bool:
+    return playing.last is not None and playing.last.exchange.protection != "none"
+
+
+def declared_in_clear(stream: Stream, url: str) -> bool:
+    """Whether the device file itself says that this server gives its video in clear."""
+    own, asked = urlsplit(without_userinfo(stream.url)), urlsplit(url)
+    return own.scheme in ("http", "ws") and own.netloc == asked.netloc
 
 
 def jpegs_of(got: Got) -> list[bytes]:
