@@ -169,6 +169,42 @@ def test_streams_over_rtsp_and_mjpeg_over_http_can_be_declared(
 
 
 @pytest.mark.parametrize(
+    ("url", "codec", "given", "container"),
+    [
+        ("https://192.0.2.7/live.m3u8", "h264", "hls", "hls"),
+        ("https://192.0.2.7/live.mpd", "h265", "dash", "dash"),
+        ("https://192.0.2.7/sd", "h264", "clip", "clip"),
+        ("wss://192.0.2.7/live", "h264", "", "websocket"),
+        ("https://192.0.2.7/video.mjpg", "mjpeg", "", "mjpeg"),
+        ("rtsps://192.0.2.7/live", "h264", "", None),
+    ],
+)
+def test_video_of_the_web_server_can_be_declared(
+    tmp_path: Path, url: str, codec: str, given: str, container: str | None
+) -> None:
+    text = VALID + STREAM.format(url=url, codec=codec)
+    text += f'\ncontainer = "{given}"\n' if given else ""
+    (stream,) = device_file.load(written(tmp_path, text)).declared.streams
+    assert stream.web_container == container
+
+
+@pytest.mark.parametrize(
+    ("url", "codec", "given", "says"),
+    [
+        ("rtsps://192.0.2.7/live", "h264", "hls", "leave it out over rtsp"),
+        ("wss://192.0.2.7/live", "h264", "hls", "'hls' cannot be asked for over wss"),
+        ("https://192.0.2.7/live", "h264", "websocket", "cannot be asked for over https"),
+    ],
+)
+def test_a_container_that_its_url_cannot_give_is_refused(
+    tmp_path: Path, url: str, codec: str, given: str, says: str
+) -> None:
+    text = VALID + STREAM.format(url=url, codec=codec) + f'\ncontainer = "{given}"\n'
+    with pytest.raises(InvalidDeviceFile, match=says):
+        device_file.load(written(tmp_path, text))
+
+
+@pytest.mark.parametrize(
     ("url", "codec", "says"),
     [
         ("http://192.0.2.7/live.m3u8", "h264", "declare its port under declared.services"),

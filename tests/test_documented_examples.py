@@ -64,14 +64,18 @@ def test_the_examples_of_selections_choose_something(page: str, count: int) -> N
 
 def test_the_example_of_a_device_file_loads(tmp_path: Path) -> None:
     path = tmp_path / "camera.toml"
-    whole, web = blocks("device-file.md", "toml")
+    whole, media, web = blocks("device-file.md", "toml")
     path.write_text(whole)
     device = device_file.load(path)
     assert device.declared.lockout is not None
     assert device.documents.quality_certificate == tmp_path / "quality.json"
     own = device.model_dump(by_alias=True, exclude_none=True)
+    own["declared"]["streams"] = tomllib.loads(media)["declared"]["streams"]
     own["links"]["http"] = tomllib.loads(web)["links"]["http"]
-    http = DeviceFile.model_validate(own).links.http
+    given = DeviceFile.model_validate(own)
+    kinds = [stream.web_container for stream in given.declared.streams]
+    assert kinds == ["mjpeg", "hls", "websocket"]
+    http = given.links.http
     assert http is not None
     assert set(http.operations) == {"login"}
 

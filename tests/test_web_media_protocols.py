@@ -161,6 +161,7 @@ TS = (b"\x47" + bytes(187)) * 4
     [
         (PICTURE, "", "jpeg"),
         (b"--x\r\n\r\n" + PICTURE, "multipart/x-mixed-replace", "mjpeg"),
+        (b"\r\n--x\r\nContent-Type: image/jpeg\r\n\r\n" + PICTURE, "video/x-jpeg", "mjpeg"),
         (b"\xef\xbb\xbf#EXTM3U\n", "text/plain", "hls"),
         (b'<?xml version="1.0"?>\n<!-- x -->\n<MPD xmlns="u">', "", "dash"),
         (TS, "", "mpeg-ts"),
@@ -239,8 +240,8 @@ REPRESENTATION = '<Representation id="v1" bandwidth="9" codecs="avc1.42"/>'
     [
         (
             (
-                '<SegmentTemplate initialization="$RepresentationID$/i.mp4" media="$Number%05d$.m4s" '
-                f'startNumber="3" duration="2"/>{REPRESENTATION}'
+                '<SegmentTemplate initialization="$RepresentationID$/i.mp4" '
+                f'media="$Number%05d$.m4s" startNumber="3" duration="2"/>{REPRESENTATION}'
             ),
             "",
             "v1/i.mp4",
@@ -248,8 +249,8 @@ REPRESENTATION = '<Representation id="v1" bandwidth="9" codecs="avc1.42"/>'
         ),
         (
             (
-                '<SegmentTemplate media="$Time$-$Bandwidth$-$$.m4s"><SegmentTimeline><S t="10" d="5" '
-                f'r="2"/></SegmentTimeline></SegmentTemplate>{REPRESENTATION}'
+                '<SegmentTemplate media="$Time$-$Bandwidth$-$$.m4s"><SegmentTimeline><S t="10" '
+                f'd="5" r="2"/></SegmentTimeline></SegmentTemplate>{REPRESENTATION}'
             ),
             "",
             "",
@@ -323,7 +324,7 @@ def answer(body: bytes) -> Exchange:
     [
         (b'{"recordings": [{"url": "/api/r/1"}, {"url": "/api/r/2"}]}', ["/api/r/1", "/api/r/2"]),
         (b'[{"name": "20260101.mp4", "text": "no url.mp4 here"}]', ["20260101.mp4"]),
-        (b'<a href="/sd/a.avi">a.avi</a><a href="x.html">', ["/sd/a.avi", "a.avi"]),
+        (b'<a href="/sd/a.avi">a.avi</a><a href="x.html">', ["/sd/a.avi"]),
         (b"<r><uri>http://h/a.mkv?t=1&amp;u=2</uri></r>", ["http://h/a.mkv?t=1&u=2"]),
         (b"a.264\r\nb.h265\r\n", ["a.264", "b.h265"]),
         (b'{"error": "log in first"}', []),

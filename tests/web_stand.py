@@ -154,7 +154,7 @@ def clear(camera: WebCamera) -> str:
 def foreign_server(handler: type[http.server.BaseHTTPRequestHandler]) -> Iterator[str]:
     """Serve with the standard library on a loopback address; gives the URL."""
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
     thread.start()
     try:
         yield f"http://127.0.0.1:{server.server_port}"

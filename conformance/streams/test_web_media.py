@@ -2,32 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 
 from conformance.case import case
-from conformance.verdict import Inconclusive, NotApplicable
+from conformance.streams.web_refusals import (
+    NO_ACCOUNT,
+    check_applies,
+    check_unclear,
+    judge_refusals,
+    name_of,
+    what_came,
+)
+from conformance.verdict import Inconclusive
 from devices.description import DeviceFile, Stream
 from devices.links.http.exchange import ANONYMOUS
 from devices.links.web_media.observations import (
-    ENDED,
     FOREIGN,
-    MADE_UP,
-    UNKNOWN,
     ClearMedia,
     MediaAnswer,
     PlayedMedium,
     WebMedia,
 )
 from devices.protocols.containers import PLAYLISTS, STILLS, VIDEO
-
-_STRANGERS = {
-    ANONYMOUS: "without login",
-    UNKNOWN: "to an unknown user",
-    ENDED: "to a session that was logged out",
-    MADE_UP: "to a made-up session",
-}
-_NO_ACCOUNT = {*_STRANGERS, FOREIGN}
-_TOKEN_BITS = 64
 
 
 @case(
@@ -58,7 +54,7 @@ def test_no_live_video_of_the_web_server_without_login(
     them all.
     """
     live = [s for s in device.declared.streams if s.web_container not in (None, "clip")]
-    _judge_refusals(web_media, live, "live video")
+    judge_refusals(web_media, live, "live video")
 
 
 @case(
@@ -78,7 +74,7 @@ def test_no_recording_without_login(web_media: WebMedia, device: DeviceFile) -> 
     Pass: nobody without login gets the list or a byte of a recording, and the account gets both.
     """
     clips = [s for s in device.declared.streams if s.web_container == "clip"]
-    _judge_refusals(web_media, clips, "recordings")
+    judge_refusals(web_media, clips, "recordings")
 
 
 @case(
@@ -121,8 +117,8 @@ def test_no_web_video_in_clear_or_for_other_sites(
             "no-login",
         )
     every = [answer for port in web_media_clear.ports for answer in port.answers]
-    _no_unclear(every)
-    _applies(web_media, [s for s in device.declared.streams if not s.over_rtsp], "video")
+    check_unclear(every)
+    check_applies(web_media, [s for s in device.declared.streams if not s.over_rtsp], "video")
     if any(s.web_container == "websocket" for s in device.declared.streams):
         _judge_upgrades(web_media)
 
@@ -147,85 +143,13 @@ def test_web_video_plays_as_declared(web_media: WebMedia, device: DeviceFile) ->
     faults = [f for one in web_media.played for f in _differences(one, declared[one.name])]
     faults += _undeclared(web_media, declared.values())
     assert not faults, " ".join(faults)
-    _applies(web_media, list(declared.values()), "video")
+    check_applies(web_media, list(declared.values()), "video")
     unsure = [one for one in web_media.played if one.outcome in ("failed", "not-measured")]
     if unsure or len(web_media.played) < len(declared):
         raise Inconclusive(
-            " ".join(f"{_name(one)} could not be judged: {one.reason}." for one in unsure)
+            " ".join(f"{name_of(one)} could not be judged: {one.reason}." for one in unsure)
             or "not every declared medium was asked for",
             unsure[0].cause if unsure else "insufficient",
-        )
-
-
-def _judge_refusals(web_media: WebMedia, streams: Sequence[Stream], what: str) -> None:
-    names = {stream.name for stream in streams}
-    clips = what == "recordings"
-    answers = [answer for answer in web_media.answers if answer.medium in names]
-    published = [a for a in _published(web_media, clips=clips) if a.sender == ANONYMOUS]
-    given = [a for a in answers if a.media and a.sender in _STRANGERS]
-    by_token = [a for a in given if a.token_bits >= _TOKEN_BITS and a.token_checked]
-    faults = _given([*(a for a in given if a not in by_token), *published])
-    assert not faults, " ".join(faults)
-    _applies(web_media, streams, what)
-    if by_token:
-        raise Inconclusive(
-            f"{', '.join(a.request for a in by_token)}: given to whoever has the address, which "
-            f"holds a token of at most {by_token[0].token_bits} bits that the camera checks; how "
-            "long it is good for is not measured",
-            "token-in-address",
-        )
-    _no_unclear(answer for answer in answers if answer.sender in _STRANGERS)
-    _judge_proofs(web_media, names, answers)
-
-
-def _given(answers: Sequence[MediaAnswer]) -> list[str]:
-    """One sentence for each address: what it gives, and to whom."""
-    whom: dict[str, list[str]] = {}
-    what: dict[str, str] = {}
-    for answer in answers:
-        whom.setdefault(answer.request, []).append(_STRANGERS[answer.sender])
-        what.setdefault(answer.request, _what(answer))
-    return [f"{request} gives {what[request]} {', '.join(whom[request])}." for request in whom]
-
-
-def _judge_proofs(web_media: WebMedia, names: set[str], answers: Sequence[MediaAnswer]) -> None:
-    """Refusals mean something only where an account gets what others are refused."""
-    asked = {(a.medium, a.part) for a in answers if a.sender == ANONYMOUS}
-    proved = {(a.medium, a.part) for a in answers if a.media and a.sender not in _NO_ACCOUNT}
-    missing = sorted({*((name, "itself") for name in names), *asked} - (asked & proved))
-    if missing:
-        why = [f"{_name(p)}: {p.reason}" for p in web_media.played if p.name in names and p.reason]
-        raise Inconclusive(
-            f"{', '.join(f'{name} ({part})' for name, part in missing)}: no video came with an "
-            f"account either, so that refusals say nothing. {' '.join(why)}".strip(),
-            "not-offered",
-        )
-
-
-def _applies(web_media: WebMedia, streams: Sequence[Stream], what: str) -> None:
-    """Where none is declared, and none was found, there is nothing to judge."""
-    if streams:
-        return
-    if web_media.shortfall or not web_media.published:
-        why = web_media.shortfall or "no published address was asked for"
-        raise Inconclusive(f"no {what} of the web server is declared, and {why}", "insufficient")
-    raise NotApplicable(
-        f"the device file declares no {what} of a web server, and none of "
-        f"{len({a.request for a in web_media.published})} published addresses gives any"
-    )
-
-
-def _no_unclear(answers: Iterable[MediaAnswer]) -> None:
-    if unclear := [answer for answer in answers if answer.unclear]:
-        raise Inconclusive(
-            " ".join(
-                f"{a.request} answers {a.sender} with {a.exchange.status}, "
-                f"{a.exchange.media_type or 'no media type'} and {a.exchange.body_bytes} bytes, "
-                "which is neither video that is known here nor a refusal."
-                for a in unclear
-                if a.exchange is not None
-            ),
-            "garbled",
         )
 
 
@@ -234,7 +158,7 @@ def _in_clear(web_media: WebMedia, clear: ClearMedia) -> Iterator[str]:
     every += [a for a in (*web_media.answers, *web_media.published) if a.in_clear]
     for answer in every:
         if answer.media and (answer.medium or answer.media not in STILLS):
-            yield f"{answer.request} gives {_what(answer)} without TLS."
+            yield f"{answer.request} gives {what_came(answer)} without TLS."
         elif answer.upgraded:
             yield f"{answer.request} opens a WebSocket without TLS."
 
@@ -260,7 +184,7 @@ def _opens(answer: MediaAnswer, web_media: WebMedia) -> bool:
 def _judge_upgrades(web_media: WebMedia) -> None:
     """An upgrade refused to another site says something where the account's own is not."""
     foreign = {a.medium for a in web_media.answers if a.sender == FOREIGN}
-    own = {a.medium for a in web_media.answers if a.upgraded and a.sender not in _NO_ACCOUNT}
+    own = {a.medium for a in web_media.answers if a.upgraded and a.sender not in NO_ACCOUNT}
     if unproved := sorted(foreign - own):
         raise Inconclusive(
             f"{', '.join(unproved)}: the WebSocket does not open with an account either, so that "
@@ -269,51 +193,33 @@ def _judge_upgrades(web_media: WebMedia) -> None:
         )
 
 
-def _published(web_media: WebMedia, *, clips: bool) -> list[MediaAnswer]:
-    """Published addresses that gave video; files are counted with the recordings."""
-    files = VIDEO - {"mjpeg"}
-    live = PLAYLISTS | {"mjpeg"}
-    return [a for a in web_media.published if a.media in (files if clips else live)]
-
-
 def _undeclared(web_media: WebMedia, declared: Iterable[Stream]) -> Iterator[str]:
     known = {s.web_container for s in declared}
     known_words = {word for one in web_media.played for word in one.found} | known
     for answer in web_media.published:
         if answer.media in VIDEO | PLAYLISTS and answer.media not in known_words:
-            yield f"{answer.request} gives {_what(answer)}, and no such video is declared."
+            yield f"{answer.request} gives {what_came(answer)}, and no such video is declared."
 
 
 def _differences(one: PlayedMedium, stream: Stream) -> Iterator[str]:
     if one.outcome in ("refused", "silent"):
-        yield f"{_name(one)} is declared and does not play: {one.reason}."
+        yield f"{name_of(one)} is declared and does not play: {one.reason}."
         return
     if one.outcome != "played":
         return
     expected = {"mjpeg": {"mjpeg"}, "hls": {"hls"}, "dash": {"dash"}}.get(one.container)
     first = one.found[0] if one.found else "nothing that is known"
     if expected is not None and first not in expected:
-        yield f"{_name(one)} gives {first}, declared is {one.container}."
+        yield f"{name_of(one)} gives {first}, declared is {one.container}."
         return
     pictures = one.pictures
     if pictures is None or not pictures.frames:
-        yield f"{_name(one)} gives {', '.join(one.found) or 'bytes'}, and no picture decodes."
+        yield f"{name_of(one)} gives {', '.join(one.found) or 'bytes'}, and no picture decodes."
         return
     if one.codec != stream.codec:
-        yield f"{_name(one)} is {one.codec or 'of an unknown codec'}, declared is {stream.codec}."
+        yield f"{name_of(one)} is {one.codec or 'of an unknown codec'}, declared is {stream.codec}."
     if (pictures.width, pictures.height) != (stream.width, stream.height):
         yield (
-            f"{_name(one)} shows {pictures.width}x{pictures.height} pixels, declared are "
+            f"{name_of(one)} shows {pictures.width}x{pictures.height} pixels, declared are "
             f"{stream.width}x{stream.height}."
         )
-
-
-def _name(one: PlayedMedium) -> str:
-    return f"{one.name} ({one.url}, {one.container})"
-
-
-def _what(answer: MediaAnswer) -> str:
-    size = answer.exchange.body_bytes if answer.exchange is not None else 0
-    named = {"clip-list": "a list of recordings", "key": "a key", "hls": "a playlist"}
-    what = named.get(answer.media, f"video ({answer.media})")
-    return f"{what}, {size} bytes read," if size else what

@@ -42,10 +42,10 @@ def recognise(data: bytes, media_type: str = "") -> str:
     """The word for what begins with ``data``; empty when it is nothing known.
 
     ``media_type`` is the declared one, lower case, without parameters; it only tells a multipart
-    answer, and a transport stream of which less than two packets are there.
+    answer that does not begin with its boundary, and a transport stream of less than two packets.
     """
     data = data[:ENOUGH]
-    if media_type.startswith("multipart/"):
+    if media_type.startswith("multipart/") or data.lstrip(b"\r\n").startswith(b"--"):
         return "mjpeg" if b"\xff\xd8\xff" in data else ""
     for signature, word in _SIGNATURES:
         if data.startswith(signature):

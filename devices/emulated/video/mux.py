@@ -19,6 +19,7 @@ def mux(codec: Codec, units: Sequence[AccessUnit], container: str) -> bytes:
 
     whole = io.BytesIO(b"".join(to_annex_b(unit.units) for unit in units))
     written = io.BytesIO()
+    coded: Any
     target: Any
     coded: Any
     with (
@@ -28,18 +29,13 @@ def mux(codec: Codec, units: Sequence[AccessUnit], container: str) -> bytes:
         source = coded.streams.video[0]
         stream = target.add_stream_from_template(source)
         times = iter(units)
+        began = 0 if container == "mpegts" else units[0].timestamp
         for packet in coded.demux(source):
             unit = next(times, None) if packet.size else None
             if unit is None:
                 break
             packet.time_base = _TIME_BASE
-            packet.pts = packet.dts = unit.timestamp - (
-                0 if container == "mpegts" else _first(units)
-            )
+            packet.pts = packet.dts = unit.timestamp - began
             packet.stream = stream
             target.mux(packet)
     return written.getvalue()
-
-
-def _first(units: Sequence[AccessUnit]) -> int:
-    return units[0].timestamp

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
@@ -9,8 +10,9 @@ from urllib.parse import urlsplit
 from devices.description import Stream
 from devices.errors import LinkError
 from devices.links.http.exchange import ANONYMOUS
-from devices.links.web_media.addresses import token_bits, with_other_token
-from devices.links.web_media.asking import Asker, Got, Wish, at_first_media, target_of
+from devices.links.rtsp.client import without_userinfo
+from devices.links.web_media.addresses import shown, token_bits, with_other_token
+from devices.links.web_media.asking import Asker, Got, Wish, at_first_media
 from devices.links.web_media.clips import clip_paths
 from devices.links.web_media.observations import (
     UNKNOWN,
@@ -19,7 +21,7 @@ from devices.links.web_media.observations import (
     PlayedMedium,
     WebMedia,
 )
-from devices.links.web_media.playing import play
+from devices.links.web_media.playing import declared_in_clear, play
 from devices.links.web_media.senders import Account, Sender, unknown_user
 from devices.observation import Artefact
 
@@ -30,6 +32,7 @@ _BUSY = (429, 453, 503)
 _ENOUGH = 3
 """Requests without an answer after which published addresses are left."""
 _KEY_BYTES = 16
+_PATIENCE, _PAUSE = 6, 1.0  # looks, and s between them, at a live stream that has not begun
 _TOKEN_BITS = 64
 
 
@@ -103,15 +106,31 @@ class MediaSurvey:
                 except LinkError as error:
                     self._shortfalls.append(f"{stream.name}: {error}")
             one, png = play(self._asker, stream, sender)
+        one, png = self._once_it_has_begun(stream, one, png)
         if one.outcome == "refused" and one.status in _BUSY:
             one = replace(one, outcome="failed", cause="busy")
         if png:
             self._artefacts.append(Artefact(f"{stream.name}.png", "image/png", png))
         return one
 
+    def _once_it_has_begun(
+        self, stream: Stream, one: PlayedMedium, png: bytes
+    ) -> tuple[PlayedMedium, bytes]:
+        """Segments are made when somebody asks for them: the first may take seconds."""
+        pause = threading.Event()
+        for _ in range(_PATIENCE if stream.web_container in ("hls", "dash") else 0):
+            waiting = one.outcome == "refused" and one.status in (404, *_BUSY)
+            if not waiting and one.outcome != "silent":
+                break
+            pause.wait(_PAUSE)
+            one, png = play(self._asker, stream, self._sender())
+        return one, png
+
     def _of_medium(self, stream: Stream, one: PlayedMedium) -> list[MediaAnswer]:
         parts = {part.part: part for part in one.parts}
-        parts.setdefault("itself", MediaPart("itself", stream.url))
+        parts.setdefault(
+            "itself", MediaPart("itself", shown(stream.url), without_userinfo(stream.url))
+        )
         if one.encrypted:  # it is the key that keeps them
             parts.pop("segment", None)
         answers: list[MediaAnswer] = []
@@ -177,18 +196,20 @@ def ask_published(asker: Asker, known: PublishedMedium, base: str, sender: Sende
         base = "ws" + base.removeprefix("http")
     part = MediaPart("itself", base + known.path)
     few = CLIP_BYTES if known.container == "clip" else 0
-    return answer_of("", part, sender, asker.ask(Wish(part.url, few=few), sender))
+    return answer_of("", part, sender, asker.ask(Wish(part.whole, few=few), sender))
 
 
 def wish_for(stream: Stream, part: MediaPart) -> Wish:
     """What to ask for to see whether a part of a medium is given; no more than that."""
+    declared = declared_in_clear(stream, part.whole)
     if part.part == "itself" and stream.web_container == "clip":
-        return Wish(part.url, _LIST_BYTES, at_first_media, few=0)
+        return Wish(part.whole, _LIST_BYTES, at_first_media, declared=declared)
     few = CLIP_BYTES if part.part == "clip" else 0
     return Wish(
-        part.url,
+        part.whole,
         limit=few or Wish.limit,
         few=few,
+        declared=declared,
         subprotocol=stream.subprotocol or "",
         first_message=(stream.first_message or "").encode(),
     )
@@ -220,5 +241,5 @@ def answer_of(
         exchange=got.exchange,
         media=word,
         upgraded=got.upgraded,
-        token_bits=token_bits(target_of(part.url)),
+        token_bits=token_bits(part.whole),
     )

@@ -8,6 +8,8 @@ import secrets
 import string
 from itertools import pairwise
 
+_SHOWN = 12
+"""Characters of a value in a query from which it is masked: it may be a token."""
 _RUN = re.compile(r"[A-Za-z0-9_-]{16,}")
 _SHARE, _HEX_SHARE = 0.4, 0.2
 """Least share of neighbouring characters of different kinds in a token (expected: 0.65, and 0.47
@@ -28,6 +30,15 @@ def token_bits(url: str) -> int:
     token = token_of(url).replace("-", "")
     size = 16 if re.fullmatch(r"[0-9a-fA-F]*", token) else 64
     return int(len(token) * math.log2(size))
+
+
+def shown(text: str) -> str:
+    """A URL, or a request target, for people: without user name, with long values masked."""
+    if token := token_of(text if "://" in text else f"x://x{text}"):
+        text = text.replace(token, f"[{len(token)}]")
+    head, mark, query = text.partition("?")
+    head = re.sub(r"(?<=://)[^/@]*@", "", head)
+    return head + mark + re.sub(rf"(?<==)[^&]{{{_SHOWN},}}", lambda m: f"[{len(m[0])}]", query)
 
 
 def with_other_token(url: str) -> str:

@@ -14,6 +14,7 @@ from devices.errors import Garbled
 from devices.links.capture import Capture
 from devices.links.http.exchange import Exchange, make_exchange
 from devices.links.http.server import Server, server_of
+from devices.links.web_media.addresses import shown
 from devices.links.web_media.conversation import Conversation
 from devices.links.web_media.senders import Sender
 from devices.links.web_media.wire import ANSWER_SECONDS, MediaWire
@@ -23,8 +24,6 @@ from devices.protocols.websocket import accept_of, upgrade_fields
 
 _TRIES = 3
 _FOLLOWED = 2
-_SHOWN = 12
-"""Characters of a value in a query from which it is masked in evidence: it may be a token."""
 
 
 def web_server(url: str, permit: Permit) -> Server:
@@ -39,13 +38,6 @@ def target_of(url: str) -> str:
     parts = urlsplit(url)
     target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     return re.sub(r"[^\x21-\x7e]", lambda m: f"%{ord(m[0]) & 0xFF:02X}", target)
-
-
-def shown(text: str) -> str:
-    """A URL or target with long values of its query masked, and without user name."""
-    head, mark, query = text.partition("?")
-    head = re.sub(r"(?<=://)[^/@]*@", "", head)
-    return head + mark + re.sub(rf"(?<==)[^&]{{{_SHOWN},}}", lambda m: f"[{len(m[0])}]", query)
 
 
 @dataclass

@@ -7,12 +7,14 @@ from urllib.parse import urlsplit
 
 from devices.description import Stream
 from devices.errors import LinkError, Unreachable
+from devices.links.rtsp.client import without_userinfo
 from devices.links.web_media.access import (
     PublishedMedium,
     answer_of,
     ask_published,
     wish_for,
 )
+from devices.links.web_media.addresses import shown
 from devices.links.web_media.asking import Asker, Wish, target_of
 from devices.links.web_media.observations import (
     ClearMediaPort,
@@ -43,7 +45,10 @@ class ClearSurvey:
         self._parts = [
             (self._streams[one.name], one, part)
             for one in played
-            for part in (one.parts or (MediaPart("itself", self._streams[one.name].url),))
+            for part in (
+                one.parts
+                or (MediaPart("itself", one.url, without_userinfo(self._streams[one.name].url)),)
+            )
             if part.part in _LASTING
         ]
         self._published = published
@@ -87,11 +92,11 @@ class ClearSurvey:
     def _requests(self, base: str, port: int) -> Iterator[_Request]:
         for stream, one, part in self._parts:
             scheme = "ws" if stream.web_container == "websocket" else "http"
-            url = scheme + base.removeprefix("http") + target_of(part.url)
-            own = urlsplit(part.url)
+            url = scheme + base.removeprefix("http") + target_of(part.whole)
+            own = urlsplit(part.whole)
             if own.scheme in ("http", "ws") and (own.port or 80) == port:
-                url = part.url  # declared in clear, at a host of its own perhaps
-            yield _Declared(self._asker, stream, one, MediaPart(part.part, url))
+                url = part.whole  # declared in clear, at a host of its own perhaps
+            yield _Declared(self._asker, stream, one, MediaPart(part.part, shown(url), url))
         for known in self._published:
             yield _Published(self._asker, known, base)
 

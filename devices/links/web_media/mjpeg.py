@@ -12,7 +12,8 @@ from devices.links.rtsp import picture
 from devices.links.rtsp.analysis import EXAMINED, statistics, tls_payload
 from devices.links.rtsp.client import without_userinfo
 from devices.links.rtsp.observations import DecodedPictures, PlayedStream, WireFacts
-from devices.links.web_media.asking import Asker, Got, Wish, shown
+from devices.links.web_media.addresses import shown
+from devices.links.web_media.asking import Asker, Got, Wish
 from devices.links.web_media.playing import MAX_MEDIA, jpegs_of
 from devices.links.web_media.senders import Sender
 from devices.links.web_media.wire import DiscreetCapture

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import InitVar, dataclass
+from typing import ClassVar
 
 from devices.links.http.exchange import Exchange
 from devices.links.rtsp.observations import DecodedPictures
@@ -20,10 +21,24 @@ _PAGES = ("text/", "application/json", "application/xml", "application/problem",
 
 @dataclass(frozen=True)
 class MediaPart:
-    """One address of a medium. ``part``: itself, playlist, initialisation, segment, key, clip."""
+    """One address of a medium. ``part``: itself, playlist, initialisation, segment, key, clip.
+
+    ``url`` is for people and evidence, with tokens masked; ``whole`` is what to ask for.
+    """
 
     part: str
     url: str
+    address: InitVar[str] = ""
+    # No field: fields are evidence, and an address may hold a token.
+    _address: ClassVar[str] = ""
+
+    def __post_init__(self, address: str) -> None:
+        object.__setattr__(self, "_address", address or self.url)
+
+    @property
+    def whole(self) -> str:
+        """The address itself; for use, not for evidence."""
+        return self._address
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from urllib.parse import urljoin
+from urllib.parse import urljoin, urlsplit
 
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
@@ -14,7 +14,8 @@ from devices.errors import DeviceError, NotOffered
 from devices.links.rtsp import picture
 from devices.links.rtsp.client import without_userinfo
 from devices.links.rtsp.observations import DecodedPictures
-from devices.links.web_media.asking import Asker, Got, Wish, never, shown
+from devices.links.web_media.addresses import shown
+from devices.links.web_media.asking import Asker, Got, Wish, never
 from devices.links.web_media.clips import clip_addresses, clip_paths
 from devices.links.web_media.observations import MediaPart, PlayedMedium
 from devices.links.web_media.senders import Sender
@@ -56,8 +57,9 @@ class Playing:
     def fetch(self, part: str, url: str, wish: Wish | None = None) -> Got:
         """Fetch a part and note what it is; raises _Refused when the camera gives none."""
         wish = wish or Wish(url, MAX_MEDIA, never)
+        wish = replace(wish, declared=declared_in_clear(self.stream, url))
         got = self.asker.follow(wish, self.sender)
-        self.parts.append(MediaPart(part, url))
+        self.parts.append(MediaPart(part, shown(url), url))
         self.last = got
         if not got.exchange.succeeded and not got.upgraded:
             raise _Refused(part, got.exchange.status)
@@ -84,6 +86,9 @@ def play(asker: Asker, stream: Stream, sender: Sender) -> tuple[PlayedMedium, by
 
 
 def _judged(facts: PlayedMedium, playing: Playing) -> tuple[PlayedMedium, bytes]:
+    if facts.outcome == "refused" and facts.status in (401, 403) and not _inside_tls(playing):
+        why = "a login is asked for in clear, and the test gives none that could be read"
+        facts = replace(facts, outcome="failed", cause="no-login", reason=f"{facts.reason}: {why}")
     facts = replace(
         facts,
         found=tuple(word for word in playing.found if word),
@@ -109,6 +114,16 @@ def _judged(facts: PlayedMedium, playing: Playing) -> tuple[PlayedMedium, bytes]
     return replace(facts, codec=codec, pictures=pictures), seen.png
 
 
+def _inside_tls(playing: Playing) -> bool:
+    return playing.last is not None and playing.last.exchange.protection != "none"
+
+
+def declared_in_clear(stream: Stream, url: str) -> bool:
+    """Whether the device file itself says that this server gives its video in clear."""
+    own, asked = urlsplit(without_userinfo(stream.url)), urlsplit(url)
+    return own.scheme in ("http", "ws") and own.netloc == asked.netloc
+
+
 def jpegs_of(got: Got) -> list[bytes]:
     """Pictures of a multipart answer by its boundaries, or, where that gives none, as they lie."""
     boundary = multipart.boundary_of(got.exchange.header("Content-Type"))
@@ -123,7 +138,9 @@ def _mjpeg(playing: Playing) -> None:
 
     wish = Wish(playing.url, MAX_MEDIA, enough, seconds=_LIVE_SECONDS)
     got = playing.fetch("itself", playing.url, wish)
-    playing.media = got.data if got.media in ("mjpeg", "jpeg") else b""
+    if len(jpegs_of(got)) > 1:  # whatever media type it says
+        playing.found[-1] = "mjpeg"
+    playing.media = got.data if playing.found[-1] in ("mjpeg", "jpeg") else b""
 
 
 def _hls(playing: Playing) -> None:
