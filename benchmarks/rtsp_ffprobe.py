@@ -34,6 +34,7 @@ from devices.secrets import Secrets
 
 sys.path.append(str(Path(__file__).parents[1] / "tests" / "interop"))  # the camera of the tests
 from foreign_cameras import PASSWORDS, assess, cameras, running
+from laboratory import Notes
 
 CAMERA = "tls-digest"
 RUNS = 7
@@ -85,7 +86,7 @@ def _judged(device: DeviceFile) -> None:
     permit = Permit(granted.addresses, granted.allow, granted.expires)
     played = RtspLink(device, permit, Secrets(device)).played_streams()
     picture(played, device, policy.load)
-    wire(played, policy.load)
+    wire(played, policy.load, Notes())
 
 
 def _url(device: DeviceFile) -> str:

@@ -8,6 +8,7 @@ import struct
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from laboratory import Notes
 
 from conformance import policy
 from conformance.streams.test_beside import test_nothing_leaks_beside_the_video as judge
@@ -232,9 +233,9 @@ def test_jpeg_and_parameter_sets_on_the_network_fail() -> None:
     )
     assert (facts.jpeg_frames, facts.parameter_sets) == (1, 1)
     with pytest.raises(AssertionError, match=r"1 JPEG pictures.*1 parameter sets"):
-        judge_wire(played(None, wire=facts), policy.load)
+        judge_wire(played(None, wire=facts), policy.load, Notes())
 
 
 def test_parameter_sets_in_a_description_outside_tls_fail() -> None:
     with pytest.raises(AssertionError, match="described outside TLS"):
-        judge_wire(played(None, outcome="refused", described_in_clear=True), policy.load)
+        judge_wire(played(None, outcome="refused", described_in_clear=True), policy.load, Notes())

@@ -41,7 +41,7 @@ from devices.links.onvif.places import AnnouncedAddress, Whereabouts
 from devices.links.ports.fingerprint import NamedService
 from devices.links.ports.link import PortServices
 from devices.links.rtsp.observations import DecodedPictures, PlayedStream, PlayedStreams
-from devices.links.tls.link import TlsScan, TlsServer
+from devices.links.tls.observation import TlsScan, TlsServer
 
 WHERE = Whereabouts("192.0.2.7", "192.0.2.7", frozenset({"10.1.2.3"}))
 SERVICE = "https://192.0.2.7/onvif/device_service"

@@ -251,7 +251,7 @@ def test_a_camera_that_stays_busy_is_not_judged(
         judge_pictures(observation, device, policy.load)
     assert undecided.value.cause == "busy"
     with pytest.raises(Inconclusive):
-        judge_wire(observation, policy.load)
+        judge_wire(observation, policy.load, Notes())
 
 
 class _SloppyCamera(_OldCamera):

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
+from laboratory import Notes
 from web_media_stand import (
     CLIP,
     PUBLISHED,
@@ -383,10 +384,10 @@ def test_mjpeg_inside_tls_passes_as_any_stream(tmp_path: Path) -> None:
         played = link.mjpeg(0.1)
         link.close()
     judge_picture(played, device, policy.load)
-    judge_wire(played, policy.load)
+    judge_wire(played, policy.load, Notes())
     (stream,) = played.streams
     assert stream.wire is not None
-    assert (stream.wire.carrier, stream.wire.pictures) == ("tls", 0)
+    assert (stream.wire.carrier, stream.wire.jpeg_frames) == ("tls", 0)
     assert [artefact.name for artefact in played.artefacts] == ["mjpeg-https.pcap", "mjpeg.png"]
 
 
@@ -397,7 +398,7 @@ def test_mjpeg_in_clear_is_read_off_the_network(tmp_path: Path) -> None:
         link.close()
     judge_picture(played, device, policy.load)
     with pytest.raises(AssertionError, match="12 JPEG pictures were read on the network"):
-        judge_wire(played, policy.load)
+        judge_wire(played, policy.load, Notes())
 
 
 def test_frozen_mjpeg_fails(tmp_path: Path) -> None:
@@ -418,7 +419,7 @@ def test_what_is_no_mjpeg_fails_and_shows_nothing_on_the_network(tmp_path: Path)
     with pytest.raises(AssertionError, match=r"does not play: no picture came \(text/html"):
         judge_picture(played, device, policy.load)
     with pytest.raises(Inconclusive):
-        judge_wire(played, policy.load)
+        judge_wire(played, policy.load, Notes())
 
 
 def test_cookies_and_tokens_are_no_part_of_a_capture() -> None:
@@ -426,7 +427,7 @@ def test_cookies_and_tokens_are_no_part_of_a_capture() -> None:
     flow = Flow(("127.0.0.1", 1), ("127.0.0.1", 2))
     capture.tcp(flow, b"GET / HTTP/1.1\r\nCookie: sid=abcdef\r\n\r\n", outgoing=True)
     capture.tcp(flow, b"HTTP/1.1 200 OK\r\nSet-Cookie: sid=uvwxyz; Secure\r\n\r\n", outgoing=False)
-    data = capture.to_pcap()
+    data = capture.artefact("c.pcapng").data
     assert b"abcdef" not in data
     assert b"uvwxyz" not in data
     assert b"Cookie: xxxxxxxxxx\r\n" in data

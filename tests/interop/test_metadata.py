@@ -13,12 +13,14 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from camera_servers import gst_server
 from rtsp_stand import PASSWORDS, access_to, device_file, rtsp_stand
-from test_players import LIMIT, _gst_camera, _program, _with_password
+from test_players import LIMIT, _login, _program
 
 from conformance.streams.test_onvif_metadata import (
     test_metadata_is_protected_as_video_is as judge,
 )
+from devices.emulated.addresses import reserved_address
 from devices.links.rtsp.metadata import MetadataStreams, metadata_streams
 from devices.protocols.rtp import RtpPacket
 
@@ -86,13 +88,13 @@ def test_ffprobe_sees_video_and_data(tmp_path: Path) -> None:
     command = [_program("ffprobe"), "-loglevel", "error", "-rtsp_transport", "tcp"]
     command += ["-show_entries", "stream=codec_type", "-of", "csv=p=0"]
     with rtsp_stand(tmp_path) as stand:
-        command.append(_with_password(stand, "main"))
+        command.append(_login(stand.url, "main"))
         told = subprocess.run(command, capture_output=True, text=True, timeout=LIMIT, check=True)
     assert sorted(told.stdout.split()) == ["data", "video"]
 
 
 def _seen(folder: Path, *, tls: bool, profile: str, transports: list[str]) -> MetadataStreams:
-    pem = "-"
+    pem = ""
     if tls:
         with rtsp_stand(folder / "maker") as stand:
             otp = stand.camera.flash / "otp"
@@ -100,12 +102,15 @@ def _seen(folder: Path, *, tls: bool, profile: str, transports: list[str]) -> Me
         (folder / "server.pem").write_bytes(both)
         pem = str(folder / "server.pem")
     stream = {"name": "main", "path": "/stream", "codec": "h264", "width": 320, "height": 240}
-    with (
-        _analytics() as place,
-        _gst_camera(folder, pem, profile, f"( {VIDEO} {METADATA.format(*place)} )") as server,
-    ):
-        device = device_file(server, folder, streams=[stream], transports=transports)
-        return metadata_streams(access_to(device))
+    options = ["--port", "8554", "--profiles", profile, "--login", "digest"]
+    options += ["--account", f"viewer:{PASSWORDS['viewer']}"]
+    options += ["--certificate", pem] if pem else []
+    with _analytics() as place, reserved_address() as address:
+        options += ["--launch", f"( {VIDEO} {METADATA.format(*place)} )"]
+        with gst_server(folder, address, options):
+            server = f"rtsp{'s' if tls else ''}://{address}:8554"
+            device = device_file(server, folder, streams=[stream], transports=transports)
+            return metadata_streams(access_to(device))
 
 
 DECLARED: Any = SimpleNamespace(

@@ -21,7 +21,6 @@ def mux(codec: Codec, units: Sequence[AccessUnit], container: str) -> bytes:
     written = io.BytesIO()
     coded: Any
     target: Any
-    coded: Any
     with (
         av.open(whole, format="h264" if codec == "h264" else "hevc") as coded,
         av.open(written, "w", format=container) as target,

@@ -95,6 +95,11 @@ class TunnelWire:
     def tap(self, value: bytearray | None) -> None:
         self._down.tap = value
 
+    @property
+    def ended(self) -> bool:
+        """Whether the camera has ended the connection that media comes on."""
+        return self._down.ended
+
     def fileno(self) -> int:
         """For select: the connection that media comes on."""
         return self._down.fileno()
