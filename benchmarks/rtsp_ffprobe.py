@@ -32,7 +32,8 @@ from devices.links.rtsp.streams import PLAY_SECONDS
 from devices.permit import Permit
 from devices.secrets import Secrets
 
-sys.path.append(str(Path(__file__).parents[1] / "tests" / "interop"))  # the camera of the tests
+sys.path.append(str(Path(__file__).parents[1] / "tests"))  # the camera of the tests
+sys.path.append(str(Path(__file__).parents[1] / "tests" / "interop"))
 from foreign_cameras import PASSWORDS, assess, cameras, running
 from laboratory import Notes
 

@@ -146,7 +146,8 @@ class MediaApi:
             raise Refusal(403, "a page of another site may not look")
 
     def _scene(self) -> Scene:
-        return Scene(640, 360, self._camera.unit.serial, self._camera.posture.picture)
+        camera = self._camera
+        return Scene(640, 360, camera.unit.serial, camera.posture.picture, lens=camera.lens)
 
     async def _recording(self) -> tuple[str, bytes]:
         """The one recording, made at first use: what the lens sees in two seconds."""
