@@ -17,9 +17,10 @@ from devices.links.gateway.endpoints import is_declared, matches
 from devices.links.gateway.names import Names
 from devices.links.gateway.observations import Destination
 from devices.links.gateway.recognise import opening, recognise, recognise_flow, rows
-from devices.protocols import client_hello, dns, ntp, proxy_protocol, srt
+from devices.protocols import dns, ntp, proxy_protocol, srt
 from devices.protocols.proxy_protocol import Forwarded
 from devices.protocols.rtp import NTP_EPOCH, RtpPacket
+from devices.protocols.tls import client_offer
 
 PORTS = st.integers(0, 65535)
 ADDRESSES = st.one_of(st.ip_addresses(v=4), st.ip_addresses(v=6)).map(str)
@@ -114,24 +115,24 @@ def test_a_client_hello_of_openssl() -> None:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.set_alpn_protocols(["h2", "http/1.1"])
     data = hello_of(context, "Cloud.Example")
-    assert client_hello.begins_tls(data)
-    found = client_hello.parse(data)
+    assert client_offer.begins_tls(data)
+    found = client_offer.parse(data)
     assert found is not None
     assert (found.server_name, found.alpn, found.version) == (
         "cloud.example",
         ("h2", "http/1.1"),
         0x0304,
     )
-    without = client_hello.parse(hello_of(context, None))
+    without = client_offer.parse(hello_of(context, None))
     assert without is not None
     assert without.server_name == ""
     assert without.fingerprint == found.fingerprint
     context.set_ciphers("ECDHE-RSA-AES128-GCM-SHA256")
-    other = client_hello.parse(hello_of(context, None))
+    other = client_offer.parse(hello_of(context, None))
     assert other is not None
     assert other.fingerprint != found.fingerprint
     for cut in range(len(data)):
-        assert client_hello.parse(data[:cut]) is None
+        assert client_offer.parse(data[:cut]) is None
 
 
 def test_a_client_hello_in_several_records() -> None:
@@ -139,7 +140,7 @@ def test_a_client_hello_in_several_records() -> None:
     message = data[5:]
     pieces = [message[at : at + 50] for at in range(0, len(message), 50)]
     cut = b"".join(b"\x16\x03\x01" + len(p).to_bytes(2, "big") + p for p in pieces)
-    assert client_hello.parse(cut) == client_hello.parse(data)
+    assert client_offer.parse(cut) == client_offer.parse(data)
 
 
 @given(st.integers(1, 4), st.binary(min_size=47, max_size=47), st.floats(0, 4e9))
@@ -158,12 +159,12 @@ def test_the_time_is_told(version: int, rest: bytes, now: float) -> None:
 @example(b"\x16\x03\x01\x00\x00")
 def test_arbitrary_bytes_are_garbled_at_most(data: bytes) -> None:
     for parse in (
-        client_hello.parse,
+        client_offer.parse,
         proxy_protocol.split,
         dns.parse_query,
         srt.parse,
         lambda d: dns.parse_answer(d, dns.Question(int.from_bytes(d[:2], "big"), "a", dns.A)),
-        lambda d: client_hello.parse(b"\x16\x03\x01\x01\x90\x01\x00\x01\x8c" + d.ljust(396)),
+        lambda d: client_offer.parse(b"\x16\x03\x01\x01\x90\x01\x00\x01\x8c" + d.ljust(396)),
         lambda d: srt.parse(b"\x80\x00" + d),
         lambda d: ntp.answer(d, 0.0),
         lambda d: proxy_protocol.split(b"PROXY TCP4 " + d + b"\r\n"),

@@ -6,8 +6,8 @@ import struct
 from dataclasses import dataclass
 
 from devices.errors import Garbled
+from devices.protocols.rtcp import DESCRIPTION, RECEIVER_REPORT, SENDER_REPORT, parts
 
-RECEIVER_REPORT, SENDER_REPORT = 201, 200
 _BLOCK = 24
 
 
@@ -48,26 +48,18 @@ def receiver_report(ssrc: int, blocks: list[ReportBlock], name: str) -> bytes:
     cname = name.encode()[:255]
     item = struct.pack("!IBB", ssrc & 0xFFFFFFFF, 1, len(cname)) + cname + b"\0"
     item += b"\0" * (-len(item) % 4)
-    return head + body + struct.pack("!BBH", 0x81, 202, len(item) // 4) + item
+    return head + body + struct.pack("!BBH", 0x81, DESCRIPTION, len(item) // 4) + item
 
 
 def report_blocks(data: bytes) -> list[ReportBlock]:
     """Return the blocks of every report in a compound RTCP packet; raises Garbled."""
     found: list[ReportBlock] = []
-    at = 0
-    while at < len(data):
-        if len(data) - at < 4 or data[at] >> 6 != 2:
-            raise Garbled("not an RTCP packet")
-        count, kind = data[at] & 0x1F, data[at + 1]
-        end = at + 4 + 4 * int.from_bytes(data[at + 2 : at + 4], "big")
-        if end > len(data):
-            raise Garbled("an RTCP packet that ends early")
-        if kind in (SENDER_REPORT, RECEIVER_REPORT):
-            start = at + (28 if kind == SENDER_REPORT else 8)
-            if start + count * _BLOCK > end:
+    for part in parts(data):
+        if part.kind in (SENDER_REPORT, RECEIVER_REPORT):
+            start = 24 if part.kind == SENDER_REPORT else 4
+            if start + part.count * _BLOCK > len(part.body):
                 raise Garbled("an RTCP report shorter than its blocks")
-            found += [_block(data, start + number * _BLOCK) for number in range(count)]
-        at = end
+            found += [_block(part.body, start + n * _BLOCK) for n in range(part.count)]
     return found
 
 

@@ -9,7 +9,7 @@ from devices.errors import Garbled
 MAX_PACKETS = 64
 """Packets in one compound packet; a datagram holds few."""
 
-SENDER_REPORT, DESCRIPTION, BYE, APPLICATION = 200, 202, 203, 204
+SENDER_REPORT, RECEIVER_REPORT, DESCRIPTION, BYE, APPLICATION = 200, 201, 202, 203, 204
 _TYPES = range(192, 224)  # those that RFC 5761, 4 sets apart from RTP
 _TRAILERS = (4, 8, 14, 20)
 """Bytes after the content of SRTCP: index, and tag of 0, 4, 10 or 16 bytes (RFC 3711, 3.4)."""
@@ -23,26 +23,40 @@ class Compound:
     texts: tuple[str, ...]
 
 
-def parse_compound(data: bytes) -> Compound:
-    """Parse a whole packet in clear; raises Garbled when any length in it does not come out even.
+@dataclass(frozen=True)
+class Part:
+    """One packet of a compound: its type, its count field (0 to 31), and what follows."""
+
+    kind: int
+    count: int
+    body: bytes
+
+
+def parts(data: bytes) -> list[Part]:
+    """Take a compound packet in clear apart; raises Garbled when a length does not come out even.
 
     Reduced-size RTCP (RFC 5506) is taken too: any type may stand first.
     """
-    kinds: list[int] = []
-    texts: list[str] = []
+    found: list[Part] = []
     at = 0
     while at < len(data):
         if at + 4 > len(data) or data[at] >> 6 != 2 or data[at + 1] not in _TYPES:
             raise Garbled("not an RTCP packet")
         end = at + 4 + 4 * int.from_bytes(data[at + 2 : at + 4], "big")
-        if end > len(data) or len(kinds) >= MAX_PACKETS:
+        if end > len(data) or len(found) >= MAX_PACKETS:
             raise Garbled("an RTCP packet longer than what holds it")
-        kinds.append(data[at + 1])
-        texts += _texts(data[at + 1], data[at] & 0x1F, data[at + 4 : end])
+        found.append(Part(data[at + 1], data[at] & 0x1F, data[at + 4 : end]))
         at = end
-    if not kinds:
+    if not found:
         raise Garbled("an empty RTCP packet")
-    return Compound(tuple(kinds), tuple(texts))
+    return found
+
+
+def parse_compound(data: bytes) -> Compound:
+    """Parse a whole packet in clear; raises Garbled, as ``parts`` does."""
+    found = parts(data)
+    texts = [text for part in found for text in _texts(part)]
+    return Compound(tuple(part.kind for part in found), tuple(texts))
 
 
 def readable(data: bytes) -> Compound | None:
@@ -66,11 +80,12 @@ def _says_encrypted(data: bytes, trailer: int) -> bool:
     return bool(data[-trailer] & 0x80) or (trailer == 20 and bool(data[-4] & 0x80))
 
 
-def _texts(kind: int, count: int, body: bytes) -> list[str]:
+def _texts(part: Part) -> list[str]:
+    kind, body = part.kind, part.body
     if kind == DESCRIPTION:
-        return _description(count, body)
+        return _description(part.count, body)
     if kind == BYE:
-        reason = body[4 * count :]
+        reason = body[4 * part.count :]
         return [_text(reason[1 : 1 + reason[0]])] if reason and reason[0] else []
     if kind == APPLICATION and len(body) >= 8:
         return [_text(body[4:8].rstrip(b"\0"))]

@@ -17,8 +17,9 @@ from devices.links.gateway.origin import Origin
 from devices.links.gateway.recognise import ENOUGH, host_of, opening, recognise
 from devices.links.gateway.trial import hold
 from devices.links.gateway.wire import StreamWire
-from devices.protocols import client_hello, proxy_protocol
-from devices.protocols.client_hello import ClientHello
+from devices.protocols import proxy_protocol
+from devices.protocols.tls import client_offer
+from devices.protocols.tls.client_offer import ClientOffer
 
 _LIMIT = 30.0  # s for one connection, whatever it does
 _AT_ONCE = 64  # connections under way
@@ -89,7 +90,7 @@ class Connections:
         self._arrivals.log.unreadable[f"a connection from {peer.source}: {why}"] = None
 
     async def _encrypted(
-        self, wire: StreamWire, destination: Destination, data: bytes, hello: ClientHello
+        self, wire: StreamWire, destination: Destination, data: bytes, hello: ClientOffer
     ) -> None:
         log = self._arrivals.log
         log.contact(destination, "tls", f"server name {hello.server_name or 'not given'}")
@@ -120,7 +121,7 @@ class Connections:
         )
 
 
-async def _beginning(wire: StreamWire, port: int) -> tuple[bytes, ClientHello | None]:
+async def _beginning(wire: StreamWire, port: int) -> tuple[bytes, ClientOffer | None]:
     """Read until it is known what is spoken: the bytes, and the ClientHello where it is TLS."""
     data = b""
     while True:
@@ -129,9 +130,9 @@ async def _beginning(wire: StreamWire, port: int) -> tuple[bytes, ClientHello | 
         except (TimeoutError, ConnectionError):
             return data, None
         data += piece
-        if client_hello.begins_tls(data):
+        if client_offer.begins_tls(data):
             try:
-                hello = client_hello.parse(data)
+                hello = client_offer.parse(data)
             except Garbled:
                 return data, None
             if hello is not None or not piece:

@@ -20,7 +20,7 @@ _SERVER_NAME, _ALPN, _SUPPORTED_VERSIONS = 0, 16, 43
 
 
 @dataclass(frozen=True)
-class ClientHello:
+class ClientOffer:
     """``server_name`` is empty when none is sent; ``alpn`` in the client's order.
 
     ``version`` is the highest that is offered, as on the wire (0x0304 for TLS 1.3).
@@ -39,7 +39,7 @@ def begins_tls(data: bytes) -> bool:
     return len(data) >= 3 and data[0] == _HANDSHAKE and data[1] == 3 and data[2] <= 4
 
 
-def parse(data: bytes) -> ClientHello | None:
+def parse(data: bytes) -> ClientOffer | None:
     """Return the ClientHello that a connection begins with; None while it is not whole.
 
     It may lie in several records. Raises Garbled when it is something else or malformed.
@@ -85,7 +85,7 @@ class _Fields:
         return self.take(int.from_bytes(self.take(size), "big"))
 
 
-def _parsed(body: bytes) -> ClientHello:
+def _parsed(body: bytes) -> ClientOffer:
     fields = _Fields(body)
     version = int.from_bytes(fields.take(2), "big")
     fields.take(32)
@@ -99,7 +99,7 @@ def _parsed(body: bytes) -> ClientHello:
         extensions[kind] = block.vector(2)
     if _SUPPORTED_VERSIONS in extensions:
         version = max(version, *_versions(extensions[_SUPPORTED_VERSIONS]))
-    return ClientHello(
+    return ClientOffer(
         _server_name(extensions[_SERVER_NAME]) if _SERVER_NAME in extensions else "",
         _alpn(extensions[_ALPN]) if _ALPN in extensions else (),
         version,
