@@ -1,0 +1,131 @@
+"""What the manufacturer declares: ICS and IXIT of ETSI TS 103 701."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from devices.description.links import UploadOperation
+from devices.description.parts import NamedFile, Part, Port, Transport
+from devices.description.streams import Stream
+
+TLS_PROTOCOLS = ("https", "mqtts", "rtmps", "rtsps", "wss", "smtps", "ftps", "sips", "tls")
+
+
+class Service(Part):
+    """A listening service of the camera (IXIT 13-SoftServ and 15-Intf)."""
+
+    name: str
+    transport: Transport = "tcp"
+    port: Port
+    last_port: Port | None = Field(None, description="end of a range that starts at port")
+    protocol: str = Field(description="https, http-redirect, rtsps, rtsp, ssh, ws-discovery, ...")
+    purpose: str
+    encrypted: bool
+    host: str | None = Field(None, description="default: the host of the link that uses it")
+    on: bool = Field(default=True, description="false: exists, but is off in the state under test")
+
+
+class ApiResource(Part):
+    """One resource of the web interface and who may use it (IXIT 28-ExtAPI)."""
+
+    method: Literal["GET", "POST", "PUT", "DELETE", "PATCH"] = "GET"
+    path: str
+    roles: list[Literal["anonymous", "admin", "operator", "viewer"]] = Field(min_length=1)
+    purpose: str = ""
+
+
+class Update(Part):
+    """The update mechanism (IXIT 7-UpdMech) and bundles to try it with."""
+
+    method: Literal["onvif", "http"] = "onvif"
+    upload: UploadOperation | None = Field(
+        None, description="for http: where a bundle is sent, and in which form"
+    )
+    format: str = Field(description="swupdate, rauc, fit, mcuboot, cms, ...")
+    trust: NamedFile | None = Field(None, description="PEM of the update signing authority")
+    bundle: NamedFile | None = Field(
+        None, description="a genuine bundle newer than the running version"
+    )
+    bundle_version: str | None = None
+    older: NamedFile | None = Field(
+        None, description="a genuine bundle older than the running version"
+    )
+    other_model: NamedFile | None = Field(None, description="a genuine bundle for another model")
+    anti_rollback: bool = True
+    restart_seconds: float = Field(120, gt=0, description="longest time until it is back")
+
+
+class PasswordRule(Part):
+    """The password rule that the camera enforces."""
+
+    min_length: int = 8
+    user_set: bool = Field(
+        default=True, description="false: unique passwords are set in the factory"
+    )
+
+
+class Lockout(Part):
+    """Protection against guessing: after ``attempts`` failures, ``seconds`` without service."""
+
+    attempts: int = 5
+    seconds: float = 300
+    scope: Literal["account", "address"] = "account"
+
+
+class Outbound(Part):
+    """An endpoint that the camera contacts by itself."""
+
+    host: str
+    port: Port
+    transport: Transport = "tcp"
+    purpose: str
+    country: str | None = None
+    protocol: str | None = Field(None, description="https, mqtts, rtmps, srt, ntp, dns, ...")
+    encrypted: bool | None = Field(
+        None, description="whether what is sent there is; ntp and dns are not"
+    )
+
+    @property
+    def over_tls(self) -> bool:
+        """Whether a TLS client is declared: by the name of the protocol, or TCP with encryption."""
+        named = (self.protocol or "").lower() in TLS_PROTOCOLS
+        return self.transport == "tcp" and (named or (not self.protocol and bool(self.encrypted)))
+
+
+class Storage(Part):
+    """Where recordings are kept."""
+
+    kind: Literal["none", "sd-card", "internal", "nas", "cloud"]
+    retention_days: int | None = None
+    encrypted: bool = False
+
+
+class NotApplicable(Part):
+    """A test case that the manufacturer declares not applicable, with the reason."""
+
+    case: str
+    reason: str = Field(min_length=10)
+
+
+class Declared(Part):
+    """What the manufacturer declares: ICS and IXIT."""
+
+    services: list[Service] = Field(default_factory=list)
+    streams: list[Stream] = Field(default_factory=list)
+    api: list[ApiResource] = Field(default_factory=list)
+    update: Update | None = None
+    passwords: PasswordRule = PasswordRule()
+    lockout: Lockout | None = None
+    storage: list[Storage] = Field(default_factory=list)
+    outbound: list[Outbound] = Field(default_factory=list)
+    sensors: list[str] = Field(default_factory=list)
+    os_accounts: list[str] = Field(
+        default_factory=list, description="accounts of the operating system that can log in"
+    )
+    device_certificate_trust: NamedFile | None = Field(
+        None, description="PEM of the manufacturer's authority for device identity certificates"
+    )
+    components_country: str | None = None
+    not_applicable: list[NotApplicable] = Field(default_factory=list)
