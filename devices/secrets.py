@@ -6,6 +6,7 @@ import base64
 import json
 import os
 import re
+import threading
 from collections.abc import Iterator
 from urllib.parse import quote, quote_plus
 from xml.sax import saxutils
@@ -23,7 +24,8 @@ class Secrets:
 
     def __init__(self, device: DeviceFile) -> None:
         self._accounts = device.accounts
-        self._known: dict[str, str] = {}
+        self._known: dict[str, str] = {}  # value -> label
+        self._lock = threading.Lock()
         self._marks: list[tuple[bytes, bytes]] = []
 
     def password(self, account: str) -> str:
@@ -105,17 +107,18 @@ class Secrets:
         return value
 
     def _know(self, secrets: dict[str, str]) -> None:
-        if all(self._known.get(label) == value for label, value in secrets.items()):
-            return
-        self._known |= secrets
-        marks = {
-            form: f"[redacted:{label}]".encode()
-            for label, value in self._known.items()
-            if len(value) >= SHORTEST
-            for form in _forms(value)
-        }
-        # The longest first: what is inside another secret, or its plain form, comes later.
-        self._marks = sorted(marks.items(), key=lambda item: -len(item[0]))
+        """Redact these values from now on, besides those that their labels stood for before."""
+        with self._lock:  # links log in from several threads
+            new = {value: label for label, value in secrets.items() if value not in self._known}
+            if not new:
+                return
+            self._known |= new
+            marks = dict(self._marks)
+            for value, label in new.items():
+                if len(value) >= SHORTEST:
+                    marks |= dict.fromkeys(_forms(value), f"[redacted:{label}]".encode())
+            # The longest first: what is inside another secret, or its plain form, comes later.
+            self._marks = sorted(marks.items(), key=lambda item: -len(item[0]))
 
 
 def _read(secret: Secret, where: str) -> str:

@@ -8,6 +8,7 @@ import html
 import json
 import urllib.parse
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from xml.sax import saxutils
@@ -154,3 +155,19 @@ json_like = st.recursive(
 @given(json_like)
 def test_to_plain_gives_json(value: object) -> None:
     json.dumps(to_plain(value))
+
+
+def test_a_label_that_is_used_again_still_stands_for_its_first_secret() -> None:
+    secrets = Secrets(laboratory.device())
+    for value in ("session-abcdef", "session-uvwxyz"):
+        secrets.remember("viewer.session", value)
+    told = secrets.redact_text("session-abcdef and session-uvwxyz")
+    assert told == "[redacted:viewer.session] and [redacted:viewer.session]"
+
+
+def test_links_learn_secrets_at_the_same_time() -> None:
+    secrets = Secrets(laboratory.device())
+    values = [f"token-{number:05}" for number in range(400)]
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda value: secrets.remember("token", value), values))
+    assert "token-0" not in secrets.redact_text(" ".join(values))
