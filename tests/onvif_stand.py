@@ -26,6 +26,7 @@ from devices.emulated.posture import Posture
 from devices.emulated.settings import Settings
 from devices.emulated.tls_server import server_context
 from devices.emulated.unit import DeviceInformation, Unit, make_unit, reported
+from devices.emulated.video.lens import Lens
 from devices.links.onvif.link import OnvifLink
 from devices.permit import Permit
 from devices.secrets import Secrets
@@ -45,6 +46,7 @@ class StandInCamera:
     def __init__(self, flash: Path, address: str, posture: Posture) -> None:
         self.flash, self.address, self.posture = flash, address, posture
         self.unit: Unit = make_unit()
+        self.lens = Lens(flash / "scene.txt")
         self.accounts = AccountStore(flash / "data" / "accounts.json", posture)
         self.lockout = Lockout(None, posture)
         self.audit = AuditLog(flash / "data" / "audit.jsonl")

@@ -53,7 +53,7 @@ def test_the_back_channel_counts_genuine_packets_alone(stand: Stand, transport: 
     assert found.complete, found.shortfall
     (reception,) = found.receptions
     assert (reception.control, reception.beyond, reception.surplus) == (True, 0, 0)
-    assert found.artefacts[0].name == f"main-{transport}-backchannel.pcap"
+    assert found.artefacts[0].name == f"main-{transport}-backchannel.pcapng"
 
 
 @pytest.mark.parametrize(

@@ -283,7 +283,7 @@ def test_a_tunnel_inside_tls_plays_and_says_nothing(tmp_path: Path) -> None:
     assert stream.beside.inside_tls
     assert stream.pictures is not None
     assert stream.pictures.frames > 2
-    capture = next(a.data for a in observation.artefacts if a.name == "main-tunnel.pcap")
+    capture = next(a.data for a in observation.artefacts if a.name == "main-tunnel.pcapng")
     assert b"x-sessioncookie" not in capture
 
 

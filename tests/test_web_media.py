@@ -388,7 +388,7 @@ def test_mjpeg_inside_tls_passes_as_any_stream(tmp_path: Path) -> None:
     (stream,) = played.streams
     assert stream.wire is not None
     assert (stream.wire.carrier, stream.wire.jpeg_frames) == ("tls", 0)
-    assert [artefact.name for artefact in played.artefacts] == ["mjpeg-https.pcap", "mjpeg.png"]
+    assert [artefact.name for artefact in played.artefacts] == ["mjpeg-https.pcapng", "mjpeg.png"]
 
 
 def test_mjpeg_in_clear_is_read_off_the_network(tmp_path: Path) -> None:
@@ -397,16 +397,16 @@ def test_mjpeg_in_clear_is_read_off_the_network(tmp_path: Path) -> None:
         played = link.mjpeg(0.1)
         link.close()
     judge_picture(played, device, policy.load)
-    with pytest.raises(AssertionError, match="12 JPEG pictures were read on the network"):
+    with pytest.raises(AssertionError, match="12 JPEG pictures are readable on the network"):
         judge_wire(played, policy.load, Notes())
 
 
-def test_frozen_mjpeg_fails(tmp_path: Path) -> None:
+def test_frozen_mjpeg_is_left_open(tmp_path: Path) -> None:
     with tls_server(Frozen, tmp_path) as url:
         device, link = link_to(url, tmp_path, ["mjpeg"])
         played = link.mjpeg(0.1)
         link.close()
-    with pytest.raises(AssertionError, match="stands still"):
+    with pytest.raises(Inconclusive, match="it may be frozen"):
         judge_picture(played, device, policy.load)
 
 

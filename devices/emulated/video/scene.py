@@ -16,6 +16,7 @@ from devices.emulated.video.lens import Lens, Picture
 
 LOOP_PICTURES = 12
 """Length of the recording that a looped stream repeats: one second."""
+_LOOP_RATE = 12
 
 _BARS = ((180, 180, 180), (16, 180, 180), (180, 180, 16), (16, 180, 16), (180, 16, 180))
 """Background colours, blue-green-red."""
@@ -63,9 +64,9 @@ class Scene:
         return self._paint(unix_time - self._delay)
 
     def _again(self, unix_time: float) -> Picture:
-        if len(self._loop) < LOOP_PICTURES:
-            self._loop.append(self._paint(unix_time))
-            return self._loop[-1]
+        if not self._loop:  # recorded before anybody looked
+            begin = unix_time - LOOP_PICTURES / _LOOP_RATE
+            self._loop = [self._paint(begin + n / _LOOP_RATE) for n in range(LOOP_PICTURES)]
         self._turn = (self._turn + 1) % LOOP_PICTURES
         return self._loop[self._turn - 1]
 
