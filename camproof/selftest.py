@@ -93,7 +93,7 @@ def run(
         raise CommandError(str(error)) from error
     folder = run_folder.prepare(output, prefix="selftest")
     twins = _plan(known, faults, clean=clean)
-    workers = parallel or max(2, os.cpu_count() or 2)
+    workers = parallel or 3 * max(2, os.cpu_count() or 2) // 2  # a camera's waiting costs nothing
     console.print(f"{len(twins)} emulated cameras, {workers} at once; results in {folder}")
     _run_all(console, twins, workers, folder, full=full)
     rows = _rates(known, twins)
