@@ -26,13 +26,15 @@ from typing import Any
 
 from benchmarks.relay import CountingRelay
 from benchmarks.sslyze_facts import Facts, differences, facts_of_link, facts_of_sslyze
-from benchmarks.tls_servers import ADDRESS, SERVERS, TlsServerProgram, missing
 from devices.links.tls.endpoints import TlsEndpoint
 from devices.links.tls.handshake import Prober
 from devices.links.tls.link import measure
 from devices.links.tls.observation import TlsServer
 from devices.links.tls.suite_packets import BATCH, candidates
 from devices.protocols.tls.registry import TlsVersion
+
+sys.path.append(str(Path(__file__).parents[1] / "tests"))  # the servers of the tests
+from tls_servers import ADDRESS, SERVERS, TlsServerProgram, missing
 
 _COMMANDS = (
     "--quiet", "--mozilla_config", "disable", "--sslv2", "--sslv3", "--tlsv1", "--tlsv1_1",

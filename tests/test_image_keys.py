@@ -18,8 +18,8 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tls_servers import make_certificates
 
-from benchmarks.tls_servers import make_certificates
 from devices.emulated.maker.authority import Authority
 from devices.emulated.maker.manufacturer import issue_signer
 from devices.firmware.swupdate import make_bundle

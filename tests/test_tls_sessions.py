@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tls_servers import make_certificates
 
-from benchmarks.tls_servers import make_certificates
 from devices.errors import Garbled, LinkError
 from devices.protocols.cipher_suites import cipher_suites
 from devices.protocols.tls.agreement import EphemeralKey, finite_field

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 from onvif_stand import device_file
+from tls_servers import ADDRESS, SERVERS, make_certificates, missing
 
-from benchmarks.tls_servers import ADDRESS, SERVERS, make_certificates, missing
 from conformance import policy
 from conformance.streams.test_tls import test_certificate as certificate
 from conformance.streams.test_tls import test_cipher_suites as cipher_suites
