@@ -207,7 +207,8 @@ def test_keys_are_typed_until_a_landmark_shows(board: TcpBoard, link: SerialLink
     board.react = lambda data: b"\r\n=> " if b"\x03" in data else b""
     landmarks = {"handover": "Booting Linux", "prompt": r"^=> ?$"}
     found = link.interrupt_boot([" ", "\x03"], landmarks, _PATIENCE, link.mark())
-    assert (found.reached, found.rounds) == ("prompt", 1)
+    assert found.reached == "prompt"
+    assert found.rounds in (1, 2)  # a busy board answers after the keys were typed once more
 
 
 def test_typing_into_silence_ends_in_time(board: TcpBoard, link: SerialLink) -> None:
