@@ -24,7 +24,7 @@ STRONG_TLS = (
 )
 
 _SOURCE = (
-    "videotestsrc is-live=true pattern=ball"
+    "videotestsrc is-live=true pattern=smpte horizontal-speed=4"
     f" ! video/x-raw,width={SIZE[0]},height={SIZE[1]},framerate=15/1"
 )
 _TAIL = "name=pay0 pt=96 config-interval=-1"
