@@ -6,18 +6,14 @@ whether the clock may be moved at all is the authorisation's ``settings``.
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import requests
-
 from devices.description import DeviceFile
 from devices.errors import BenchError, OutsideAuthorisation
+from devices.links import bench_control
 from devices.permit import Permit
 from devices.secrets import Secrets
-
-_LIMIT = 30.0  # s for the device or the command to do it
 
 
 class ClockControl:
@@ -44,32 +40,7 @@ class ClockControl:
     def _set(self, seconds: float) -> None:
         text = f"{seconds:.0f}"
         if self._clock.url is not None:
-            self._put(self._clock.url, text)
+            bench_control.put("clock control", self._clock.url, text)
         elif self._clock.command is not None:
-            self._run([part.replace("{seconds}", text) for part in self._clock.command])
-
-    @staticmethod
-    def _put(url: str, text: str) -> None:
-        try:
-            answer = requests.put(url, data=text, timeout=_LIMIT, allow_redirects=False)
-        except requests.RequestException as error:
-            raise BenchError(f"clock control {url}: {error}") from error
-        if not answer.ok:
-            raise BenchError(f"clock control {url}: answered {answer.status_code} to PUT {text}")
-
-    @staticmethod
-    def _run(command: list[str]) -> None:
-        try:
-            done = subprocess.run(
-                command,
-                capture_output=True,
-                text=True,
-                timeout=_LIMIT,
-                check=False,
-                stdin=subprocess.DEVNULL,
-            )
-        except (OSError, subprocess.TimeoutExpired) as error:
-            raise BenchError(f"clock command {command[0]}: {error}") from error
-        if done.returncode != 0:
-            said = (done.stderr or done.stdout).strip()[-200:]
-            raise BenchError(f"clock command {command[0]} ended with {done.returncode}: {said}")
+            words = [part.replace("{seconds}", text) for part in self._clock.command]
+            bench_control.run("clock command", words)

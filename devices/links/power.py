@@ -6,18 +6,14 @@ whether power may be cut at all is the authorisation's ``power``.
 
 from __future__ import annotations
 
-import subprocess
 import time
 from collections.abc import Callable
 
-import requests
-
 from devices.description import DeviceFile
 from devices.errors import BenchError, OutsideAuthorisation
+from devices.links import bench_control
 from devices.permit import Permit
 from devices.secrets import Secrets
-
-_LIMIT = 30.0  # s for the relay or the command to do it
 
 
 class PowerControl:
@@ -53,35 +49,9 @@ class PowerControl:
         if not self._permit.permits("power"):
             raise OutsideAuthorisation("authorisation.allow does not name 'power'")
         if self._power.url is not None:
-            self._put(self._power.url, state)
+            bench_control.put("power relay", self._power.url, state)
         elif command is not None:
-            self._run(command)
-
-    @staticmethod
-    def _put(url: str, state: str) -> None:
-        try:
-            answer = requests.put(url, data=state, timeout=_LIMIT, allow_redirects=False)
-        except requests.RequestException as error:
-            raise BenchError(f"power relay {url}: {error}") from error
-        if not answer.ok:
-            raise BenchError(f"power relay {url}: answered {answer.status_code} to PUT {state}")
-
-    @staticmethod
-    def _run(command: list[str]) -> None:
-        try:
-            done = subprocess.run(
-                command,
-                capture_output=True,
-                text=True,
-                timeout=_LIMIT,
-                check=False,
-                stdin=subprocess.DEVNULL,
-            )
-        except (OSError, subprocess.TimeoutExpired) as error:
-            raise BenchError(f"power command {command[0]}: {error}") from error
-        if done.returncode != 0:
-            said = (done.stderr or done.stdout).strip()[-200:]
-            raise BenchError(f"power command {command[0]} ended with {done.returncode}: {said}")
+            bench_control.run("power command", command)
 
 
 class ColdStart:

@@ -89,7 +89,7 @@ class _Asked:
 def _set_up(client: RtspClient, described: Described, url: str, *, secure: bool) -> GroupOffer:
     media = described.video(secure=secure)
     wanted = to_ask_for(media, "UDP", secure=secure, ports=None, multicast=True)
-    answer = client.request("SETUP", described.track(media), {"Transport": wanted.to_text()})
+    answer = client.patient("SETUP", described.track(media), {"Transport": wanted.to_text()})
     if not answer.ok:
         return GroupOffer(url, wanted.profile, answer.status, given=False)
     try:
