@@ -52,10 +52,7 @@ def test_nonces_age_and_count(
     if nonce_use.elsewhere == 200 and age is None:
         try:
             age = evidence.observe(age_nonce(limit))
-        except (
-            DeviceError,
-            Inconclusive,
-        ) as error:  # the counts are judged even so
+        except (DeviceError, Inconclusive) as error:  # the counts are judged even so
             doubt = str(error)
     if age is not None and age.status == 200:
         problems.append(

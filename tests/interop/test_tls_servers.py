@@ -1,6 +1,7 @@
 """OpenSSL, GnuTLS, nginx and lighttpd get the verdicts that their configuration deserves.
 
-The verdicts were written down from the configurations, not from what the suite said.
+The verdicts were reasoned from the configurations after their facts had been measured: they guard
+against change, and are no prediction.
 """
 
 from __future__ import annotations
