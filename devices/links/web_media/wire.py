@@ -81,6 +81,7 @@ class MediaWire:
         )
         self._incoming = _Incoming(self.wire)
         self._reader = io.BufferedReader(self._incoming, _CHUNK)
+        self._answer: http.client.HTTPResponse | None = None
 
     @property
     def protection(self) -> str:
@@ -92,6 +93,8 @@ class MediaWire:
     def close(self) -> None:
         """Close the connection, without waiting."""
         self.wire.close()
+        if self._answer is not None:  # before its reader goes: Python 3.13 flushes that one then
+            self._answer.close()
 
     def request(
         self, method: str, target: str, fields: Mapping[str, str], seconds: float = ANSWER_SECONDS
@@ -103,6 +106,7 @@ class MediaWire:
         with translated_errors(f"{method} {self._what}{target}"):
             self.wire.send("\r\n".join([*lines, "", ""]).encode("latin-1"), deadline)
             answer = http.client.HTTPResponse(_Socket(self._reader), method=method)  # type: ignore[arg-type]
+            self._answer = answer
             answer.begin()
         return answer
 
