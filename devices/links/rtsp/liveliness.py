@@ -23,7 +23,7 @@ _SAMPLED = 320  # pixels in a row that are looked at for noise, as they are
 _SHORTEST = 5  # pictures of a repetition
 _ALIKE = 2.5  # mean difference of brightness of a block that is the same again
 _TELLING = 0.06  # share of the picture that must change, for its coming again to mean anything
-_AGAIN = 0.95  # share of changing blocks that are the same again in a repetition
+_AGAIN = 0.85  # share of changing blocks that are the same again; a clock over them goes on
 
 
 @dataclass(frozen=True)
