@@ -90,7 +90,8 @@ def _update(device: DeviceFile) -> str:
 
 def _tls_clients(device: DeviceFile) -> str:
     """With a gateway the test case looks itself whether there truly is none."""
-    if device.bench.gateway is not None or any(e.over_tls for e in device.declared.outbound):
+    declared = any(e.over_tls or e.over_datagram_tls for e in device.declared.outbound)
+    if declared or device.bench.gateway is not None:
         return ""
     return "the device file declares no endpoint that the camera contacts with TLS"
 

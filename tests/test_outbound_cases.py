@@ -191,6 +191,16 @@ def test_refusals_without_proof_are_open(
         )
 
 
+@pytest.mark.parametrize("protocol", ["dtls", "quic"])
+def test_tls_over_datagrams_is_not_tried(protocol: str) -> None:
+    traffic = also(Contact(replace(CLOUD, transport="udp"), protocol, 1, 1.0))
+    with pytest.raises(Inconclusive, match=f"speaks {protocol.upper()}, which the bench does not"):
+        cases.test_tls_clients_verify_certificates(traffic, DEVICE, policy.load)
+    bare = device_file(outbound=DECLARED[1:], gateway=GATEWAY)
+    with pytest.raises(Inconclusive, match="which the bench does not answer"):
+        cases.test_tls_clients_verify_certificates(replace(traffic, trials=()), bare, policy.load)
+
+
 def test_without_a_tls_client() -> None:
     device = device_file(outbound=DECLARED[1:], gateway=GATEWAY)
     quiet = replace(GOOD, contacts=GOOD.contacts[1:], trials=())
@@ -201,4 +211,5 @@ def test_without_a_tls_client() -> None:
     applies = CONDITIONS["tls-clients"]
     assert applies(device_file(outbound=DECLARED[1:]))
     assert not applies(device_file(outbound=DECLARED))
+    assert not applies(device_file(outbound=[DECLARED[1] | {"protocol": "dtls"}]))
     assert not applies(device)

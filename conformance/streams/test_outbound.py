@@ -128,18 +128,26 @@ def test_tls_clients_verify_certificates(
     genuine one. Those for another host and out of date, and the genuine one, come from an
     authority that the camera trusts, which the bench provides (bench.gateway.trusted). A client
     that goes on to send application data has accepted the certificate.
+    Clients of DTLS and QUIC are not tried, and leave the verdict open.
     Pass: every declared TLS client accepts the genuine certificate and refuses each of the others;
     no TLS client at all accepts a bad one.
     """
-    bad = policy("outbound")["tls"]["refused"]
+    tls = policy("outbound")["tls"]
+    bad = tls["refused"]
+    untried = [c for c in outbound_traffic.contacts if c.protocol in tls["untried"]]
     trials = outbound_traffic.trials
     accepted = [t for t in trials if t.certificate in bad and _is_fooled(t, trials)]
     assert not accepted, " ".join(dict.fromkeys(map(_fooled, accepted)))
     endpoints = [e for e in device.declared.outbound if e.over_tls]
-    if not endpoints and not trials:
+    if not endpoints and not trials and not untried:
         _require_traffic(outbound_traffic)
         raise NotApplicable("the device file declares no TLS client, and none was seen")
     doubts = list(_unproven(outbound_traffic, endpoints, bad))
+    doubts += [
+        f"The client of {c.destination} speaks {c.protocol.upper()}, which the bench does not "
+        "answer: whether it verifies a certificate is not known."
+        for c in untried
+    ]
     if doubts:
         lacking = not {"genuine", *bad} <= set(outbound_traffic.shown)
         raise Inconclusive(" ".join(doubts), _BENCH if lacking else "not-observed")

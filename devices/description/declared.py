@@ -11,6 +11,7 @@ from devices.description.parts import NamedFile, Part, Port, Transport
 from devices.description.streams import Stream
 
 TLS_PROTOCOLS = ("https", "mqtts", "rtmps", "rtsps", "wss", "smtps", "ftps", "sips", "tls")
+DATAGRAM_TLS_PROTOCOLS = ("dtls", "quic", "http3")
 
 
 class Service(Part):
@@ -92,6 +93,11 @@ class Outbound(Part):
         """Whether a TLS client is declared: by the name of the protocol, or TCP with encryption."""
         named = (self.protocol or "").lower() in TLS_PROTOCOLS
         return self.transport == "tcp" and (named or (not self.protocol and bool(self.encrypted)))
+
+    @property
+    def over_datagram_tls(self) -> bool:
+        """Whether a client of DTLS or QUIC is declared."""
+        return (self.protocol or "").lower() in DATAGRAM_TLS_PROTOCOLS
 
 
 class Storage(Part):
