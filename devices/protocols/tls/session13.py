@@ -24,7 +24,8 @@ class Session13(Session):
 
     def __init__(self, hello: ClientHello) -> None:
         super().__init__()
-        self._keys = {group: EphemeralKey(group) for group in (29, 23) if group in hello.groups}
+        first = [group for group in hello.groups if group in (29, 23)]
+        self._keys = {group: EphemeralKey(group) for group in first}
         shares = {group: key.public for group, key in self._keys.items()}
         self._hello = replace(hello, shares=shares)
         self._transcript = self._hello.message()
