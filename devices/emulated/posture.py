@@ -52,6 +52,7 @@ class Posture:
     rtsp_tunnel: tuple[str, ...] = ()  # RTSP over HTTP: tls (on the RTSP port) | anonymous | plain
     rtp_multicast: str = ""  # plain | srtp: SETUP gives media to a group
     rtsp_hidden_stream: str = ""  # path of a stream that is not declared; needs the login
+    rtsp_hidden_codec: str = "h264"  # h264 | mjpeg: of that stream
     rtsp_plain_refuses: tuple[str, ...] = ()  # methods that the port without TLS refuses
     snapshot_anonymous: bool = False
     snapshot_over_http: bool = False  # port 80's twin serves pictures instead of redirecting
@@ -73,6 +74,7 @@ class Posture:
     main_scene: str = "live"  # live | other (of another camera) | delayed: main stream alone
     snapshot_stale: bool = False  # the snapshot is an old picture
     stream_codec_swapped: bool = False  # main stream is not in the declared codec
+    sub_codec: str = "h265"  # h265 | mjpeg: of the second stream
     cloud_certificate_check: str = "full"  # full | chain (any name) | none
     cloud_transport: str = "tls"  # tls | plain
     storage_encryption: str = "volume"  # volume | video-only (index in clear) | none

@@ -10,8 +10,9 @@ from typing import Protocol
 
 from devices.emulated.addresses import RTP_PORTS
 from devices.emulated.rtsp.beside import Beside
-from devices.emulated.rtsp.sdp import PAYLOAD_TYPE
+from devices.emulated.rtsp.sdp import payload_type
 from devices.emulated.video.source import CLOCK_RATE, AccessUnit, StreamDefinition
+from devices.protocols import rtp_jpeg_frames
 from devices.protocols.h26x import packetise
 from devices.protocols.rtp import RtpPacket, goodbye, sender_report
 from devices.protocols.rtsp import Interleaved
@@ -43,8 +44,6 @@ class RtspSession:
     ``companion`` is another track that plays, pauses and ends with this one.
     """
 
-    payload_type = PAYLOAD_TYPE
-
     def __init__(
         self,
         source: MediaSource,
@@ -60,6 +59,7 @@ class RtspSession:
         self.closing: Callable[[], None] = lambda: None
         self.companion: RtspSession | None = None
         self._source = source
+        self._payload_type = self._numbered()
         self._send = send
         self._protector = protector
         self._beside = beside
@@ -112,13 +112,19 @@ class RtspSession:
         if time.monotonic() - self._reported > REPORT_SECONDS:
             self._report(timestamp)
 
+    def _numbered(self) -> int:
+        """The RTP payload type of this track."""
+        return payload_type(self._source.stream)
+
     def _payloads(self, access_unit: AccessUnit) -> list[bytes]:
         codec = self._source.stream.codec
+        if codec == "mjpeg":
+            return rtp_jpeg_frames.packetise(access_unit.units[0], PAYLOAD_LIMIT)
         return [p for unit in access_unit.units for p in packetise(codec, unit, PAYLOAD_LIMIT)]
 
     def _send_rtp(self, payload: bytes, timestamp: int, *, last: bool) -> None:
         packet = RtpPacket(
-            self.payload_type, self._sequence, timestamp, self.ssrc, payload, marker=last
+            self._payload_type, self._sequence, timestamp, self.ssrc, payload, marker=last
         ).to_bytes()
         self._sequence = (self._sequence + 1) & 0xFFFF
         self._packets += 1

@@ -172,7 +172,15 @@ def decoded(media: sdp.Media, units: Sequence[bytes]) -> tuple[DecodedPictures, 
     codec = codec_of(media)
     if codec is None or not units:
         return DecodedPictures(0, 0, 0, 0.0, 0.0), b""
-    seen = picture.decode(codec, units)
+    return _measured(picture.decode(codec, units))
+
+
+def decoded_jpegs(files: Sequence[bytes]) -> tuple[DecodedPictures, bytes]:
+    """As decoded(), for the pictures of an MJPEG stream."""
+    return _measured(picture.of_jpegs(files))
+
+
+def _measured(seen: picture.Pictures) -> tuple[DecodedPictures, bytes]:
     facts = DecodedPictures(
         seen.frames,
         seen.width,
