@@ -50,6 +50,8 @@ class Posture:
     rtcp_protected: bool = True  # false: sender reports in clear beside SRTP, under a telling name
     rtp_header_extension: str = ""  # onvif-replay | text: in every packet, in clear beside SRTP
     rtsp_tunnel: tuple[str, ...] = ()  # RTSP over HTTP: tls (on the RTSP port) | anonymous | plain
+    # RTSP in a WebSocket: tls (on HTTPS) | plain (on HTTP too) | anonymous | second (one more path)
+    rtsp_websocket: tuple[str, ...] = ("tls",)
     rtp_multicast: str = ""  # plain | srtp: SETUP gives media to a group
     rtsp_hidden_stream: str = ""  # path of a stream that is not declared; needs the login
     rtsp_hidden_codec: str = "h264"  # h264 | mjpeg: of that stream

@@ -6,7 +6,7 @@ import asyncio
 import secrets
 import time
 from collections.abc import Callable
-from typing import Protocol
+from typing import Any, Protocol
 
 from devices.emulated.addresses import RTP_PORTS
 from devices.emulated.rtsp.beside import Beside
@@ -24,6 +24,26 @@ TIMEOUT = 60  # s without a sign of life of the client, RFC 2326, 12.37
 
 Send = Callable[[bytes, bool], bool]
 """Sends one packet; the flag says RTCP. False when the client does not keep up."""
+
+
+class Writer(Protocol):
+    """Where a connection's bytes go: what is used of asyncio.StreamWriter."""
+
+    @property
+    def transport(self) -> asyncio.WriteTransport:
+        """The connection."""
+
+    def write(self, data: bytes, /) -> None:
+        """Send bytes."""
+
+    async def drain(self) -> None:
+        """Wait until they are on their way."""
+
+    def close(self) -> None:
+        """Close the connection."""
+
+    def get_extra_info(self, name: str, /) -> Any:
+        """What is known of the connection."""
 
 
 class MediaSource(Protocol):
@@ -154,7 +174,7 @@ class RtspSession:
         self._send(packet, True)  # noqa: FBT003 - the type says it
 
 
-def interleaved_sender(writer: asyncio.StreamWriter, channels: tuple[int, int]) -> Send:
+def interleaved_sender(writer: Writer, channels: tuple[int, int]) -> Send:
     """Return a sender into the RTSP connection; it says no when 512 kB wait to be taken."""
     limit = 512 * 1024
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from devices.errors import Garbled
 from devices.links.capture.record import CapturedFrames
-from devices.links.rtsp.analysis import interleaved, is_video, rtp_packets
+from devices.links.rtsp.analysis import byte_stream, interleaved, is_video, rtp_packets
 from devices.links.rtsp.observations import CitedFrames, WireFacts
 from devices.links.rtsp.player import Recording
 from devices.protocols.h26x import Codec
@@ -53,7 +53,7 @@ def _jpeg(recording: Recording) -> Iterator[bytes]:
 
 
 def _candidates(recording: Recording) -> list[bytes]:
-    return recording.wire if recording.datagrams else interleaved(b"".join(recording.wire))
+    return recording.wire if recording.datagrams else interleaved(byte_stream(recording))
 
 
 def _video(recording: Recording) -> Iterator[bytes]:

@@ -218,7 +218,8 @@ def _facts(blank: PlayedStream, recording: Recording) -> tuple[PlayedStream, byt
     track = of_track(rtp_packets(packets), media)
     if is_jpeg(media):
         files, malformed = depacketise(track, media.dimensions)
-        units, (pictures, png) = [], decoded_jpegs(files)
+        units: list[bytes] = []
+        pictures, png = decoded_jpegs(files)
     else:
         units, malformed = nal_units(media, track)
         pictures, png = decoded(media, units)
