@@ -49,10 +49,22 @@ def test_no_websocket_around_tls_or_login(rtsp_websockets: WebSocketAnswers) -> 
         if a.given and a.encrypted
     ]
     assert not problems, " ".join(problems)
-    if not any(answer.status for answer in answers):
-        raise Inconclusive("no port answered in HTTP, with TLS or without", "unreachable")
+    _require_answers(rtsp_websockets)
     if doubts := [doubt for answer in answers for doubt in _doubts(answer)]:
         raise Inconclusive(" ".join(doubts), "no-login")
+
+
+def _require_answers(websockets: WebSocketAnswers) -> None:
+    """Raise Inconclusive when nothing was learnt: no port answers, or not one that is told of."""
+    if not any(a.status or a.cause == "garbled" for a in websockets.answers):
+        raise Inconclusive("no port answered, with TLS or without", "unreachable")
+    told = [a for a in websockets.answers if a.source in ("declared", "announced")]
+    silent = [a for a in told if not a.status and a.cause != "garbled"]
+    if silent:
+        raise Inconclusive(
+            " ".join(f"{a.url} ({a.source}) gave no answer: {a.problem}." for a in silent),
+            silent[0].cause,
+        )
 
 
 def _as_whom(answer: WebSocketAnswer) -> str:
@@ -116,8 +128,7 @@ def test_every_websocket_with_rtsp_is_declared(
         f"{a.url} ({a.source}) opens a WebSocket and answers RTSP in it, and is not declared."
         for a in surprises
     )
-    if not any(answer.status for answer in rtsp_websockets.answers):
-        raise Inconclusive("no port answered in HTTP, with TLS or without", "unreachable")
+    _require_answers(rtsp_websockets)
     guarded = [a for a in rtsp_websockets.answers if _is_guarded(a, rtsp_websockets)]
     if guarded:
         raise Inconclusive(

@@ -55,7 +55,7 @@ class RtspSockets:
         self._service = service
         self._anonymous = anonymous
 
-    async def __call__(self, request: web.Request) -> web.StreamResponse:
+    async def serve(self, request: web.Request) -> web.StreamResponse:
         """Serve RTSP until one of the two closes."""
         socket = web.WebSocketResponse(protocols=(RTSP_SUBPROTOCOL,), max_msg_size=_LONGEST)
         offered = request.headers.get("Sec-WebSocket-Protocol", "")

@@ -112,7 +112,7 @@ class WebService:
             return
         sockets = RtspSockets(self._rtsp, anonymous="anonymous" in offered)
         for path in (PATH, SECOND_PATH) if "second" in offered else (PATH,):
-            app.router.add_get(path, sockets)
+            app.router.add_get(path, sockets.serve)
 
     def _add_upload(self, app: web.Application) -> None:
         """Take firmware without TLS, from whoever logged in over TLS."""

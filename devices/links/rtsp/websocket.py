@@ -68,7 +68,11 @@ class WebSocketWire:
         self._wire, before = self._opened(time.monotonic() + timeout)
         self.tls_version = self._wire.tls_version
         self.local_address = self._wire.local_address
-        self._before = self._taken(before)
+        try:
+            self._before = self._taken(before)
+        except BaseException:
+            self._wire.close()
+            raise
 
     @property
     def tap(self) -> bytearray | None:

@@ -28,7 +28,8 @@ class WebSocketAnswer:
 
     ``source``: ``declared``, ``announced`` (by ONVIF), ``published`` or ``made up`` (a path that no
     camera has: who answers it answers any). ``login`` is ``none`` or ``digest``, the latter when
-    HTTP asked for it. ``status`` is that of the GET, 0 when no HTTP came back (``problem``).
+    HTTP asked for it. ``status`` is that of the GET, 0 when no HTTP came back; ``problem`` says
+    why, and ``cause`` in one word: ``garbled`` for what answers otherwise.
     ``opened``: a WebSocket was; ``agreed`` that it is for rtsp.onvif.org. ``requests`` are the RTSP
     requests that were answered in it without a login of RTSP, with their status; ``given`` those
     that were granted and lead to video.
@@ -46,6 +47,7 @@ class WebSocketAnswer:
     requests: tuple[tuple[str, int], ...] = ()
     given: tuple[str, ...] = ()
     problem: str = ""
+    cause: str = ""
 
     @property
     def speaks_rtsp(self) -> bool:
@@ -111,7 +113,7 @@ def websocket_answers(
         except LinkError as error:
             problems.append(str(error))
     made_up = f"/x{secrets.token_hex(6)}"
-    for door in [*doors, *(Endpoint(*where) for where in tuple(plans))]:
+    for door in dict.fromkeys([*doors, *(Endpoint(*where) for where in plans)]):
         for path, source in ((made_up, "made up"), *((path, "published") for path in paths)):
             add(WebSocketTarget(door.host, door.port, door.encrypted, path), source)
     with ThreadPoolExecutor(access.device.bench.parallel, "rtsp-websocket") as pool:
@@ -174,4 +176,4 @@ def _open(
     except (NoTunnel, TunnelLogin) as error:
         return replace(blank, status=error.status, problem=str(error))
     except DeviceError as error:
-        return replace(blank, problem=str(error))
+        return replace(blank, problem=str(error), cause=error.cause)
