@@ -9,7 +9,8 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 from hypothesis import given
@@ -163,16 +164,16 @@ GONE = answer(status=404)
     ],
 )
 def test_without_answers_nothing_is_passed(found: list[WebSocketAnswer], cause: str) -> None:
-    device = DeviceFile.model_construct(declared=_Declared([]))
+    device = declaring()
     for judge in (judge_ways, lambda answers: judge_declared(answers, device)):
         with pytest.raises(Inconclusive) as undecided:
             judge(WebSocketAnswers(answers=tuple(found)))
         assert undecided.value.cause == cause
 
 
-class _Declared:
-    def __init__(self, streams: list[Stream]) -> None:
-        self.streams = streams
+def declaring(*streams: Stream) -> DeviceFile:
+    """What the judges read of a device file."""
+    return cast("DeviceFile", SimpleNamespace(declared=SimpleNamespace(streams=streams)))
 
 
 @pytest.mark.parametrize(
@@ -192,7 +193,7 @@ def test_a_websocket_of_another_kind_is_no_finding() -> None:
     other = answer(status=101, opened=True, problem="silent", encrypted=False)
     found = WebSocketAnswers(answers=(GONE, other, answer(cause="garbled")))
     judge_ways(found)
-    judge_declared(found, DeviceFile.model_construct(declared=_Declared([])))
+    judge_declared(found, declaring())
 
 
 def test_a_server_that_takes_any_path_counts_once() -> None:
@@ -204,19 +205,19 @@ def test_a_server_that_takes_any_path_counts_once() -> None:
         name="s", url="rtsps://192.0.2.1:443/s", codec="h264", width=1, height=1,
         transports=["websocket"], websocket_url="wss://192.0.2.1/a",
     )  # fmt: skip
-    judge_declared(found, DeviceFile.model_construct(declared=_Declared([stream])))
-    nothing = DeviceFile.model_construct(declared=_Declared([]))
+    judge_declared(found, declaring(stream))
+    nothing = declaring()
     with pytest.raises(AssertionError) as failed:
         judge_declared(found, nothing)
     assert str(failed.value).count("is not declared") == 1
     paths = WebSocketAnswers(answers=(*every[:2], GONE))
     with pytest.raises(AssertionError) as failed:
-        judge_declared(paths, DeviceFile.model_construct(declared=_Declared([stream])))
+        judge_declared(paths, declaring(stream))
     assert str(failed.value).count("is not declared") == 1
 
 
 def test_a_guarded_path_beside_others_is_left_open() -> None:
-    device = DeviceFile.model_construct(declared=_Declared([]))
+    device = declaring()
     guarded = answer(status=401, url="wss://192.0.2.1/g", path="/g")
     found = WebSocketAnswers(answers=(answer(status=404, source="made up"), guarded))
     with pytest.raises(Inconclusive, match="there may be RTSP"):

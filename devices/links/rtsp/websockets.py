@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import secrets
+import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -20,6 +20,9 @@ from devices.links.rtsp.websocket import WebSocketTarget, WebSocketWire, websock
 from devices.observation import Observation
 from devices.permit import Permit
 from devices.secrets import Secrets
+
+_MADE_UP = "/x" + hashlib.sha256(b"camproof made-up WebSocket").hexdigest()[:12]
+"""A path that no camera has."""
 
 
 @dataclass(frozen=True)
@@ -112,12 +115,13 @@ def websocket_answers(
             add(websocket_target(url), "announced")
         except LinkError as error:
             problems.append(str(error))
-    made_up = f"/x{secrets.token_hex(6)}"
     for door in dict.fromkeys([*doors, *(Endpoint(*where) for where in plans)]):
-        for path, source in ((made_up, "made up"), *((path, "published") for path in paths)):
+        for path, source in ((_MADE_UP, "made up"), *((path, "published") for path in paths)):
             add(WebSocketTarget(door.host, door.port, door.encrypted, path), source)
     with ThreadPoolExecutor(access.device.bench.parallel, "rtsp-websocket") as pool:
-        found = list(pool.map(lambda plan: list(_ask(access, *plan, tracks)), plans.items()))
+        found = list(
+            pool.map(lambda plan: list(_ask(access, plan[0], plan[1], tracks)), plans.items())
+        )
     return WebSocketAnswers(
         answers=tuple(answer for answers in found for answer in answers),
         shortfall="; ".join(problems),
