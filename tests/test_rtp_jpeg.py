@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import socket
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -14,7 +15,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from laboratory import Notes
-from rtsp_stand import Stand, access_to, device_file, rtsp_stand
+from rtsp_stand import (
+    Stand,
+    access_to,
+    device_file,
+    header,
+    read_request,
+    rtsp_stand,
+    scripted_server,
+)
 
 from conformance import policy
 from conformance.streams.test_picture import (
@@ -23,6 +32,7 @@ from conformance.streams.test_picture import (
 from conformance.streams.test_transport import (
     test_video_cannot_be_read_off_the_network as judge_wire,
 )
+from conformance.verdict import Inconclusive
 from devices.description import DeviceFile
 from devices.emulated.posture import Posture
 from devices.errors import Garbled
@@ -37,6 +47,7 @@ from devices.protocols import jpeg_tables, sdp
 from devices.protocols.rtp import RtpPacket
 from devices.protocols.rtp_jpeg import jpeg_frames
 from devices.protocols.rtp_jpeg_frames import Depacketiser, depacketise, packetise, parse_head
+from devices.protocols.rtsp import Interleaved
 
 SUB = {"name": "sub", "path": "/live/sub", "codec": "mjpeg", "width": 320, "height": 180}
 
@@ -291,3 +302,31 @@ def test_mjpeg_is_decoded_as_it_arrives(leaky: Stand, tmp_path: Path) -> None:
     seen = list(live.pictures())
     assert len(seen) > 4
     assert seen[0].grey.shape == (180, 320)
+
+
+def test_a_type_that_rfc_2435_does_not_define_is_not_measured(tmp_path: Path) -> None:
+    strange = [p[:4] + b"\x82" + p[5:] for p in packetise(picture(), 300)]
+    frames = b"".join(
+        Interleaved(0, p.to_bytes()).to_bytes() for n in range(12) for p in sent(strange, 9 * n, n)
+    )
+
+    def camera(connection: socket.socket) -> None:
+        while request := read_request(connection):
+            method = request.split()[0]
+            body = "v=0\r\nm=video 0 RTP/AVP 26\r\n" if method == "DESCRIBE" else ""
+            lines = ["RTSP/1.0 200 OK", f"CSeq: {header(request, 'CSeq')}", "Session: 1"]
+            lines += ["Transport: RTP/AVP/TCP;unicast;interleaved=0-1"]
+            lines += [f"Content-Length: {len(body)}", "", body]
+            connection.sendall("\r\n".join(lines).encode())
+            if method == "PLAY":
+                connection.sendall(frames)
+
+    with scripted_server(camera) as port:
+        device = device_file(
+            f"rtsp://127.0.0.1:{port}", tmp_path, streams=[SUB], transports=["interleaved"]
+        )
+        played = play_streams(access_to(device), seconds=0.2)
+    with pytest.raises(Inconclusive, match="RFC 2435 does not define"):
+        judge_pictures(played, device, policy.load)
+    with pytest.raises(AssertionError, match="not distributed as ciphertext"):
+        judge_wire(played, policy.load, Notes())

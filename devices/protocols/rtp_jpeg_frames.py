@@ -66,6 +66,11 @@ def parse_head(payload: bytes) -> Head:
     return Head(offset, kind, quality, width, height, interval, tables, wide, at)
 
 
+def is_defined(payload: bytes) -> bool:
+    """Whether the type is one that RFC 2435 defines; others are agreed on elsewhere (3.1.3)."""
+    return len(payload) < _HEADER or payload[4] & ~_RESTART <= 1
+
+
 class Depacketiser:
     """Puts pictures together out of the payloads of one source, in their order.
 

@@ -72,8 +72,8 @@ class RtspAccess:
         """Connect to a permitted endpoint; raises OutsideAuthorisation and LinkError.
 
         With ``tunnel`` through HTTP there, whose challenges ``http_login`` answers, else a fresh
-        login when ``login`` is given. Where the device file has an endpoint's streams in a
-        WebSocket alone, RTSP is spoken in it.
+        login when ``login`` is given; Basic goes into none without TLS. Where the device file has
+        an endpoint's streams in a WebSocket alone, RTSP is spoken in it.
         """
         tunnel = tunnel or self._only_websocket(endpoint)
         return RtspClient(
@@ -82,7 +82,7 @@ class RtspAccess:
             tunnel=tunnel,
             tunnel_login=http_login or (self.login() if tunnel and login else None),
             login=login,
-            allow_basic=allow_basic,
+            allow_basic=allow_basic and (tunnel is None or tunnel.encrypted),
             capture=capture,
             timeout=timeout,
         )

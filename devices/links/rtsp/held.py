@@ -209,7 +209,6 @@ def held_session(
         login=login,
         capture=capture,
         tunnel=tunnel,
-        allow_basic=tunnel is None or tunnel.encrypted,
     ) as client:
         described = describe(client, url)
         media = described.video(secure=secure)

@@ -33,7 +33,7 @@ from devices.links.rtsp.recorder import Recorder
 from devices.links.rtsp.redirect import following
 from devices.observation import Artefact
 from devices.protocols.rtp import frame_rate, lost
-from devices.protocols.rtp_jpeg_frames import depacketise
+from devices.protocols.rtp_jpeg_frames import depacketise, is_defined
 
 PLAY_SECONDS = 2.2
 """Media recorded of each stream: two keyframe intervals of most cameras."""
@@ -178,7 +178,6 @@ def _attempt(recorder: Recorder, stream: Stream, transport: str, *, seconds: flo
             login=access.login(),
             capture=capture,
             tunnel=tunnel,
-            allow_basic=tunnel is None or tunnel.encrypted,
         ) as client:
             return play(client, where, transport, seconds=seconds, capture=capture), where
 
@@ -237,4 +236,9 @@ def _facts(blank: PlayedStream, recording: Recording) -> tuple[PlayedStream, byt
         parameter_sets=fingerprints(codec_of(media), sets),
         beside=beside_video(recording),
     )
+    if is_jpeg(media) and not pictures.frames and not all(is_defined(p.payload) for p in track):
+        why = "its JPEG is of a type that RFC 2435 does not define"
+        return dataclasses.replace(
+            facts, outcome="not-measured", cause="not-measured", reason=why
+        ), b""
     return facts, png
