@@ -274,8 +274,9 @@ def see_media(
     uris: tuple[str, ...] = ("rtsps://192.0.2.7:322/1",),
     others: tuple[tuple[str, str], ...] = (),
     encoding: str = "H264",
+    size: tuple[int, int] = (640, 360),
 ) -> None:
-    profile = MediaProfile("media2", "p", "p", encoding, 640, 360)
+    profile = MediaProfile("media2", "p", "p", encoding, *size)
     judge_media(
         OnvifMedia(
             profiles=(profile,),
@@ -327,6 +328,20 @@ def test_plain_addresses_fail(changes: dict[str, Any]) -> None:
         see_media(played(URL), **changes)
 
 
+def test_jpeg_profiles_are_judged_in_blocks_of_8_pixels() -> None:
+    exact = DecodedPictures(20, 640, 360, 0.1, 20.0)
+    see_media(played(URL, codec="mjpeg", pictures=exact), encoding="JPEG")
+    rounded = replace(exact, height=184)
+    small = played(URL, codec="mjpeg", pictures=rounded)
+    see_media(small, encoding="JPEG", size=(640, 180))
+    with pytest.raises(AssertionError, match="pixels, configured are"):
+        see_media(replace(small, codec="h264"), size=(640, 180))
+    with pytest.raises(AssertionError, match="pixels, configured are"):
+        see_media(small, encoding="JPEG")
+    with pytest.raises(AssertionError, match="configured is mjpeg"):
+        see_media(played(URL), encoding="JPEG")
+
+
 def test_profiles_that_cannot_be_judged_are_inconclusive() -> None:
     for streams in (
         (),
@@ -335,6 +350,6 @@ def test_profiles_that_cannot_be_judged_are_inconclusive() -> None:
     ):
         with pytest.raises(Inconclusive):
             see_media(*streams)
-    for changes in ({"encoding": "JPEG"}, {"uris": ()}, {"uris": ("wss://192.0.2.7/1",)}):
+    for changes in ({"encoding": "MPEG4"}, {"uris": ()}, {"uris": ("wss://192.0.2.7/1",)}):
         with pytest.raises(Inconclusive):
             see_media(played(URL), **changes)

@@ -310,37 +310,6 @@ def test_few_pictures_are_looked_at_again_for_longer(tmp_path: Path) -> None:
     assert stream.pictures.frames == 12
 
 
-def test_mjpeg_is_named_as_not_measured_and_keeps_nothing_else_from_being_measured(
-    tmp_path: Path,
-) -> None:
-    mjpeg = STREAM | {"name": "web", "codec": "mjpeg"}
-    with scripted_server(_OldCamera()) as port:
-        own = STREAM | {"path": f":{port}/s"}
-        device = device_file(
-            "rtsp://127.0.0.1", tmp_path, streams=[own], transports=["interleaved"]
-        )
-        other = device_file(
-            f"rtsp://127.0.0.1:{port}", tmp_path, streams=[mjpeg], transports=["interleaved"]
-        )
-        streams = [*device.declared.streams, *other.declared.streams]
-        both = device.declared.model_copy(update={"streams": streams})
-        device = device.model_copy(update={"declared": both})
-        access = access_to(device)
-        assert access.endpoints() == [Endpoint("127.0.0.1", port, encrypted=False)]
-        played = play_streams(access, seconds=0.2)
-        assert anonymous_answers(access, []).complete
-    assert played.complete
-    outcomes = [(s.name, s.transport, s.outcome) for s in played.streams if s.declared]
-    assert outcomes == [("main", "interleaved", "played"), ("web", "interleaved", "not-measured")]
-    web = PlayedStreams(streams=tuple(s for s in played.streams if s.name == "web"))
-    with pytest.raises(Inconclusive, match="MJPEG in RTP is not played") as undecided:
-        judge_pictures(web, device, policy.load)
-    assert undecided.value.cause == "not-measured"
-    with pytest.raises(Inconclusive, match="was not looked at on the network") as undecided:
-        judge_wire(web, policy.load, Notes())
-    assert undecided.value.cause == "not-measured"
-
-
 class _SavpOnly:
     """Guards DESCRIBE alone, and turns away what is no SRTP before it looks at a login."""
 

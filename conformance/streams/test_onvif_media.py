@@ -11,7 +11,7 @@ from devices.links.onvif.observations import MediaProfile, MediaUri, MediaUris, 
 from devices.links.rtsp.observations import PlayedStream, PlayedStreams
 from devices.links.rtsp.streams import same_address
 
-_CODECS = {"H264": "h264", "H265": "h265"}
+_CODECS = {"H264": "h264", "H265": "h265", "JPEG": "mjpeg"}
 _ENCRYPTED = ("rtsps", "https", "wss")
 _TUNNELS = ("HTTP", "RtspOverHttp")
 
@@ -22,6 +22,7 @@ _TUNNELS = ("HTTP", "RtspOverHttp")
     needs=("onvif", "rtsp"),
     catches=("stream-profile-false", "stream-uri-plain", "stream-wrong-codec"),
     applies_to=("onvif", "streams"),
+    revision=2,
 )
 def test_media_profiles_play_inside_tls(
     onvif_media: OnvifMedia,
@@ -31,13 +32,14 @@ def test_media_profiles_play_inside_tls(
 ) -> None:
     """Every ONVIF media profile plays inside TLS, as its encoder configuration says.
 
-    Method: list the profiles of media2 and media with H.264 or H.265 video, and play each rtsps
-    address that is handed out for them inside its connection (one that is also declared is played
-    once for STREAM-001); compare codec and picture size with the encoder configuration. Ask for the
-    addresses of multicast and of the HTTP tunnel besides. Tunnels and WebSockets are not played.
+    Method: list the profiles of media2 and media with H.264, H.265 or JPEG video, and play each
+    rtsps address that is handed out for them inside its connection (one that is also declared is
+    played once for STREAM-001); compare codec and picture size with the encoder configuration. Ask
+    for the addresses of multicast and of the HTTP tunnel besides. Tunnels and WebSockets are not
+    played here (declared ones are by STREAM-001).
     Pass: each profile has an address with TLS that plays with the configured codec and picture
-    size (turned by 90 degrees counts as the same); multicast and tunnel are refused or given an
-    address with TLS.
+    size (turned by 90 degrees counts as the same, and for JPEG in blocks of 8 pixels); multicast
+    and tunnel are refused or given an address with TLS.
     """
     profiles = [p for p in onvif_media.profiles if p.encoding.upper() in _CODECS]
     shown = _by_address([*played_streams.streams, *played_profiles.streams])
@@ -48,7 +50,7 @@ def test_media_profiles_play_inside_tls(
         _judge(profile, list(dict.fromkeys(uris)), shown, faults, doubts)
     assert not faults, f"{'; '.join(dict.fromkeys(faults))}."
     if not profiles:
-        raise Inconclusive("no media profile has H.264 or H.265 video", "not-offered")
+        raise Inconclusive("no media profile has H.264, H.265 or JPEG video", "not-offered")
     if doubts:
         raise Inconclusive(f"{'; '.join(dict.fromkeys(doubts))}.", "not-measured")
 
@@ -120,7 +122,10 @@ def _differences(profile: MediaProfile, played: PlayedStream) -> Iterator[str]:
     if played.codec != codec:
         yield f"{played.url} is {played.codec or 'of no known codec'}, configured is {codec}"
     size, configured = _size(played), (profile.width, profile.height)
-    if size and all(configured) and size not in (configured, configured[::-1]):
+    same = [configured, configured[::-1]]
+    if codec == "mjpeg":  # RFC 2435, 3.1.5
+        same += [(-(-width // 8) * 8, -(-height // 8) * 8) for width, height in same]
+    if size and all(configured) and size not in same:
         yield (
             f"{played.url} shows {size[0]}x{size[1]} pixels, configured are "
             f"{profile.width}x{profile.height}"

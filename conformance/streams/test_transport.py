@@ -39,9 +39,9 @@ def test_rtsp_is_served_inside_tls_only(rtsp_endpoints: RtspEndpoints) -> None:
     "STREAM-003",
     severity="critical",
     needs=("rtsp", "capture"),
-    catches=("stream-plain-rtp", "stream-srtp-null-cipher"),
+    catches=("stream-plain-rtp", "stream-srtp-null-cipher", "stream-mjpeg-plain-rtp"),
     applies_to=("streams",),
-    revision=2,
+    revision=3,
 )
 def test_video_cannot_be_read_off_the_network(
     played_streams: PlayedStreams, policy: Any, evidence: Any
@@ -53,7 +53,7 @@ def test_video_cannot_be_read_off_the_network(
     find RTP packets with H.264, H.265 or JPEG (RFC 2435) in them without any key, JPEG files, and
     the stream's own parameter sets (VPS, SPS, PPS) anywhere in the bytes; test the distribution of
     the payload's bytes. Look whether the session description, with parameter sets in it, came
-    outside TLS. MJPEG in RTP is not played: a stream declared so leaves the verdict open.
+    outside TLS.
     Pass: no recording yields video, JPEG or a parameter set, none is described outside TLS, and
     each payload's bytes are distributed as ciphertext's are, by the limits of the policy "streams".
     """

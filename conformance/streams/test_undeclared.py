@@ -11,7 +11,7 @@ from devices.links.rtsp.found import FoundStream, FoundStreams
     "STREAM-017",
     severity="high",
     needs=("rtsp", "ports", "capture"),
-    catches=("stream-undeclared",),
+    catches=("stream-undeclared", "stream-undeclared-mjpeg"),
     applies_to=("rtsp",),
 )
 def test_every_stream_found_is_declared(rtsp_found: FoundStreams) -> None:

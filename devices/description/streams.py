@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from pydantic import Field, model_validator
@@ -15,10 +15,19 @@ MediaTransport = Literal[
     "srtp-interleaved",
     "udp",
     "tunnel",
+    "websocket",
     "srtp-multicast",
     "multicast",
 ]
+RTSP_SUBPROTOCOL = "rtsp.onvif.org"
 WebContainer = Literal["mjpeg", "hls", "dash", "websocket", "clip"]
+
+
+def _has_port(url: str) -> bool:
+    try:
+        return urlsplit(url).port is not None
+    except ValueError:
+        return True  # what it is, is said below
 
 
 class Stream(Part):
@@ -35,13 +44,20 @@ class Stream(Part):
     transports: list[MediaTransport] = Field(
         ["interleaved"],
         description="interleaved: inside the RTSP(S) connection; srtp-*: RTP/SAVP; udp: RTP/AVP; "
-        "tunnel: RTSP over HTTP(S); srtp-multicast and multicast: to a group; for rtsp(s) only",
+        "tunnel: RTSP over HTTP(S); websocket: RTSP in a WebSocket, at websocket_url; "
+        "srtp-multicast and multicast: to a group; for rtsp(s) only",
     )
     tunnel_url: str | None = Field(
         None,
         pattern=r"^https?://",
         description="where the tunnel is asked for; default: the stream's own host, port and path, "
         "inside TLS when its url is rtsps",
+    )
+    websocket_url: str | None = Field(
+        None,
+        pattern=r"^wss?://",
+        description="where RTSP is spoken in a WebSocket (rtsp.onvif.org; RTSPWebSocketUri of "
+        "ONVIF); url is then what is asked for in it",
     )
     metadata: bool | None = Field(
         None,
@@ -59,7 +75,9 @@ class Stream(Part):
         "websocket (default for ws and wss), clip: a recording, or a list of recordings",
     )
     subprotocol: str | None = Field(
-        None, description="for a WebSocket that asks for one: rtsp.onvif.org, ..."
+        None,
+        description="for a WebSocket that asks for one; rtsp.onvif.org, RTSP in a WebSocket, "
+        "stands for the transport websocket, with an rtsp(s) url of the same host, port and path",
     )
     first_message: str | None = Field(
         None, description="for a WebSocket: text that its client has to send before media comes"
@@ -78,6 +96,27 @@ class Stream(Part):
         usual: WebContainer = "websocket" if self.url.startswith("ws") else "mjpeg"
         return self.container or usual
 
+    @model_validator(mode="before")
+    @classmethod
+    def _rtsp_in_websocket(cls, given: Any) -> Any:
+        """Take a WebSocket with RTSP in it for what it is: one more way of an RTSP stream."""
+        if not isinstance(given, dict) or given.get("subprotocol") != RTSP_SUBPROTOCOL:
+            return given
+        url = str(given.get("url", ""))
+        scheme, _, rest = url.partition("://")
+        if scheme not in ("ws", "wss"):
+            return given
+        rtsp = "rtsps" if scheme == "wss" else "rtsp"
+        port = "" if _has_port(url) else (":443" if scheme == "wss" else ":80")
+        host, slash, path = rest.partition("/")
+        kept = {k: v for k, v in given.items() if k not in ("subprotocol", "container")}
+        return {
+            **kept,
+            "url": f"{rtsp}://{host}{port}{slash}{path}",
+            "websocket_url": url,
+            "transports": ["websocket"],
+        }
+
     @model_validator(mode="after")
     def _measurable(self) -> Stream:
         scheme = urlsplit(self.url).scheme
@@ -87,6 +126,8 @@ class Stream(Part):
                 "rtsps, http and https, ws and wss; declare another way as a service alone"
             )
         if self.over_rtsp:
+            if ("websocket" in self.transports) != (self.websocket_url is not None):
+                raise ValueError("the transport websocket and websocket_url go together")
             if self.container is not None:
                 raise ValueError("container is for http(s) and ws(s); leave it out over rtsp(s)")
         elif (self.web_container == "websocket") != scheme.startswith("ws"):

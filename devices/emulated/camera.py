@@ -142,9 +142,10 @@ def _follow(lifeline_fd: int) -> None:
 
 async def _serve(specification: Specification, slots: Slots, uart: Uart) -> int:
     camera = Camera(specification, slots, uart)
+    rtsp = RtspService(camera)
     services: list[Service] = [
-        WebService(camera),
-        RtspService(camera),
+        WebService(camera, rtsp),
+        rtsp,
         SshService(camera),
         Listeners(camera),
         Console(camera),

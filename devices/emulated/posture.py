@@ -50,8 +50,11 @@ class Posture:
     rtcp_protected: bool = True  # false: sender reports in clear beside SRTP, under a telling name
     rtp_header_extension: str = ""  # onvif-replay | text: in every packet, in clear beside SRTP
     rtsp_tunnel: tuple[str, ...] = ()  # RTSP over HTTP: tls (on the RTSP port) | anonymous | plain
+    # RTSP in a WebSocket: tls (on HTTPS) | plain (on HTTP too) | anonymous | second (one more path)
+    rtsp_websocket: tuple[str, ...] = ("tls",)
     rtp_multicast: str = ""  # plain | srtp: SETUP gives media to a group
     rtsp_hidden_stream: str = ""  # path of a stream that is not declared; needs the login
+    rtsp_hidden_codec: str = "h264"  # h264 | mjpeg: of that stream
     rtsp_plain_refuses: tuple[str, ...] = ()  # methods that the port without TLS refuses
     snapshot_anonymous: bool = False
     snapshot_over_http: bool = False  # port 80's twin serves pictures instead of redirecting
@@ -73,6 +76,7 @@ class Posture:
     main_scene: str = "live"  # live | other (of another camera) | delayed: main stream alone
     snapshot_stale: bool = False  # the snapshot is an old picture
     stream_codec_swapped: bool = False  # main stream is not in the declared codec
+    sub_codec: str = "h265"  # h265 | mjpeg: of the second stream
     cloud_certificate_check: str = "full"  # full | chain (any name) | none
     cloud_transport: str = "tls"  # tls | plain
     storage_encryption: str = "volume"  # volume | video-only (index in clear) | none

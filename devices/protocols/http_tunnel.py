@@ -26,10 +26,14 @@ class HttpHead:
         """Return every value of a header."""
         return [value for key, value in self.headers if key == name.lower()]
 
+    def first(self, name: str) -> str:
+        """Return the first value of a header; empty without it."""
+        return next(iter(self.all(name)), "")
+
     @property
     def media_type(self) -> str:
         """The Content-Type without parameters, lower case."""
-        return next(iter(self.all("content-type")), "").partition(";")[0].strip().lower()
+        return self.first("content-type").partition(";")[0].strip().lower()
 
 
 def parse_head(data: bytes) -> tuple[HttpHead, bytes] | None:

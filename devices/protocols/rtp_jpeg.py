@@ -1,4 +1,4 @@
-"""JPEG as it travels: frames in RTP (RFC 2435), and the markers of JPEG files, sans-io."""
+"""JPEG as an observer finds it: frames in RTP (RFC 2435), markers of JPEG files, sans-io."""
 
 from __future__ import annotations
 
@@ -35,7 +35,10 @@ def jpeg_frames(packets: Iterable[RtpPacket]) -> int:
 
 
 def frame_blocks(packets: Iterable[RtpPacket]) -> tuple[int, int] | None:
-    """Return width and height of the first frame in blocks of 8 pixels; None without a frame."""
+    """Return width and height of the first frame in blocks of 8 pixels; None without a frame.
+
+    Both are 0 for more than 255 blocks (RFC 2435, 3.1.5): the session description says them.
+    """
     for packet in packets:
         fragment = _fragment(packet.payload)
         if fragment is not None and fragment[0] == 0:
@@ -47,9 +50,9 @@ def _fragment(payload: bytes) -> tuple[int, int] | None:
     """Return offset and length of the fragment that a payload holds; None when it is no JPEG."""
     if len(payload) <= _HEADER or payload[4] not in _TYPES:
         return None
-    if not all(payload[5:8]):  # quality, width and height; none of them is 0 in RFC 2435
-        return None
     offset, quality = int.from_bytes(payload[1:4], "big"), payload[5]
+    if quality == 0 or bool(payload[6]) != bool(payload[7]):
+        return None  # no such Q; a width or a height of 0 says that both are told elsewhere
     start = _HEADER + (4 if payload[4] in _RESTART else 0)
     if offset == 0 and quality >= 128:
         start += 4 + int.from_bytes(payload[start + 2 : start + 4], "big")

@@ -68,6 +68,13 @@ class Media:
         return self._of_format("rtpmap").partition("/")[0].upper()
 
     @property
+    def dimensions(self) -> tuple[int, int]:
+        """Width and height in pixels, by x-dimensions or framesize; zeros when not given."""
+        said = next(iter(self.all("x-dimensions")), "") or self._of_format("framesize")
+        found = re.fullmatch(r"\s*(\d{1,5})\s*[-,]\s*(\d{1,5})\s*", said)
+        return (int(found[1]), int(found[2])) if found else (0, 0)
+
+    @property
     def format_parameters(self) -> dict[str, str]:
         """The parameters of ``a=fmtp``; names in lower case."""
         pairs = (word.partition("=") for word in self._of_format("fmtp").split(";"))

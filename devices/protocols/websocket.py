@@ -76,6 +76,11 @@ class Reader:
         self._opcode = 0
         self._pieces = bytearray()
 
+    @property
+    def pending(self) -> bytes:
+        """The bytes of a frame that is not whole yet."""
+        return bytes(self._buffer)
+
     def feed(self, data: bytes) -> list[Message]:
         """The messages that these bytes complete; raises Garbled for what is no WebSocket."""
         self._buffer += data
@@ -84,6 +89,20 @@ class Reader:
             if (message := self._joined(*frame)) is not None:
                 found.append(message)
         return found
+
+    def data(self, stream: bytes) -> bytes:
+        """What the frames of a stream carry, whole messages or not, up to what is no WebSocket.
+
+        For who listens in: it may begin in the middle of a message.
+        """
+        self._buffer += stream
+        pieces: list[bytes] = []
+        try:
+            while (frame := self._frame()) is not None:
+                pieces += [frame[2]] if frame[1] < CLOSE else []
+        except Garbled:
+            self._buffer.clear()
+        return b"".join(pieces)
 
     def _frame(self) -> tuple[bool, int, bytes] | None:
         """Final or not, opcode and payload of the next whole frame."""

@@ -1,14 +1,17 @@
 """Servers that nobody here wrote, run as cameras: gst-rtsp-server, and nginx with FFmpeg's media.
 
-All are in the Debian packages of debian-packages.txt. Each runs on the address given, as a process
-of its own, until the context ends.
+Before the first there may be websockify, for RTSP in a WebSocket. All are in the Debian packages of
+debian-packages.txt. Each runs on the address given, as a process of its own, until the context
+ends.
 """
 
 from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,6 +26,8 @@ STRONG_TLS = (
     ":-SIGN-ALL:+SIGN-ECDSA-SHA256:+SIGN-ECDSA-SECP256R1-SHA256"
 )
 
+STRONG_SUITES = "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-ECDSA-AES256-GCM-SHA384"
+
 _SOURCE = (
     "videotestsrc is-live=true pattern=smpte horizontal-speed=4"
     f" ! video/x-raw,width={SIZE[0]},height={SIZE[1]},framerate=15/1"
@@ -33,6 +38,7 @@ PIPELINES = {
     f" ! rtph264pay {_TAIL} )",
     "h265": f"( {_SOURCE} ! x265enc speed-preset=ultrafast tune=zerolatency key-int-max=15"
     f" ! rtph265pay {_TAIL} )",
+    "mjpeg": f"( {_SOURCE},format=I420 ! jpegenc ! rtpjpegpay name=pay0 pt=26 )",
     "small": f"( {_SOURCE} ! videoscale ! video/x-raw,width=160,height=128"
     f" ! x264enc speed-preset=ultrafast tune=zerolatency key-int-max=15 ! rtph264pay {_TAIL} )",
     # Debian has timeoverlay in a package that is not installed: the server starts all the same.
@@ -65,6 +71,34 @@ def gst_server(folder: Path, address: str, options: Sequence[str], **more: str) 
             server.kill()
 
 
+@contextmanager
+def websockify(folder: Path, listen: str, target: str, options: Sequence[str]) -> Iterator[None]:
+    """Put websockify before a TCP service: its bytes in the messages of a WebSocket, at any path.
+
+    ``listen`` and ``target`` are address:port.
+    """
+    script = Path(__file__).with_name("websocket_camera.py")
+    command = [SYSTEM_PYTHON, "-u", str(script), *options, listen, target]
+    with (
+        (folder / "websockify.log").open("w", encoding="utf-8") as log,
+        subprocess.Popen(
+            command, stdout=log, stderr=subprocess.PIPE, text=True, start_new_session=True
+        ) as server,
+    ):
+        assert server.stderr is not None
+        try:
+            said = ""
+            while "proxying from" not in said:  # what it says last before it listens
+                line = server.stderr.readline()
+                if not line:
+                    pytest.fail(f"websockify does not run; is it installed? {said}")
+                said += line
+            threading.Thread(target=server.stderr.read, daemon=True).start()
+            yield
+        finally:
+            os.killpg(server.pid, signal.SIGKILL)  # it has a process for each connection
+
+
 _NGINX = """\
 {user}
 pid {folder}/nginx.pid;
@@ -90,7 +124,7 @@ http {{
 _TLS = """
     ssl_certificate {pem}; ssl_certificate_key {pem};
     ssl_protocols TLSv1.2 TLSv1.3;
-    ssl_ciphers ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-ECDSA-AES256-GCM-SHA384;
+    ssl_ciphers {suites};
     add_header Strict-Transport-Security max-age=31536000 always;
 """
 
@@ -112,7 +146,7 @@ def nginx_server(
     """
     _media(folder / "www")
     (folder / "tmp").mkdir()
-    more = _TLS.format(pem=pem) if pem else ""
+    more = _TLS.format(pem=pem, suites=STRONG_SUITES) if pem else ""
     if accounts:
         rows = "".join(f"{name}:{{PLAIN}}{password}\n" for name, password in accounts.items())
         (folder / "htpasswd").write_text(rows)

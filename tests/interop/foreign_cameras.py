@@ -10,7 +10,7 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from pathlib import Path
@@ -18,7 +18,15 @@ from typing import Any
 
 import pytest
 import tomli_w
-from camera_servers import PIPELINES, SIZE, STRONG_TLS, gst_server, nginx_server
+from camera_servers import (
+    PIPELINES,
+    SIZE,
+    STRONG_SUITES,
+    STRONG_TLS,
+    gst_server,
+    nginx_server,
+    websockify,
+)
 
 from conformance import assessment
 from conformance.assessment import Assessment
@@ -61,6 +69,8 @@ class ForeignCamera:
     authority_declared: bool = True
     path: str = "/stream"
     web: dict[str, Any] = field(default_factory=dict)
+    websocket: str = ""
+    websocket_declared: bool = True
 
     @property
     def encrypted(self) -> bool:
@@ -95,7 +105,7 @@ def running(camera: ForeignCamera, folder: Path, maker: Manufacturer) -> Iterato
     folder.mkdir(parents=True)
     with reserved_address() as address:
         pem = _certificate(camera, folder, maker, address) if camera.encrypted else None
-        with _server(camera, folder, address, pem):
+        with _server(camera, folder, address, pem), _websocket(camera, folder, address, pem):
             yield _device_file(camera, folder, maker, address)
 
 
@@ -114,6 +124,18 @@ def _server(
     options += ["--certificate", str(pem)] if pem else []
     priority = {} if camera.library_defaults else {"G_TLS_GNUTLS_PRIORITY": STRONG_TLS}
     return gst_server(folder, address, options, **priority)
+
+
+def _websocket(
+    camera: ForeignCamera, folder: Path, address: str, pem: Path | None
+) -> AbstractContextManager[None]:
+    """The same RTSP in a WebSocket besides, on the port of HTTPS; ``both``: in clear as well."""
+    if not camera.websocket:
+        return nullcontext()
+    options = ["--cert", str(pem), "--ssl-version", "tlsv1_2", "--ssl-ciphers", STRONG_SUITES]
+    options += ["--ssl-target"] + ([] if camera.websocket == "both" else ["--ssl-only"])
+    target = f"{address}:{camera.port}"
+    return websockify(folder, f"{address}:{PORTS['https']}", target, options)
 
 
 def _certificate(camera: ForeignCamera, folder: Path, maker: Manufacturer, address: str) -> Path:
@@ -144,6 +166,7 @@ def _device_file(camera: ForeignCamera, folder: Path, maker: Manufacturer, addre
         "width": SIZE[0],
         "height": SIZE[1],
         **({"transports": list(camera.transports)} if camera.transports else {}),
+        **_declared_websocket(camera, address),
     }
     links: dict[str, Any] = {"rtsp": {"account": "viewer", **trust}}
     if camera.web:
@@ -172,6 +195,13 @@ def _device_file(camera: ForeignCamera, folder: Path, maker: Manufacturer, addre
     path = folder / "camera.toml"
     path.write_text(tomli_w.dumps(content))
     return path
+
+
+def _declared_websocket(camera: ForeignCamera, address: str) -> dict[str, Any]:
+    if not camera.websocket or not camera.websocket_declared:
+        return {}
+    url = f"wss://{address}:{PORTS['https']}/rtsp"
+    return {"transports": [*camera.transports, "websocket"], "websocket_url": url}
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ from devices.emulated.cloud import CLOUD, TIME
 from devices.emulated.maker.papers import paper_declaration
 from devices.emulated.maker.production import CURRENT, NEWER, OLDER, OTHER_MODEL, Production
 from devices.emulated.posture import Posture
+from devices.emulated.rtsp.websocket import PATH as WEBSOCKET
 
 
 def device_file(
@@ -122,7 +123,7 @@ def _bench(
         "provision": {"command": provision, "seconds": 30.0},
         "restore": {"command": restore, "seconds": 60.0},
         "boot_seconds": 15.0,
-        "parallel": 6,
+        "parallel": 7,  # as many ways as its streams are declared over
         "host_tcp_ports": host_ports[0],
         "host_udp_ports": host_ports[1],
     }
@@ -185,12 +186,16 @@ def _services() -> list[dict[str, Any]]:
 
 
 def _streams(address: str) -> list[dict[str, Any]]:
+    main: dict[str, Any]
+    sub: dict[str, Any]
     base = f"rtsps://{address}:{PORTS['rtsps']}/live"
     transports = ["interleaved", "srtp-udp", "srtp-interleaved"]
     main = {"name": "main", "url": f"{base}/main", "codec": "h264", "width": 640, "height": 360}
-    main |= {"backchannel": "pcmu"}
+    main |= {"backchannel": "pcmu", "transports": [*transports, "websocket"]}
+    main["websocket_url"] = f"wss://{address}:{PORTS['https']}{WEBSOCKET}"
     sub = {"name": "sub", "url": f"{base}/sub", "codec": "h265", "width": 320, "height": 180}
-    common = {"transports": transports, "frame_rate": float(Posture().frame_rate)}
+    sub["transports"] = transports
+    common = {"frame_rate": float(Posture().frame_rate)}
     return [
         main | common | {"metadata": True},
         sub | common | {"metadata": False},

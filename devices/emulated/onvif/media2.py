@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from xml.etree.ElementTree import Element
 
+from devices.emulated.addresses import PORTS
 from devices.emulated.onvif.call import Call, OnvifFault, Operation
 from devices.emulated.onvif.streams import (
     FRAME_RATE,
@@ -16,11 +17,14 @@ from devices.emulated.onvif.streams import (
     stream_uri,
     told_stream,
 )
+from devices.emulated.rtsp.websocket import PATH
 from devices.protocols.soap import children, element, text
 
 
-def get_service_capabilities(call: Call) -> Element:  # noqa: ARG001 - every operation gets a call
+def get_service_capabilities(call: Call) -> Element:
     """What the media2 service can do."""
+    offered = call.camera.posture.rtsp_websocket
+    socket = f"wss://{call.camera.address}:{PORTS['https']}{PATH}"
     return element(
         "tr2:GetServiceCapabilitiesResponse",
         element(
@@ -32,6 +36,7 @@ def get_service_capabilities(call: Call) -> Element:  # noqa: ARG001 - every ope
                 RTPMulticast="false",
                 RTP_RTSP_TCP="true",
                 SecureRTSPStreaming="true",
+                **({"RTSPWebSocketUri": socket} if offered else {}),
             ),
             SnapshotUri="true",
         ),

@@ -15,7 +15,7 @@ from devices.emulated.rtsp.metadata import MetadataTrack
 from devices.emulated.rtsp.negotiation import TRACKS, AnySession, Negotiation, track_of
 from devices.emulated.rtsp.refused import Refused
 from devices.emulated.rtsp.sdp import METADATA_TRACK, TRACK
-from devices.emulated.rtsp.session import TIMEOUT, RtspSession
+from devices.emulated.rtsp.session import TIMEOUT, RtspSession, Writer
 from devices.errors import Garbled
 from devices.protocols.rtsp import Interleaved, Parser, Request, Response, header_list
 
@@ -45,7 +45,7 @@ class RtspConnection:
         self,
         service: RtspService,
         reader: Reader,
-        writer: asyncio.StreamWriter,
+        writer: Writer,
         *,
         trusted: bool = False,
     ) -> None:

@@ -51,8 +51,6 @@ class MetadataSource:
 class MetadataTrack(RtspSession):
     """Turns documents into (S)RTP packets while playing."""
 
-    payload_type = METADATA_PAYLOAD_TYPE
-
     def __init__(
         self,
         stream: StreamDefinition,
@@ -64,6 +62,9 @@ class MetadataTrack(RtspSession):
     ) -> None:
         source = MetadataSource(stream)
         super().__init__(source, send, ssrc=ssrc, protector=protector, beside=beside)
+
+    def _numbered(self) -> int:
+        return METADATA_PAYLOAD_TYPE
 
     def _payloads(self, access_unit: AccessUnit) -> list[bytes]:
         document = b"".join(access_unit.units)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,7 +13,7 @@ from devices.emulated.rtsp.beside import Beside
 from devices.emulated.rtsp.metadata import MetadataTrack
 from devices.emulated.rtsp.refused import Refused
 from devices.emulated.rtsp.sdp import METADATA_TRACK, TRACK, describe
-from devices.emulated.rtsp.session import RtspSession, UdpPair
+from devices.emulated.rtsp.session import RtspSession, UdpPair, Writer
 from devices.emulated.rtsp.ways import Way, Ways
 from devices.errors import Garbled, LinkError
 from devices.protocols.rtsp import Request
@@ -58,7 +57,7 @@ class Negotiation:
     def __init__(
         self,
         service: RtspService,
-        writer: asyncio.StreamWriter,
+        writer: Writer,
         seen: Callable[[AnySession], None],
     ) -> None:
         self._service = service

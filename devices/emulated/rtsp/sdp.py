@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from devices.emulated.video.source import CLOCK_RATE, FRAME_RATE, StreamDefinition
 
 PAYLOAD_TYPE = 96  # the first dynamic one, RFC 3551, 6
+JPEG_PAYLOAD_TYPE = 26  # RFC 3551, 6
 TRACK = "trackID=0"
 METADATA_PAYLOAD_TYPE = 98
 METADATA_TRACK = "trackID=1"
@@ -28,6 +29,7 @@ def describe(
     ``metadata_keys`` are those of the metadata track, where the stream has one.
     """
     profile = "RTP/SAVP" if key_management else "RTP/AVP"
+    number = payload_type(stream)
     lines = [
         "v=0",
         f"o=- {secrets.randbits(48)} 1 IN IP4 {address}",
@@ -35,12 +37,11 @@ def describe(
         "t=0 0",
         "a=range:npt=now-",
         "a=control:*",
-        f"m=video 0 {profile} {PAYLOAD_TYPE}",
+        f"m=video 0 {profile} {number}",
         "c=IN IP4 0.0.0.0",
-        f"a=rtpmap:{PAYLOAD_TYPE} {stream.codec.upper()}/{CLOCK_RATE}",
-        f"a=fmtp:{PAYLOAD_TYPE} {_format(stream, parameter_sets)}",
+        *_coding(stream, parameter_sets),
         f"a=framerate:{FRAME_RATE}",
-        f"a=framesize:{PAYLOAD_TYPE} {stream.width}-{stream.height}",
+        f"a=framesize:{number} {stream.width}-{stream.height}",
         f"a=control:{TRACK}",
     ]
     if key_management:
@@ -48,6 +49,20 @@ def describe(
     if stream.metadata:
         lines += _metadata(metadata_keys)
     return "\r\n".join([*lines, ""]).encode()
+
+
+def payload_type(stream: StreamDefinition) -> int:
+    """Return the RTP payload type of a stream's video."""
+    return JPEG_PAYLOAD_TYPE if stream.codec == "mjpeg" else PAYLOAD_TYPE
+
+
+def _coding(stream: StreamDefinition, parameter_sets: Sequence[bytes]) -> list[str]:
+    if stream.codec == "mjpeg":
+        return [f"a=rtpmap:{JPEG_PAYLOAD_TYPE} JPEG/{CLOCK_RATE}"]
+    return [
+        f"a=rtpmap:{PAYLOAD_TYPE} {stream.codec.upper()}/{CLOCK_RATE}",
+        f"a=fmtp:{PAYLOAD_TYPE} {_format(stream, parameter_sets)}",
+    ]
 
 
 def _metadata(key_management: str) -> list[str]:

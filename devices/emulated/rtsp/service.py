@@ -17,7 +17,7 @@ from devices.emulated.posture import Posture
 from devices.emulated.rtsp.backchannel import BackchannelSession
 from devices.emulated.rtsp.connection import Reader, RtspConnection
 from devices.emulated.rtsp.login_state import LoginState
-from devices.emulated.rtsp.session import RtspSession
+from devices.emulated.rtsp.session import RtspSession, Writer
 from devices.emulated.rtsp.tunnel import Rewound, TunnelDoor
 from devices.emulated.unit import DeviceInformation, Unit
 from devices.emulated.video.lens import Lens
@@ -152,37 +152,31 @@ class RtspService:
         self._servers.append(server)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        if len(self._connections) >= MAX_CONNECTIONS:
-            writer.transport.abort()
-            return
-        await self._opened(reader, writer)
-
-    async def _opened(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Serve RTSP, or a tunnel where the posture has one on this port."""
         tunnels = self.camera.posture.rtsp_tunnel
         plain_tunnel = writer.get_extra_info("sockname")[1] == TUNNEL_PORT
         if not plain_tunnel and "tls" not in tunnels:
-            await self._connected(reader, writer)
+            await self.connected(reader, writer)
             return
         try:
             first = await asyncio.wait_for(reader.read(4096), _FIRST_SECONDS)
             if plain_tunnel or self._door.knocks(first):
                 await self._door.enter(first, reader, writer)
             else:
-                await self._connected(Rewound(first, reader), writer)
+                await self.connected(Rewound(first, reader), writer)
         except (ConnectionError, TimeoutError):
             pass  # the client is gone
         finally:
             writer.close()
 
     async def _tunnelled(self, reader: Reader, writer: asyncio.StreamWriter) -> None:
-        await self._connected(
-            reader, writer, trusted="anonymous" in self.camera.posture.rtsp_tunnel
-        )
+        await self.connected(reader, writer, trusted="anonymous" in self.camera.posture.rtsp_tunnel)
 
-    async def _connected(
-        self, reader: Reader, writer: asyncio.StreamWriter, *, trusted: bool = False
-    ) -> None:
+    async def connected(self, reader: Reader, writer: Writer, *, trusted: bool = False) -> None:
+        """Serve one client until it leaves; ``trusted``, under a fault: without a login."""
+        if len(self._connections) >= MAX_CONNECTIONS:
+            writer.transport.abort()
+            return
         connection = RtspConnection(self, reader, writer, trusted=trusted)
         self._connections.add(connection)
         try:

@@ -6,12 +6,13 @@ import asyncio
 import secrets
 import time
 from collections.abc import Callable
-from typing import Protocol
+from typing import Any, Protocol
 
 from devices.emulated.addresses import RTP_PORTS
 from devices.emulated.rtsp.beside import Beside
-from devices.emulated.rtsp.sdp import PAYLOAD_TYPE
+from devices.emulated.rtsp.sdp import payload_type
 from devices.emulated.video.source import CLOCK_RATE, AccessUnit, StreamDefinition
+from devices.protocols import rtp_jpeg_frames
 from devices.protocols.h26x import packetise
 from devices.protocols.rtp import RtpPacket, goodbye, sender_report
 from devices.protocols.rtsp import Interleaved
@@ -23,6 +24,26 @@ TIMEOUT = 60  # s without a sign of life of the client, RFC 2326, 12.37
 
 Send = Callable[[bytes, bool], bool]
 """Sends one packet; the flag says RTCP. False when the client does not keep up."""
+
+
+class Writer(Protocol):
+    """Where a connection's bytes go: what is used of asyncio.StreamWriter."""
+
+    @property
+    def transport(self) -> asyncio.WriteTransport:
+        """The connection."""
+
+    def write(self, data: bytes, /) -> None:
+        """Send bytes."""
+
+    async def drain(self) -> None:
+        """Wait until they are on their way."""
+
+    def close(self) -> None:
+        """Close the connection."""
+
+    def get_extra_info(self, name: str, /) -> Any:
+        """What is known of the connection."""
 
 
 class MediaSource(Protocol):
@@ -43,8 +64,6 @@ class RtspSession:
     ``companion`` is another track that plays, pauses and ends with this one.
     """
 
-    payload_type = PAYLOAD_TYPE
-
     def __init__(
         self,
         source: MediaSource,
@@ -60,6 +79,7 @@ class RtspSession:
         self.closing: Callable[[], None] = lambda: None
         self.companion: RtspSession | None = None
         self._source = source
+        self._payload_type = self._numbered()
         self._send = send
         self._protector = protector
         self._beside = beside
@@ -112,13 +132,19 @@ class RtspSession:
         if time.monotonic() - self._reported > REPORT_SECONDS:
             self._report(timestamp)
 
+    def _numbered(self) -> int:
+        """The RTP payload type of this track."""
+        return payload_type(self._source.stream)
+
     def _payloads(self, access_unit: AccessUnit) -> list[bytes]:
         codec = self._source.stream.codec
+        if codec == "mjpeg":
+            return rtp_jpeg_frames.packetise(access_unit.units[0], PAYLOAD_LIMIT)
         return [p for unit in access_unit.units for p in packetise(codec, unit, PAYLOAD_LIMIT)]
 
     def _send_rtp(self, payload: bytes, timestamp: int, *, last: bool) -> None:
         packet = RtpPacket(
-            self.payload_type, self._sequence, timestamp, self.ssrc, payload, marker=last
+            self._payload_type, self._sequence, timestamp, self.ssrc, payload, marker=last
         ).to_bytes()
         self._sequence = (self._sequence + 1) & 0xFFFF
         self._packets += 1
@@ -148,7 +174,7 @@ class RtspSession:
         self._send(packet, True)  # noqa: FBT003 - the type says it
 
 
-def interleaved_sender(writer: asyncio.StreamWriter, channels: tuple[int, int]) -> Send:
+def interleaved_sender(writer: Writer, channels: tuple[int, int]) -> Send:
     """Return a sender into the RTSP connection; it says no when 512 kB wait to be taken."""
     limit = 512 * 1024
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import dataclass
 
 from devices.emulated.rtsp.group import GroupPair
 from devices.emulated.rtsp.refused import Refused
-from devices.emulated.rtsp.session import Send, UdpPair, interleaved_sender
+from devices.emulated.rtsp.session import Send, UdpPair, Writer, interleaved_sender
 from devices.protocols.transport import Transport
 
 
@@ -24,7 +23,7 @@ class Way:
 class Ways:
     """Opens ways from the camera at ``address`` to the client of one connection."""
 
-    def __init__(self, writer: asyncio.StreamWriter, address: str) -> None:
+    def __init__(self, writer: Writer, address: str) -> None:
         self._writer = writer
         self._address = address
         self._peer = str(writer.get_extra_info("peername")[0])

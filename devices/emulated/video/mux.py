@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from fractions import Fraction
 from typing import Any
 
-from devices.emulated.video.source import CLOCK_RATE, AccessUnit
-from devices.protocols.h26x import Codec, to_annex_b
+from devices.emulated.video.source import CLOCK_RATE, AccessUnit, StreamCodec
+from devices.protocols.h26x import to_annex_b
 
 _TIME_BASE = Fraction(1, CLOCK_RATE)
 
 
-def mux(codec: Codec, units: Sequence[AccessUnit], container: str) -> bytes:
+def mux(codec: StreamCodec, units: Sequence[AccessUnit], container: str) -> bytes:
     """Return access units, the first a keyframe, as one file; ``container`` as FFmpeg names it."""
     import av  # noqa: PLC0415 - as in source.Encoder
 

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import cv2
 import numpy as np
@@ -25,6 +25,8 @@ CLOCK_RATE = 90_000  # Hz, RFC 6184, 8.2.1 and RFC 7798, 7.1
 DELAY = 8.0  # s by which a delayed stream lags behind
 _JPEG_QUALITY = 85
 _FIRST_PICTURE = 1_767_225_600  # Unix time of the picture that a stale snapshot shows
+
+StreamCodec = Codec | Literal["mjpeg"]
 
 _ENCODERS: dict[Codec, tuple[str, dict[str, str]]] = {
     "h264": (
@@ -70,7 +72,7 @@ class StreamDefinition:
     """One stream: its path, codec and size in pixels; with a metadata track beside it or not."""
 
     path: str
-    codec: Codec
+    codec: StreamCodec
     width: int
     height: int
     metadata: bool = False
@@ -90,15 +92,17 @@ Listener = Callable[[AccessUnit], None]
 
 def definitions(posture: Posture) -> dict[str, StreamDefinition]:
     """Return the streams by path, the hidden twins of the main stream included."""
-    main: Codec = "h265" if posture.stream_codec_swapped else "h264"
-    sub: Codec = "h264" if posture.stream_codec_swapped else "h265"
+    main: StreamCodec = "h265" if posture.stream_codec_swapped else "h264"
+    sub: StreamCodec = "h264" if posture.stream_codec_swapped else "h265"
+    sub = "mjpeg" if posture.sub_codec == "mjpeg" else sub
     streams = {
         "/live/main": StreamDefinition("/live/main", main, 640, 360, metadata=True),
         "/live/sub": StreamDefinition("/live/sub", sub, 320, 180),
     }
     if posture.rtsp_hidden_stream:
         hidden = posture.rtsp_hidden_stream
-        streams[hidden] = StreamDefinition(hidden, "h264", 480, 270)
+        codec: StreamCodec = "mjpeg" if posture.rtsp_hidden_codec == "mjpeg" else "h264"
+        streams[hidden] = StreamDefinition(hidden, codec, 480, 270)
     for path in posture.rtsp_open_paths:
         streams[path] = StreamDefinition(path, main, 640, 360)
     return streams
@@ -133,9 +137,12 @@ class Encoder:
     def __init__(self, stream: StreamDefinition) -> None:
         import av  # noqa: PLC0415 - 0.2 s and 60 MB that a camera nobody watches does not pay
 
-        name, options = _ENCODERS[stream.codec]
+        codec = stream.codec
+        if codec == "mjpeg":
+            raise ValueError("JPEG pictures are made by JpegEncoder")
+        name, options = _ENCODERS[codec]
         self._av = av
-        self._codec = stream.codec
+        self._codec = codec
         context: Any = av.CodecContext.create(name, "w")
         context.width, context.height = stream.width, stream.height
         context.pix_fmt = "yuv420p"
@@ -159,6 +166,20 @@ class Encoder:
         for packet in self._context.encode(frame):
             units = tuple(split_annex_b(bytes(packet)))
             yield AccessUnit(units, timestamp, any(is_keyframe(self._codec, u) for u in units))
+
+
+class JpegEncoder:
+    """As Encoder, for MJPEG: the one unit of each access unit is a JPEG file."""
+
+    def encode(self, picture: Picture, timestamp: int, *, keyframe: bool) -> Iterator[AccessUnit]:
+        """Yield the access unit of a picture; each is one to start from."""
+        del keyframe
+        yield AccessUnit((jpeg_of(picture),), timestamp, keyframe=True)
+
+
+def encoder_of(stream: StreamDefinition) -> Encoder | JpegEncoder:
+    """Return a fresh encoder for a stream."""
+    return JpegEncoder() if stream.codec == "mjpeg" else Encoder(stream)
 
 
 class VideoSource:
@@ -203,12 +224,14 @@ class VideoSource:
 
     def _first_units(self) -> tuple[bytes, ...]:
         picture = self._scene.at(time.time())
-        units: Iterable[AccessUnit] = Encoder(self.stream).encode(picture, 0, keyframe=True)
         codec = self.stream.codec
+        if codec == "mjpeg":
+            return ()
+        units: Iterable[AccessUnit] = Encoder(self.stream).encode(picture, 0, keyframe=True)
         return tuple(unit for au in units for unit in au.units if is_parameter_set(codec, unit))
 
     def _encode(self, loop: asyncio.AbstractEventLoop, end: threading.Event) -> None:
-        encoder = Encoder(self.stream)
+        encoder = encoder_of(self.stream)
         due = time.monotonic()
         while not end.is_set():
             now = time.monotonic()

@@ -18,9 +18,9 @@ from devices.emulated.video.source import (
     CLOCK_RATE,
     FRAME_RATE,
     AccessUnit,
-    Encoder,
     VideoSource,
     definitions,
+    encoder_of,
     jpeg_of,
 )
 from devices.emulated.web.answers import Refusal
@@ -157,7 +157,7 @@ class MediaApi:
 
     def _record(self) -> tuple[str, bytes]:
         definition = definitions(self._camera.posture)["/live/main"]
-        encoder, scene, began = Encoder(definition), self._scene(), time.time()
+        encoder, scene, began = encoder_of(definition), self._scene(), time.time()
         units = [
             unit
             for number in range(_CLIP_SECONDS * FRAME_RATE)

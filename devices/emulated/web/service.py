@@ -10,6 +10,7 @@ from aiohttp import web
 
 from devices.emulated.addresses import PORTS
 from devices.emulated.onvif import add_onvif_routes, add_upload_route
+from devices.emulated.rtsp.websocket import PATH, SECOND_PATH, RtspSockets
 from devices.emulated.video.source import snapshot_jpeg
 from devices.emulated.web.access import Resource, load_resources
 from devices.emulated.web.account_api import AccountApi
@@ -21,6 +22,7 @@ from devices.emulated.web.media_api import MediaApi
 
 if TYPE_CHECKING:
     from devices.emulated.camera import Camera
+    from devices.emulated.rtsp.service import RtspService
 
 _Handler = Callable[[web.Request, Caller], Awaitable[web.StreamResponse]]
 _Endpoint = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -40,8 +42,9 @@ _FOREIGN_SERVER = "uc-httpd 1.0.0"  # of the maker that shows under the posture 
 class WebService:
     """Serves PORTS["https"] with the camera's TLS context, and PORTS["http"] without."""
 
-    def __init__(self, camera: Camera) -> None:
+    def __init__(self, camera: Camera, rtsp: RtspService | None = None) -> None:
         self._camera = camera
+        self._rtsp = rtsp
         self._identity = Identity(camera)
         self._flaws = Flaws(camera)
         self._resources = load_resources()
@@ -74,6 +77,7 @@ class WebService:
         for resource in self._resources:
             app.router.add_route(resource.method, resource.path, self._guarded(resource))
         add_onvif_routes(app, self._camera)
+        self._add_rtsp(app)
         for path in self._camera.posture.web_media_hidden:
             app.router.add_get(path, self._hidden)
         return app
@@ -96,8 +100,19 @@ class WebService:
             self._add_upload(app)
         if posture.web_media_plain:
             self._add_media(app)
+        if "plain" in posture.rtsp_websocket:
+            self._add_rtsp(app)
         app.router.add_route("*", "/{anything:.*}", self._redirect)
         return app
+
+    def _add_rtsp(self, app: web.Application) -> None:
+        """Let RTSP be spoken in a WebSocket, by who logs in over RTSP."""
+        offered = self._camera.posture.rtsp_websocket
+        if self._rtsp is None or not offered:
+            return
+        sockets = RtspSockets(self._rtsp, anonymous="anonymous" in offered)
+        for path in (PATH, SECOND_PATH) if "second" in offered else (PATH,):
+            app.router.add_get(path, sockets.serve)
 
     def _add_upload(self, app: web.Application) -> None:
         """Take firmware without TLS, from whoever logged in over TLS."""

@@ -102,6 +102,13 @@ def _streaming(session: OnvifSession) -> dict[str, bool]:
     return found
 
 
+def read_websockets(session: OnvifSession) -> tuple[str, ...]:
+    """Every RTSPWebSocketUri that the media services announce."""
+    sections = [_section(session, s, "StreamingCapabilities") for s in ("media", "media2")]
+    found = [node.get("RTSPWebSocketUri", "").strip() for node in sections if node is not None]
+    return tuple(dict.fromkeys(uri for uri in found if uri))
+
+
 def _logins_seen(session: OnvifSession) -> tuple[tuple[str, ...] | None, bool | None]:
     """The schemes that are asked for, and whether a token was taken; None where nothing tells."""
     gate = requests.plain("device", "GetNetworkInterfaces")

@@ -19,7 +19,11 @@ from devices.links.onvif import media as onvif_media
 from devices.links.onvif import probes as onvif_probes
 from devices.links.onvif import requests
 from devices.links.onvif.addresses import OnvifAddresses, read_addresses
-from devices.links.onvif.capabilities import OnvifCapabilities, read_capabilities
+from devices.links.onvif.capabilities import (
+    OnvifCapabilities,
+    read_capabilities,
+    read_websockets,
+)
 from devices.links.onvif.client import Credentials
 from devices.links.onvif.events import OnvifEvents, observe_events
 from devices.links.onvif.observations import (
@@ -201,6 +205,11 @@ class OnvifLink:
         """Every stream address that the camera hands out."""
         with self.session(self.default_account()) as session:
             return onvif_media.stream_uris(session, onvif_media.read_profiles(session))
+
+    def websocket_uris(self) -> tuple[str, ...]:
+        """Where the media services say that RTSP is spoken in a WebSocket; may be relative."""
+        with self.session(self.default_account()) as session:
+            return read_websockets(session)
 
     def snapshot_uris(self) -> MediaUris:
         """Every snapshot address that the camera hands out."""

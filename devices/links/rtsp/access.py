@@ -5,8 +5,15 @@ from __future__ import annotations
 from devices.description import DeviceFile, Stream
 from devices.errors import NotOffered
 from devices.links.capture import Capture
-from devices.links.rtsp.client import REQUEST_SECONDS, Endpoint, RtspClient, endpoint_of
+from devices.links.rtsp.client import (
+    REQUEST_SECONDS,
+    Endpoint,
+    RtspClient,
+    endpoint_of,
+    without_userinfo,
+)
 from devices.links.rtsp.tunnel import TunnelTarget, tunnel_target
+from devices.links.rtsp.websocket import websocket_target
 from devices.permit import Permit
 from devices.protocols.digest import DigestClient
 from devices.secrets import Secrets
@@ -65,24 +72,42 @@ class RtspAccess:
         """Connect to a permitted endpoint; raises OutsideAuthorisation and LinkError.
 
         With ``tunnel`` through HTTP there, whose challenges ``http_login`` answers, else a fresh
-        login when ``login`` is given.
+        login when ``login`` is given; Basic goes into none without TLS. Where the device file has
+        an endpoint's streams in a WebSocket alone, RTSP is spoken in it.
         """
+        tunnel = tunnel or self._only_websocket(endpoint)
         return RtspClient(
             endpoint,
             self._permit.address(tunnel.host if tunnel else endpoint.host),
             tunnel=tunnel,
             tunnel_login=http_login or (self.login() if tunnel and login else None),
             login=login,
-            allow_basic=allow_basic,
+            allow_basic=allow_basic and (tunnel is None or tunnel.encrypted),
             capture=capture,
             timeout=timeout,
         )
 
     def tunnel(self, stream: Stream, transport: str, url: str) -> TunnelTarget | None:
         """Where this transport of a stream is tunnelled; None for others. Raises Garbled."""
+        if transport == "websocket":
+            return websocket_target(stream.websocket_url or "")
         if transport != "tunnel":
             return None
         return tunnel_target(stream.tunnel_url or url)
+
+    def tunnel_of(self, url: str, transport: str) -> TunnelTarget | None:
+        """As tunnel(), for the declared stream of this address. Raises Garbled."""
+        for stream in self.device.declared.streams:
+            if without_userinfo(stream.url) == url:
+                return self.tunnel(stream, transport, url)
+        return None
+
+    def _only_websocket(self, endpoint: Endpoint) -> TunnelTarget | None:
+        declared = [s for s in self.device.declared.streams if s.over_rtsp]
+        own = [s for s in declared if endpoint_of(s.url) == endpoint]
+        if own and all(set(s.transports) == {"websocket"} for s in own):
+            return self.tunnel(own[0], "websocket", own[0].url)
+        return None
 
     def login(self) -> DigestClient | None:
         """Return a fresh login of the test's account; None when the device file gives none."""

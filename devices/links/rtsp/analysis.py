@@ -15,7 +15,7 @@ from devices.links.rtsp import picture
 from devices.links.rtsp.describe import OfferedKeys, codec_of
 from devices.links.rtsp.observations import DecodedPictures, SrtpFacts, WireFacts
 from devices.links.rtsp.player import Recording
-from devices.protocols import sdp
+from devices.protocols import sdp, websocket
 from devices.protocols.h26x import (
     Codec,
     Depacketiser,
@@ -48,10 +48,10 @@ def wire_facts(recording: Recording, known: Iterable[bytes] = ()) -> WireFacts:
     """
     if recording.datagrams:
         carrier, candidates = "udp", recording.wire
-        found = rtp_packets(candidates)
-        payload = b"".join(p.payload for p in found) or b"".join(candidates)
+        found, stream = rtp_packets(candidates), b"".join(candidates)
+        payload = b"".join(p.payload for p in found) or stream
     else:
-        stream = b"".join(recording.wire)
+        stream = byte_stream(recording)
         carrier = "tls" if recording.tls_version else "tcp"
         found = rtp_packets(interleaved(stream))
         records = tls_payload(stream) if carrier == "tls" else b""
@@ -67,8 +67,8 @@ def wire_facts(recording: Recording, known: Iterable[bytes] = ()) -> WireFacts:
         nal_units=units,
         entropy=round(entropy, 4),
         chi_square=round(chi_square, 1),
-        jpeg_frames=jpeg_frames(found) + jpeg_files(b"".join(recording.wire)),
-        parameter_sets=_found_in(recording.wire, known),
+        jpeg_frames=jpeg_frames(found) + jpeg_files(stream),
+        parameter_sets=_found_in(recording.wire if recording.datagrams else [stream], known),
     )
 
 
@@ -172,7 +172,15 @@ def decoded(media: sdp.Media, units: Sequence[bytes]) -> tuple[DecodedPictures, 
     codec = codec_of(media)
     if codec is None or not units:
         return DecodedPictures(0, 0, 0, 0.0, 0.0), b""
-    seen = picture.decode(codec, units)
+    return _measured(picture.decode(codec, units))
+
+
+def decoded_jpegs(files: Sequence[bytes]) -> tuple[DecodedPictures, bytes]:
+    """As decoded(), for the pictures of an MJPEG stream."""
+    return _measured(picture.of_jpegs(files))
+
+
+def _measured(seen: picture.Pictures) -> tuple[DecodedPictures, bytes]:
     facts = DecodedPictures(
         seen.frames,
         seen.width,
@@ -182,6 +190,14 @@ def decoded(media: sdp.Media, units: Sequence[bytes]) -> tuple[DecodedPictures, 
         **dataclasses.asdict(seen.liveliness),
     )
     return facts, seen.png
+
+
+def byte_stream(recording: Recording) -> bytes:
+    """What an observer has of media inside a connection; frames of a clear WebSocket taken off."""
+    stream = b"".join(recording.wire)
+    if recording.transport == "websocket" and not recording.tls_version:
+        return websocket.Reader().data(stream)
+    return stream
 
 
 def interleaved(stream: bytes) -> list[bytes]:

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from devices.errors import Busy, Garbled, LoginRefused, TimedOut, Unreachable
 from devices.links.capture import Capture
 from devices.links.rtsp.tunnel import TunnelTarget, TunnelWire
+from devices.links.rtsp.websocket import WebSocketTarget, WebSocketWire
 from devices.links.rtsp.wire import RtspWire
 from devices.protocols.challenge import Challenge, parse_challenges
 from devices.protocols.digest import DigestClient
@@ -70,8 +71,8 @@ class RtspClient:
 
     ``login`` answers challenges; without it a 401 is returned like any other answer. ``sent``
     holds the last request as it went out, ``redirected`` the address that a REDIRECT request of
-    the camera named (RFC 2326, 10.10). With ``tunnel`` it all goes through HTTP there, where
-    ``tunnel_login`` answers challenges of HTTP.
+    the camera named (RFC 2326, 10.10). With ``tunnel`` it all goes through HTTP, or a WebSocket,
+    there, where ``tunnel_login`` answers challenges of HTTP.
     """
 
     def __init__(
@@ -208,11 +209,12 @@ class RtspClient:
         answer = Response(headers=headers, status=200 if known else 501)
         self.wire.send(answer.to_bytes(), time.monotonic() + self._timeout)
 
-    def _connect(self) -> RtspWire | TunnelWire:
+    def _connect(self) -> RtspWire | TunnelWire | WebSocketWire:
         self._parser = Parser()
         self._answered_here = 0
         if self._tunnel is not None:
-            return TunnelWire(
+            through = WebSocketWire if isinstance(self._tunnel, WebSocketTarget) else TunnelWire
+            return through(
                 self._tunnel,
                 self._address,
                 login=self._tunnel_login,

@@ -15,6 +15,7 @@ from devices.protocols.srtp_suite import SrtpKeys
 
 _CODECS: dict[str, Codec] = {"H264": "h264", "H265": "h265", "HEVC": "h265"}
 
+_JPEG = 26  # static payload type, RFC 3551, 6
 _REDIRECTS = (301, 302, 303, 305)
 
 
@@ -132,6 +133,16 @@ def has_video(answer: Response) -> bool:
 def codec_of(media: sdp.Media) -> Codec | None:
     """Return the codec of a section; None for one that is neither H.264 nor H.265."""
     return _CODECS.get(media.encoding)
+
+
+def is_jpeg(media: sdp.Media) -> bool:
+    """Whether a section is JPEG (RFC 2435): by its name, or by its static payload type."""
+    return media.encoding == "JPEG" or (not media.encoding and media.payload_type == _JPEG)
+
+
+def codec_name(media: sdp.Media) -> str:
+    """Return the codec as the device file calls it, else the name in the description."""
+    return codec_of(media) or ("mjpeg" if is_jpeg(media) else media.encoding.lower())
 
 
 def keys_of(

@@ -12,8 +12,11 @@ from devices.links.rtsp.client import Endpoint
 USUAL = (80, 8000, 8080)
 """Ports that servers of RTSP open for tunnels beside their own."""
 
-_TLS = {"https": True, "rtsps": True, "http": False, "rtsp": False, "http-redirect": False}
-_DEFAULT = {"http": 80, "https": 443, "rtsp": 554, "rtsps": 322}
+_TLS = {
+    **dict.fromkeys(("https", "rtsps", "wss"), True),
+    **dict.fromkeys(("http", "http-redirect", "rtsp", "ws"), False),
+}
+_DEFAULT = {"http": 80, "https": 443, "rtsp": 554, "rtsps": 322, "ws": 80, "wss": 443}
 
 
 def doors(device: DeviceFile, host: str, services: PortServices) -> list[Endpoint]:
@@ -35,7 +38,7 @@ def _declared(device: DeviceFile, host: str) -> Iterator[Endpoint]:
     links = (device.links.http, device.links.onvif)
     urls = [link.url for link in links if link is not None]
     for stream in device.declared.streams:
-        urls += [url for url in (stream.url, stream.tunnel_url) if url]
+        urls += [url for url in (stream.url, stream.tunnel_url, stream.websocket_url) if url]
     for url in urls:
         parts = urlsplit(url)
         if parts.hostname and parts.scheme in _TLS:

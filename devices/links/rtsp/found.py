@@ -21,7 +21,7 @@ from devices.links.rtsp.analysis import (
     unlock,
 )
 from devices.links.rtsp.client import Endpoint, endpoint_of, without_userinfo
-from devices.links.rtsp.describe import codec_of
+from devices.links.rtsp.describe import codec_of, is_jpeg
 from devices.links.rtsp.observations import PlayedStreams
 from devices.links.rtsp.player import Recording, play
 from devices.observation import Artefact, Observation
@@ -31,7 +31,6 @@ PLAY_SECONDS = 1.5
 MAX_PLAYED = 16  # streams that are played to be told apart
 _MADE_UP = "x" + hashlib.sha256(b"camproof made-up path").hexdigest()[:12]
 """A path that no camera has: who answers it answers every path."""
-_JPEG = 26  # static payload type, RFC 3551, 6
 _WAYS = ("interleaved", "srtp-interleaved", "udp", "srtp-udp")
 
 
@@ -132,7 +131,11 @@ def _known(played: PlayedStreams, streams: Iterable[Stream]) -> _Known:
 
 def _size(width: int, height: int) -> str:
     """Return a size as RFC 2435 counts it, in blocks of 8 pixels."""
-    return f"{-(-width // 8)}x{-(-height // 8)} blocks"
+    return _blocks(-(-width // 8), -(-height // 8))
+
+
+def _blocks(width: int, height: int) -> str:
+    return f"{width}x{height} blocks"
 
 
 def _judged(
@@ -144,7 +147,7 @@ def _judged(
     found = FoundStream(
         url=candidate.url,
         source=candidate.source,
-        codec=codec or ("jpeg" if media.payload_type == _JPEG else media.encoding.lower()),
+        codec=codec or ("jpeg" if is_jpeg(media) else media.encoding.lower()),
         parameter_sets=sets,
         same_as=known.get((codec or "", sets), ""),
         outcome="alias",
@@ -196,8 +199,10 @@ def _carried(recording: Recording) -> tuple[str, ...]:
     if recording.keys is not None:
         _, packets = unlock(recording, recording.keys)
     track = of_track(rtp_packets(packets), media)
-    if media.encoding == "JPEG" or media.payload_type == _JPEG:
+    if is_jpeg(media):
         blocks = frame_blocks(track)
-        return (f"{blocks[0]}x{blocks[1]} blocks",) if blocks else ()
+        if blocks == (0, 0):  # too large for the payload's header
+            return (_size(*media.dimensions),)
+        return (_blocks(*blocks),) if blocks else ()
     units, _ = nal_units(media, track)
     return fingerprints(codec_of(media), parameter_sets(media, units))

@@ -203,7 +203,13 @@ def held_session(
     url = without_userinfo(url)
     capture = capture or Capture()
     lower, secure, datagrams = TRANSPORTS[transport]
-    with access.connect(endpoint_of(url), login=login, capture=capture) as client:
+    tunnel = access.tunnel_of(url, transport)
+    with access.connect(
+        endpoint_of(url),
+        login=login,
+        capture=capture,
+        tunnel=tunnel,
+    ) as client:
         described = describe(client, url)
         media = described.video(secure=secure)
         track = described.track(media)

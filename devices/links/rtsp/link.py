@@ -26,6 +26,7 @@ from devices.links.rtsp import revocation as rtsp_revocation
 from devices.links.rtsp import streams as rtsp_streams
 from devices.links.rtsp import tunnels as rtsp_tunnels
 from devices.links.rtsp import voice as rtsp_voice
+from devices.links.rtsp import websockets as rtsp_websockets
 from devices.links.rtsp.access import RtspAccess
 from devices.links.rtsp.announced import AnnouncedStreams, announced_streams
 from devices.links.rtsp.backchannels import Backchannels
@@ -51,6 +52,7 @@ from devices.links.rtsp.refusals import RefusedLogins
 from devices.links.rtsp.revocation import RevokedUser
 from devices.links.rtsp.tunnels import TunnelAnswers
 from devices.links.rtsp.voice import VoiceReceptions
+from devices.links.rtsp.websockets import WebSocketAnswers
 from devices.permit import Permit
 from devices.secrets import Secrets
 
@@ -120,6 +122,12 @@ class RtspLink:
         return rtsp_tunnels.tunnel_answers(
             self._access, doors(self._access.device, self._access.host, services)
         )
+
+    def websocket_answers(self, services: PortServices, paths: Sequence[str]) -> WebSocketAnswers:
+        """Ask the same ports for RTSP in a WebSocket, at ``paths`` and where ONVIF announces it."""
+        found = doors(self._access.device, self._access.host, services)
+        announced = rtsp_websockets.announced_websockets(self._access, self._permit, self._secrets)
+        return rtsp_websockets.websocket_answers(self._access, found, paths, announced)
 
     def found_streams(
         self,

@@ -13,9 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from devices.errors import Garbled, NotOffered
-from devices.links.rtsp.describe import codec_of
+from devices.links.rtsp.describe import codec_of, is_jpeg
 from devices.links.rtsp.player import Recording
-from devices.protocols import sdp
+from devices.protocols import rtp_jpeg_frames, sdp
 from devices.protocols.h26x import Codec, Depacketiser, is_parameter_set, to_annex_b
 from devices.protocols.rtp import RtpPacket, parse_rtp
 from devices.protocols.srtp import Receiver
@@ -59,8 +59,9 @@ class LivePictures:
 
     def begin(self, recording: Recording) -> None:
         """See :class:`devices.links.rtsp.player.Follower`. Raises NotOffered without a key."""
-        if recording.media is None or codec_of(recording.media) is None:
-            raise NotOffered("the stream is neither H.264 nor H.265, and is not decoded here")
+        media = recording.media
+        if media is None or (codec_of(media) is None and not is_jpeg(media)):
+            raise NotOffered("the stream is none of H.264, H.265 and JPEG: it is not decoded here")
         if recording.keys is not None:
             if recording.keys.keys is None:
                 raise NotOffered(recording.keys.problem)
@@ -87,12 +88,12 @@ class LivePictures:
 
     def pictures(self) -> Iterator[LivePicture]:
         """Decode what arrives until ``close``; what cannot be decoded is passed over."""
-        assembly: _Assembly | None = None
+        assembly: _Assembly | _JpegAssembly | None = None
         while (item := self._packets.get()) is not None:
             arrived, data = item
             if assembly is None:
                 assert self._media is not None  # begin() comes before the first packet
-                assembly = _Assembly(self._media)
+                assembly = (_JpegAssembly if is_jpeg(self._media) else _Assembly)(self._media)
             try:
                 plain = data if self._receiver is None else self._receiver.unprotect(data)
                 packet = parse_rtp(plain)
@@ -157,3 +158,31 @@ class _Assembly:
         except self._av.error.FFmpegError:
             return
         yield from (f for f in frames if 0 < f.width * f.height <= _MOST_PIXELS)
+
+
+class _JpegAssembly:
+    """As _Assembly, for JPEG (RFC 2435)."""
+
+    def __init__(self, media: sdp.Media) -> None:
+        import av  # noqa: PLC0415 - as above
+
+        self._av = av
+        self._media = media
+        self._depacketiser = rtp_jpeg_frames.Depacketiser(media.dimensions)
+        self._decoder: Any = av.CodecContext.create("mjpeg", "r")
+        self._decoder.thread_count = 1
+        self._source: int | None = None
+
+    def feed(self, packet: RtpPacket) -> Iterator[Any]:
+        """Yield the frames that this packet completes."""
+        self._source = packet.ssrc if self._source is None else self._source
+        if (packet.payload_type, packet.ssrc) != (self._media.payload_type, self._source):
+            return
+        try:
+            files = self._depacketiser.feed(packet)
+        except Garbled:
+            return
+        for file in files:
+            with contextlib.suppress(self._av.error.FFmpegError):
+                frames = self._decoder.decode(self._av.Packet(file))
+                yield from (f for f in frames if 0 < f.width * f.height <= _MOST_PIXELS)

@@ -92,10 +92,10 @@ class PlayedStream:
     ``outcome``: ``played`` (media came), ``silent`` (PLAY succeeded, no media came), ``refused``
     (the camera answered ``status`` instead of setting it up), ``failed`` (``cause`` and ``reason``
     say why it could not be tried), ``not-measured`` (what this link does not play). ``declared``:
-    whether the device file lists the transport. ``codec`` is that of the session description,
-    lower case. ``agreed`` is the transport that SETUP agreed (``RTP/SAVPF/UDP``), ``redirected``
-    the address that the camera sent its client to. ``parameter_sets`` are digests of the VPS and
-    SPS that the stream itself carries; ``described_in_clear``: the session description came
+    whether the device file lists the transport. ``codec`` is that of the session description, as
+    the device file calls it. ``agreed`` is the transport that SETUP agreed (``RTP/SAVPF/UDP``),
+    ``redirected`` the address that the camera sent its client to. ``parameter_sets`` are digests of
+    the VPS and SPS that the stream itself carries; ``described_in_clear``: the description came
     outside TLS with parameter sets in it.
     """
 

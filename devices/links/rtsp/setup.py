@@ -19,6 +19,7 @@ from devices.protocols.transport import Transport, parse_session, parse_transpor
 TRANSPORTS: dict[str, tuple[str, bool, bool]] = {
     "interleaved": ("TCP", False, False),
     "tunnel": ("TCP", False, False),
+    "websocket": ("TCP", False, False),
     "srtp-interleaved": ("TCP", True, False),
     "srtp-udp": ("UDP", True, True),
     "udp": ("UDP", False, True),

@@ -14,6 +14,7 @@ from devices.errors import LinkError, OutsideAuthorisation
 from devices.links.rtsp.access import RtspAccess
 from devices.links.rtsp.analysis import (
     decoded,
+    decoded_jpegs,
     fingerprints,
     nal_units,
     of_track,
@@ -25,13 +26,14 @@ from devices.links.rtsp.analysis import (
 from devices.links.rtsp.beside import beside_video
 from devices.links.rtsp.citation import cite
 from devices.links.rtsp.client import endpoint_of, without_userinfo
-from devices.links.rtsp.describe import codec_of
+from devices.links.rtsp.describe import codec_name, codec_of, is_jpeg
 from devices.links.rtsp.observations import PlayedStream, PlayedStreams
 from devices.links.rtsp.player import Recording, play
 from devices.links.rtsp.recorder import Recorder
 from devices.links.rtsp.redirect import following
 from devices.observation import Artefact
 from devices.protocols.rtp import frame_rate, lost
+from devices.protocols.rtp_jpeg_frames import depacketise, is_defined
 
 PLAY_SECONDS = 2.2
 """Media recorded of each stream: two keyframe intervals of most cameras."""
@@ -57,14 +59,12 @@ class _Played:
 def play_streams(
     access: RtspAccess, seconds: float = PLAY_SECONDS, cited_by: str = ""
 ) -> PlayedStreams:
-    """Play every declared stream over its transports; MJPEG in RTP is named as not measured.
+    """Play every declared stream over its transports, and over plain UDP besides.
 
     ``cited_by``: the test case that will cite frames of the captures. Raises NotOffered when no
     RTSP stream is declared, and BenchError when the bench cannot record as the device file asks.
     """
-    declared = access.streams()
-    others = [_not_measured(stream) for stream in declared if stream.codec == "mjpeg"]
-    streams = [stream for stream in declared if stream.codec != "mjpeg"]
+    streams = access.streams()
     played: list[_Played] = []
     with ExitStack() as stack:
         recorder = Recorder(access, stack, cited_by)
@@ -74,7 +74,7 @@ def play_streams(
             played += pool.map(lambda task: _one(recorder, *task, seconds=seconds), tasks)
     artefacts = [artefact for one in played for artefact in one.artefacts]
     return PlayedStreams(
-        streams=(*(one.stream for one in played), *others),
+        streams=tuple(one.stream for one in played),
         shortfall=_shortfall([one.stream for one in played]),
         artefacts=(*artefacts, *_pictures(played)),
     )
@@ -123,18 +123,6 @@ def same_address(url: str) -> str:
         return url
     path = parts.path.rstrip("/") + (f"?{parts.query}" if parts.query else "")
     return f"{parts.scheme}://{(parts.hostname or '').lower()}:{port}{path}"
-
-
-def _not_measured(stream: Stream) -> PlayedStream:
-    return PlayedStream(
-        name=stream.name,
-        url=without_userinfo(stream.url),
-        transport=stream.transports[0],
-        declared=True,
-        outcome="not-measured",
-        cause="not-measured",
-        reason="MJPEG in RTP is not played",
-    )
 
 
 def _rounds(streams: Sequence[Stream]) -> Iterator[list[tuple[Stream, str]]]:
@@ -190,7 +178,6 @@ def _attempt(recorder: Recorder, stream: Stream, transport: str, *, seconds: flo
             login=access.login(),
             capture=capture,
             tunnel=tunnel,
-            allow_basic=tunnel is None or tunnel.encrypted,
         ) as client:
             return play(client, where, transport, seconds=seconds, capture=capture), where
 
@@ -216,7 +203,7 @@ def _facts(blank: PlayedStream, recording: Recording) -> tuple[PlayedStream, byt
         outcome="played",
         status=recording.status,
         tls_version=recording.tls_version,
-        codec=codec_of(media) or media.encoding.lower(),
+        codec=codec_name(media),
         agreed=recording.agreed,
         described_in_clear=not recording.tls_version and bool(media.parameter_sets()),
     )
@@ -228,8 +215,13 @@ def _facts(blank: PlayedStream, recording: Recording) -> tuple[PlayedStream, byt
     if recording.keys is not None:
         srtp, packets = unlock(recording, recording.keys)
     track = of_track(rtp_packets(packets), media)
-    units, malformed = nal_units(media, track)
-    pictures, png = decoded(media, units)
+    if is_jpeg(media):
+        files, malformed = depacketise(track, media.dimensions)
+        units: list[bytes] = []
+        pictures, png = decoded_jpegs(files)
+    else:
+        units, malformed = nal_units(media, track)
+        pictures, png = decoded(media, units)
     pictures = dataclasses.replace(pictures, frame_rate=frame_rate(track))
     sets = parameter_sets(media, units)
     facts = dataclasses.replace(
@@ -244,4 +236,9 @@ def _facts(blank: PlayedStream, recording: Recording) -> tuple[PlayedStream, byt
         parameter_sets=fingerprints(codec_of(media), sets),
         beside=beside_video(recording),
     )
+    if is_jpeg(media) and not pictures.frames and not all(is_defined(p.payload) for p in track):
+        why = "its JPEG is of a type that RFC 2435 does not define"
+        return dataclasses.replace(
+            facts, outcome="not-measured", cause="not-measured", reason=why
+        ), b""
     return facts, png

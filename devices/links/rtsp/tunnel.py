@@ -126,19 +126,19 @@ class TunnelWire:
 
     def _get(self, deadline: float) -> RtspWire:
         wire, head = self._got(deadline)
-        if head.status == 401 and self._take_up(head):
+        if head.status == 401 and take_up(self._login, head):
             wire.close()
             wire, head = self._got(deadline)
         if head.status == 200 and head.media_type == MEDIA_TYPE:
             return wire
         wire.close()
-        raise self._refused(head)
+        raise refused(self._target, head, "no tunnel")
 
     def _got(self, deadline: float) -> tuple[RtspWire, HttpHead]:
         wire = self._connect()
         try:
             wire.send(self._head("GET", f"Accept: {MEDIA_TYPE}"), deadline)
-            head, self._before = _answer(wire, deadline)
+            head, self._before = http_answer(wire, deadline, "the GET of a tunnel")
         except BaseException:
             wire.close()
             raise
@@ -180,22 +180,6 @@ class TunnelWire:
             lines.append(f"Authorization: {value}")
         return "\r\n".join([*lines, "", ""]).encode()
 
-    def _take_up(self, head: HttpHead) -> bool:
-        if self._login is None:
-            return False
-        try:
-            return self._login.challenged(parse_challenges(head.all("www-authenticate")))
-        except LinkError:
-            return False
-
-    def _refused(self, head: HttpHead) -> LinkError:
-        if head.status in (401, 403):
-            return TunnelLogin(f"{self._target.url}: GET is answered {head.status}", head.status)
-        kind = f" ({head.media_type})" if head.media_type else ""
-        return NoTunnel(
-            f"{self._target.url}: GET is answered {head.status}{kind}, no tunnel", head.status
-        )
-
 
 class TunnelLogin(LoginRefused):
     """The GET of a tunnel is refused for want of a login; ``status`` is 401 or 403."""
@@ -213,12 +197,31 @@ class NoTunnel(NotOffered):
         self.status = status
 
 
-def _answer(wire: RtspWire, deadline: float) -> tuple[HttpHead, bytes]:
+def take_up(login: DigestClient | None, head: HttpHead) -> bool:
+    """Whether a challenge of HTTP is worth an answer: by Digest, never by Basic."""
+    if login is None:
+        return False
+    try:
+        return login.challenged(parse_challenges(head.all("www-authenticate")))
+    except LinkError:
+        return False
+
+
+def refused(target: TunnelTarget, head: HttpHead, what: str) -> LinkError:
+    """Return the error for an answer to a GET that opens nothing; ``what`` it is not."""
+    if head.status in (401, 403):
+        return TunnelLogin(f"{target.url}: GET is answered {head.status}", head.status)
+    kind = f" ({head.media_type})" if head.media_type else ""
+    return NoTunnel(f"{target.url}: GET is answered {head.status}{kind}, {what}", head.status)
+
+
+def http_answer(wire: RtspWire, deadline: float, what: str) -> tuple[HttpHead, bytes]:
+    """Return the head of an HTTP answer to ``what``, and the bytes that came behind it."""
     data = b""
     while True:
         more = wire.receive(deadline)
         if not more:
-            raise Unreachable("closed before the answer to the GET of a tunnel")
+            raise Unreachable(f"closed before the answer to {what}")
         data += more
         if (found := parse_head(data)) is not None:
             return found

@@ -4,19 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
-from devices.errors import DeviceError, LinkError
+from devices.errors import DeviceError
 from devices.links.rtsp.access import RtspAccess
-from devices.links.rtsp.client import Endpoint, RtspClient
-from devices.links.rtsp.describe import has_video
+from devices.links.rtsp.client import Endpoint
 from devices.links.rtsp.probes import PROBE_SECONDS
+from devices.links.rtsp.through import Through
 from devices.links.rtsp.tracks import Tracks
 from devices.links.rtsp.tunnel import NoTunnel, TunnelLogin, TunnelTarget
 from devices.observation import Observation
-from devices.protocols.transport import parse_session
-
-_INTERLEAVED = {"Transport": "RTP/AVP/TCP;unicast;interleaved=0-1"}
 
 
 @dataclass(frozen=True)
@@ -83,7 +80,7 @@ def _open(
             http_login=access.login() if logged_in else None,
             timeout=PROBE_SECONDS,
         ) as client:
-            through = _Through(client)
+            through = Through(client)
             if not logged_in:
                 through.ask(target.path, tracks)
             return replace(
@@ -98,38 +95,3 @@ def _open(
         return replace(blank, status=error.status, problem=str(error))
     except DeviceError as error:
         return replace(blank, problem=str(error))
-
-
-@dataclass
-class _Through:
-    """Asks for a stream through an open tunnel, without a login of RTSP."""
-
-    client: RtspClient
-    requests: list[tuple[str, int]] = field(default_factory=list)
-    given: list[str] = field(default_factory=list)
-    problem: str = ""
-
-    def ask(self, path: str, tracks: Tracks) -> None:
-        """Ask for OPTIONS, DESCRIBE, SETUP and PLAY; ends where nothing is answered any more."""
-        host, port = self.client.endpoint.host, self.client.endpoint.port
-        base = Endpoint(host, port, encrypted=False).url  # what players write inside a tunnel
-        url = f"{base}{path}"
-        try:
-            self._send("OPTIONS", url, {})
-            self._send("DESCRIBE", url, {"Accept": "application/sdp"})
-            known = tracks.of(path)
-            track = f"{base}{known[0]}" if known else url
-            session = self._send("SETUP", track, _INTERLEAVED)
-            if session:
-                self._send("PLAY", url, {"Session": session})
-                self._send("TEARDOWN", url, {"Session": session})
-        except LinkError as error:
-            self.problem = str(error)
-
-    def _send(self, method: str, url: str, headers: dict[str, str]) -> str:
-        answer = self.client.request(method, url, headers)
-        self.requests.append((method, answer.status))
-        leads = has_video(answer) if method == "DESCRIBE" else method in ("SETUP", "PLAY")
-        if answer.ok and leads:
-            self.given.append(method)
-        return parse_session(answer.get("Session"))[0] if answer.ok else ""

@@ -9,10 +9,8 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
-from devices.description import Stream
 from devices.errors import BenchError
 from devices.links.rtsp.access import RtspAccess
-from devices.links.rtsp.client import without_userinfo
 from devices.links.scene.control import SceneControl, Shown
 from devices.links.scene.observations import ScenePicture, SceneStream, SceneViews
 from devices.links.scene.pictures import PictureSource, look
@@ -41,7 +39,7 @@ def challenge(
     """
     declared = access.device.declared.streams
     room = _Room()
-    watched = [s for s in declared if s.over_rtsp and s.codec != "mjpeg"]
+    watched = [s for s in declared if s.over_rtsp]
     watches = [StreamWatch(access, stream, room.changed) for stream in watched]
     performance = _Performance(room, watches, control, patience)
     shown = performance.shown
@@ -57,7 +55,6 @@ def challenge(
     for watch in watches:
         watch.finish(_DECODE)
     facts = [watch.facts(shown) for watch in watches]
-    facts += [_not_measured(s) for s in declared if s.over_rtsp and s.codec == "mjpeg"]
     in_view = control.streams or [stream.name for stream in declared]
     return SceneViews(
         codes=tuple(each.code for each in shown),
@@ -127,17 +124,6 @@ class _Performance:
 
 def _viewed(fact: SceneStream, in_view: Sequence[str]) -> SceneStream:
     return replace(fact, in_view=fact.name in in_view)
-
-
-def _not_measured(stream: Stream) -> SceneStream:
-    return SceneStream(
-        name=stream.name,
-        url=without_userinfo(stream.url),
-        transport=stream.transports[0],
-        outcome="not-measured",
-        cause="not-measured",
-        reason="MJPEG over RTSP is not decoded",
-    )
 
 
 def _frames(watches: Sequence[StreamWatch]) -> list[Artefact]:

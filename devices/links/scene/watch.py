@@ -105,7 +105,10 @@ class StreamWatch:
         stream, access, capture = self.stream, self._access, Capture()
         try:
             endpoint = endpoint_of(self._facts.url)
-            with access.connect(endpoint, login=access.login(), capture=capture) as client:
+            tunnel = access.tunnel(stream, stream.transports[0], self._facts.url)
+            with access.connect(
+                endpoint, login=access.login(), capture=capture, tunnel=tunnel
+            ) as client:
                 recording = play(
                     client,
                     self._facts.url,

@@ -54,6 +54,7 @@ def _urls(device: DeviceFile) -> Iterator[TlsEndpoint]:
         ("web interface", http.url if http else ""),
         ("ONVIF", onvif.url if onvif else ""),
         *((f"stream {stream.name}", stream.url) for stream in device.declared.streams),
+        *((f"stream {s.name}", s.websocket_url or "") for s in device.declared.streams),
     ]
     for name, url in urls:
         parts = urlsplit(url)

@@ -209,8 +209,6 @@ def _clip(playing: Playing) -> None:
 
 def _websocket(playing: Playing) -> None:
     stream = playing.stream
-    if stream.subprotocol == "rtsp.onvif.org":
-        raise _NotMeasured("RTSP inside a WebSocket is not played")
     messages = 0
 
     def enough(data: bytearray) -> bool:
