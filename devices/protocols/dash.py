@@ -25,11 +25,13 @@ class Manifest:
     """Addresses as written but for BaseURLs: the initialisation section, and one segment.
 
     Empty where the representation has none. ``codecs`` is the attribute of that name.
+    ``by_clock``: the number of the segment was reckoned by the time of day.
     """
 
     initialisation: str
     segment: str
     codecs: str = ""
+    by_clock: bool = False
 
 
 def parse_manifest(data: bytes, now: float) -> Manifest:
@@ -97,6 +99,7 @@ def _templated(template: Any, above: list[Any], base: str, codecs: str, now: flo
     first = _whole(template.get("startNumber"), 1)
     scale = max(1, _whole(template.get("timescale"), 1))
     time, count = _timeline(template, first)
+    by_clock = count is None and above[0].get("type") == "dynamic"
     if count is None:
         length = _whole(template.get("duration"), 0)
         count = first + _elapsed(above[0], now, length / scale)
@@ -109,7 +112,7 @@ def _templated(template: Any, above: list[Any], base: str, codecs: str, now: flo
     }
     initialisation = _filled(template.get("initialization", ""), values)
     media = _filled(template.get("media", ""), values)
-    return Manifest(_under(base, initialisation), _under(base, media), codecs)
+    return Manifest(_under(base, initialisation), _under(base, media), codecs, by_clock)
 
 
 def _filled(text: str, values: dict[str, Any]) -> str:

@@ -122,7 +122,7 @@ class _Published(_Request):
         self._asker, self._known, self._base = asker, known, base
 
     def __call__(self, sender: Sender) -> MediaAnswer:
-        return ask_published(self._asker, self._known, self._base, sender)
+        return ask_published(self._asker.ask, self._known, self._base, sender)
 
 
 def _digest_only(login: DigestClient) -> Sender:
