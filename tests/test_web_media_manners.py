@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import time
+from dataclasses import replace
 from email.utils import formatdate
 from pathlib import Path
 from typing import Any, ClassVar
@@ -12,15 +13,29 @@ from typing import Any, ClassVar
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from web_media_stand import ANNEX_B, CLIP, STREAMS, Server, pictures, seen
+from web_media_stand import (
+    ANNEX_B,
+    CLIP,
+    STREAMS,
+    Server,
+    link_to,
+    pictures,
+    seen,
+    tls_server,
+)
+from web_stand import foreign_server
 
 from conformance.streams.test_web_media import (
     test_no_live_video_of_the_web_server_without_login as judge_live,
 )
 from conformance.streams.test_web_media import test_no_recording_without_login as judge_clips
+from conformance.streams.test_web_media import (
+    test_no_web_video_in_clear_or_for_other_sites as judge_clear,
+)
 from conformance.streams.test_web_media import test_web_video_plays_as_declared as judge_played
 from conformance.verdict import Inconclusive
 from devices.links.web_media.conversation import unwrapped
+from devices.links.web_media.observations import ClearMediaPort
 from devices.protocols import websocket
 from devices.protocols.containers import recognise
 
@@ -132,6 +147,29 @@ def test_strangers_sent_to_a_login_page_are_refused(tmp_path: Path) -> None:
     with seen(Redirects, tmp_path, ["mjpeg", "hls"]) as (device, media):
         judge_live(media, device)
         judge_played(media, device)
+
+
+def test_a_port_whose_front_page_is_broken_is_asked_for_video_all_the_same(tmp_path: Path) -> None:
+    class Broken(Strange):
+        open_paths: ClassVar[tuple[str, ...]] = ("/live.mjpeg",)
+
+        def do_GET(self) -> None:  # noqa: N802 - the name that http.server calls
+            if self.path == "/":
+                self.wfile.write(b"<html>old manners</html>")  # HTTP/0.9
+                self.close_connection = True
+            else:
+                super().do_GET()
+
+    with foreign_server(Broken) as old, tls_server(Strange, tmp_path) as url:
+        device, link = link_to(url, tmp_path, ["mjpeg"])
+        media = link.media([])
+        clear = link.clear([int(old.rpartition(":")[2])], media, [])
+        link.close()
+    with pytest.raises(AssertionError, match=r"live\.mjpeg gives video \(mjpeg\).* without TLS"):
+        judge_clear(media, clear, device)
+    silent = replace(clear, ports=(ClearMediaPort(80, closed="timeout: no answer in time"),))
+    with pytest.raises(Inconclusive, match="takes connections and did not answer"):
+        judge_clear(media, silent, device)
 
 
 # -- what would have failed by the bench's own doing ---------------------------------------------
