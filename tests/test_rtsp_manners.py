@@ -89,7 +89,7 @@ def test_a_request_in_plaintext_that_is_left_unanswered_is_no_refusal(
             f"rtsp://127.0.0.1:{port}", tmp_path, streams=[STREAM], transports=["interleaved"]
         )
         found = plain_requests(access_to(device), [Endpoint("127.0.0.1", port, encrypted=False)])
-    with pytest.raises(Inconclusive, match="DESCRIBE .* was not answered in time"):
+    with pytest.raises(Inconclusive, match=r"DESCRIBE .* was not answered in time"):
         judge_plain(found)
 
 
