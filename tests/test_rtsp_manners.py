@@ -3,19 +3,29 @@
 from __future__ import annotations
 
 import socket
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from rtsp_stand import access_to, device_file, header, read_request, scripted_server
 
+from conformance import policy
+from conformance.streams.test_endings import (
+    test_streams_end_when_told_to as judge_endings,
+)
 from conformance.streams.test_multicast import test_multicast_is_off_unless_declared as judge_groups
 from conformance.streams.test_plaintext import (
     test_every_request_in_plaintext_is_refused as judge_plain,
 )
+from conformance.streams.test_transport import test_rtsp_is_served_inside_tls_only as judge_ports
 from conformance.verdict import Inconclusive
+from devices.links.ports.fingerprint import NamedService
+from devices.links.ports.link import PortServices
 from devices.links.rtsp.client import Endpoint
+from devices.links.rtsp.endings import StreamEnding, StreamEndings
 from devices.links.rtsp.groups import group_offers
 from devices.links.rtsp.plaintext import plain_requests
+from devices.links.rtsp.probes import endpoints
 
 STREAM = {"name": "main", "path": "/s", "codec": "h264", "width": 64, "height": 64}
 SDP = "v=0\r\ns=x\r\nm=video 0 RTP/AVP 96\r\na=rtpmap:96 H264/90000\r\na=control:trackID=1\r\n"
@@ -105,3 +115,30 @@ def test_a_port_that_never_answers_speaks_no_rtsp(
         found = plain_requests(access_to(device), [Endpoint("127.0.0.1", port, encrypted=False)])
     assert found.ports == ()
     judge_plain(found)
+
+
+# STREAM-002
+
+
+def test_rtsp_on_a_port_that_nobody_knows_is_found(tmp_path: Path) -> None:
+    with scripted_server(Camera()) as port:
+        device = device_file(f"rtsp://127.0.0.1:{port}", tmp_path, streams=[STREAM])
+        found = endpoints(access_to(device), [])
+    closed = replace(found, endpoints=tuple(replace(e, encrypted=True) for e in found.endpoints))
+    services = (NamedService(554, "rtsps"), NamedService(6554, "rtsp"))
+    with pytest.raises(AssertionError, match="port 6554 answers RTSP without TLS"):
+        judge_ports(closed, PortServices(address="127.0.0.1", services=services))
+    judge_ports(closed, PortServices(address="127.0.0.1", services=services[:1]))
+
+
+# STREAM-021
+
+
+def test_a_stream_whose_connection_the_camera_closes_has_ended() -> None:
+    ended = StreamEnding(
+        "main", "rtsps://192.0.2.7/s", "interleaved", "teardown",
+        status=200, before=20, listened=0.1, closed=True,
+    )  # fmt: skip
+    judge_endings(StreamEndings(endings=(ended,)), policy.load)
+    with pytest.raises(Inconclusive, match="long enough"):
+        judge_endings(StreamEndings(endings=(replace(ended, closed=False),)), policy.load)

@@ -97,12 +97,12 @@ class SoapClient:
             return self.send(target, body)
         if self.scheme == "HTTP digest":
             return self._by_digest(target, body, credentials)
+        tells = self.scheme is None and self._is_closed_to_nobody(target, body)
         reply = self.with_token(target, body, self.fresh_token(credentials))
         if self.scheme is not None:
             return reply
         if reply.outcome is not Outcome.NOT_AUTHORISED:
-            if self._is_closed_to_nobody(target, body):
-                self.scheme = "UsernameToken"
+            self.scheme = "UsernameToken" if tells else None
             return reply
         challenged = reply if reply.challenges else self.send(target, body)
         if not challenged.challenges:
@@ -113,7 +113,7 @@ class SoapClient:
         return other
 
     def _is_closed_to_nobody(self, target: str, body: Element) -> bool:
-        """Whether it was the login that opened an operation; asked only of those that read."""
+        """Whether an operation shows a login by its answer; asked only of those that read."""
         if not soap.local(body).startswith("Get"):
             return False
         return self.send(target, body).outcome is Outcome.NOT_AUTHORISED
