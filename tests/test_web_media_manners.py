@@ -23,7 +23,7 @@ from web_media_stand import (
     seen,
     tls_server,
 )
-from web_stand import foreign_server
+from web_stand import Handler, foreign_server, laboratory, raw_server
 
 from conformance.streams.test_web_media import (
     test_no_live_video_of_the_web_server_without_login as judge_live,
@@ -34,6 +34,7 @@ from conformance.streams.test_web_media import (
 )
 from conformance.streams.test_web_media import test_web_video_plays_as_declared as judge_played
 from conformance.verdict import Inconclusive
+from devices.links.http.survey import survey_snapshots
 from devices.links.web_media.conversation import unwrapped
 from devices.links.web_media.observations import ClearMediaPort
 from devices.protocols import websocket
@@ -357,3 +358,28 @@ def test_unwrapping_gives_media_or_nothing(data: bytes) -> None:
     picture = b"\xff\xd8\xff\xe0" + data
     inside = unwrapped(b'{"data":"' + base64.b64encode(picture + bytes(60)) + b'"}')
     assert inside.startswith(picture)
+
+
+# -- snapshots -----------------------------------------------------------------------------------
+
+
+def test_a_snapshot_behind_a_broken_front_page_is_found(tmp_path: Path) -> None:
+    class Broken(Handler):
+        def do_GET(self) -> None:  # noqa: N802 - the name that http.server calls
+            if self.path == "/snap":
+                return self.answer(200, pictures(1)[0], Content_Type="image/jpeg")
+            self.wfile.write(b"not HTTP")
+            self.close_connection = True
+            return None
+
+    with foreign_server(Broken) as old, foreign_server(Handler) as url:
+        lab = laboratory(url, tmp_path, http={"authentication": "basic"}, declared={})
+        port = int(old.rpartition(":")[2])
+        seen_there = survey_snapshots(lab.http, ["/snap"], [port], None)
+        assert [answer.picture for answer in seen_there.clear] == [True]
+        with raw_server(lambda connection: connection.sendall(b"SSH-2.0-x\r\n")) as other:
+            port = int(other.rpartition(":")[2])
+            nothing = survey_snapshots(lab.http, ["/snap"], [port], None)
+        assert not nothing.clear
+        assert nothing.complete
+        lab.http.close()
