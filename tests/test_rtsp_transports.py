@@ -115,8 +115,9 @@ class _KnowsNoNow(_Camera):
 
 
 def test_a_server_that_does_not_know_the_range_is_asked_without(tmp_path: Path) -> None:
-    stream = play(_KnowsNoNow(), tmp_path)
-    assert (stream.outcome, stream.packets) == ("played", 20)
+    camera = _KnowsNoNow()
+    assert play(camera, tmp_path).outcome == "played"
+    assert camera.seen.count("PLAY") >= 2
 
 
 class _SavpfAlone(_Camera):

@@ -45,7 +45,10 @@ def parse_manifest(data: bytes, now: float) -> Manifest:
     if _name(root) != "MPD":
         raise Garbled(f"not a DASH manifest: its root is {_name(root)}")
     for above in _representations(root):
-        return _manifest(above, now)
+        try:
+            return _manifest(above, now)
+        except ValueError as error:  # of urljoin
+            raise Garbled(f"a DASH manifest with an address that is none: {error}") from error
     raise Garbled("a DASH manifest without a video representation")
 
 

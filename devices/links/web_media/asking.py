@@ -8,13 +8,13 @@ import secrets
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urlsplit
 
 from devices.errors import Garbled
 from devices.links.capture import Capture
 from devices.links.http.exchange import Exchange, make_exchange
 from devices.links.http.server import Server, server_of
-from devices.links.web_media.addresses import shown
+from devices.links.web_media.addresses import joined, shown
 from devices.links.web_media.conversation import Conversation
 from devices.links.web_media.senders import Sender
 from devices.links.web_media.wire import ANSWER_SECONDS, MediaWire
@@ -140,7 +140,7 @@ class Asker:
             location = got.exchange.header("Location")
             if not 300 <= got.exchange.status < 400 or not location:
                 break
-            url = urljoin(wish.url, location)
+            url = joined(wish.url, location)
             if urlsplit(url).hostname != urlsplit(wish.url).hostname:
                 break
             wish = replace(wish, url=url)

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from email.utils import parsedate_to_datetime
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urlsplit
 
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
@@ -15,7 +15,7 @@ from devices.errors import DeviceError, NotOffered
 from devices.links.rtsp import picture
 from devices.links.rtsp.client import without_userinfo
 from devices.links.rtsp.observations import DecodedPictures
-from devices.links.web_media.addresses import shown
+from devices.links.web_media.addresses import joined, shown
 from devices.links.web_media.asking import Asker, Got, Wish, never
 from devices.links.web_media.clips import clip_addresses, clip_paths
 from devices.links.web_media.observations import MediaPart, PlayedMedium
@@ -175,17 +175,17 @@ def _hls(playing: Playing) -> None:
     got = playing.fetch("itself", playing.url)
     playlist = hls.parse_playlist(got.data)
     if playlist.variants:
-        got = playing.fetch("playlist", urljoin(got.url, playlist.variants[0]))
+        got = playing.fetch("playlist", joined(got.url, playlist.variants[0]))
         playlist = hls.parse_playlist(got.data)
     url = got.url
     if not playlist.segments:
         return
     head = b""
     if playlist.maps:
-        head = playing.fetch("initialisation", urljoin(url, playlist.maps[-1])).data
+        head = playing.fetch("initialisation", joined(url, playlist.maps[-1])).data
     segment = playlist.segments[-1]
     key = _key(playing, url, segment)
-    data = playing.fetch("segment", urljoin(url, segment.uri)).data
+    data = playing.fetch("segment", joined(url, segment.uri)).data
     if key:
         data = _opened(data, key, segment)
         playing.found[-1] = containers.recognise(data)
@@ -196,7 +196,7 @@ def _key(playing: Playing, url: str, segment: hls.Segment) -> bytes:
     if segment.key is None:
         return b""
     playing.encrypted = True
-    where = urljoin(url, segment.key.uri) if segment.key.uri else ""
+    where = joined(url, segment.key.uri) if segment.key.uri else ""
     fetched = where.lower().startswith(("http://", "https://"))
     key = playing.fetch("key", where).data if fetched else b""
     if segment.key.method != "AES-128" or not fetched:
@@ -220,9 +220,9 @@ def _dash(playing: Playing) -> None:
     playing.by_clock = manifest.by_clock
     head = b""
     if manifest.initialisation:
-        head = playing.fetch("initialisation", urljoin(got.url, manifest.initialisation)).data
+        head = playing.fetch("initialisation", joined(got.url, manifest.initialisation)).data
     if manifest.segment:
-        playing.media = head + playing.fetch("segment", urljoin(got.url, manifest.segment)).data
+        playing.media = head + playing.fetch("segment", joined(got.url, manifest.segment)).data
 
 
 def _camera_time(got: Got) -> float:
@@ -243,7 +243,7 @@ def _clip(playing: Playing) -> None:
         raise NotOffered("it is no recording, and lists none")
     playing.found[-1] = "clip-list"
     playing.listed = clip_paths(got.exchange)
-    playing.media = playing.fetch("clip", urljoin(got.url, addresses[-1])).data
+    playing.media = playing.fetch("clip", joined(got.url, addresses[-1])).data
 
 
 def _websocket(playing: Playing) -> None:
