@@ -9,8 +9,11 @@ import pytest
 from aiohttp import web
 from onvif_stand import served
 from test_onvif_link import ADDRESS, DigestOnly, camera, linked
-from test_onvif_tls_cases import SOUND, events, judge_events
+from test_onvif_tls_cases import SOUND, events
 
+from conformance.streams.test_onvif_events import (
+    test_onvif_events_are_for_who_logs_in as judge_events,
+)
 from conformance.verdict import Inconclusive
 from devices.links.onvif.events import ClearAnswer
 from devices.links.onvif.observations import Outcome
