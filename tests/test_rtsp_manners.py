@@ -129,6 +129,8 @@ def test_rtsp_on_a_port_that_nobody_knows_is_found(tmp_path: Path) -> None:
     with pytest.raises(AssertionError, match="port 6554 answers RTSP without TLS"):
         judge_ports(closed, PortServices(address="127.0.0.1", services=services))
     judge_ports(closed, PortServices(address="127.0.0.1", services=services[:1]))
+    with pytest.raises(Inconclusive, match="no open port"):
+        judge_ports(closed, PortServices(address="127.0.0.1", services=()))
 
 
 # STREAM-021
