@@ -6,6 +6,7 @@
       LinkError                a link could not measure
         Unreachable            no connection (refused, no route, name not found)
         TimedOut               the stated limit passed without an answer
+          NotConnected         nothing takes the connection up: a packet filter, or no host
         Garbled                an answer that the protocol does not allow
         LoginRefused           the camera did not accept the account given for the test
         NotOffered             the camera answers but does not offer the function
@@ -52,6 +53,12 @@ class TimedOut(LinkError):
     """The stated limit passed without an answer."""
 
     cause = "timeout"
+
+
+class NotConnected(TimedOut):
+    """The stated limit passed without a connection: as good as refused, which filters hide."""
+
+    cause = "unreachable"
 
 
 class Garbled(LinkError):

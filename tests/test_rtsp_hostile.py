@@ -34,6 +34,7 @@ from devices.emulated.video.scene import Scene
 from devices.emulated.video.source import Encoder, StreamDefinition
 from devices.errors import Garbled, LinkError, LoginRefused, OutsideAuthorisation, Unreachable
 from devices.links.capture import Capture, Flow
+from devices.links.ports.link import PortServices
 from devices.links.rtsp import client
 from devices.links.rtsp.client import Endpoint, RtspClient, endpoint_of
 from devices.links.rtsp.observations import AnonymousAnswers, PlayedStreams
@@ -386,7 +387,7 @@ def test_a_declared_rtsp_service_is_asked_on_its_own_port(
         found = endpoints(access_to(device), [])
         assert absence(device, "STREAM-002", ("rtsp",)) == ""
     with pytest.raises(AssertionError, match=f"port {port} answers RTSP without TLS"):
-        judge_ports(found)
+        judge_ports(found, PortServices(address="127.0.0.1", services=()))
 
 
 def test_a_silent_rtsp_service_is_a_shortfall(tmp_path: Path) -> None:

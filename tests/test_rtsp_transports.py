@@ -105,6 +105,21 @@ def play(
     return next(s for s in streams if s.transport == transport)
 
 
+class _KnowsNoNow(_Camera):
+    """Has never heard of ``npt=now-``."""
+
+    def answer(self, method: str, request: str) -> tuple[int, str, str]:
+        if method == "PLAY" and header(request, "Range"):
+            return 457, "", ""
+        return super().answer(method, request)
+
+
+def test_a_server_that_does_not_know_the_range_is_asked_without(tmp_path: Path) -> None:
+    camera = _KnowsNoNow()
+    assert play(camera, tmp_path).outcome == "played"
+    assert camera.seen.count("PLAY") >= 2
+
+
 class _SavpfAlone(_Camera):
     """Describes SAVP and SAVPF, as gst-rtsp-server does, and sets up SAVPF alone."""
 

@@ -490,3 +490,30 @@ def test_weak_handshakes_are_found(
     everything = {*agreement.groups[version], *agreement.signatures[version], *agreement.dh_bits}
     assert set(seen) <= everything | {found.sessions.renegotiates}
     assert found.connections < 60
+
+
+@pytest.mark.parametrize("taken", [1, 3, 6])
+def test_a_server_that_closes_after_some_connections_has_not_refused(
+    tmp_path: Path, taken: int
+) -> None:
+    """As cameras do that shut out who connects too often: TLS 1.0 may well be there."""
+    give_identity(tmp_path, ADDRESS, Posture())
+    context = server_context(SimpleNamespace(flash=tmp_path, posture=Posture()))
+    secured, seen = with_context(context), [0]
+
+    def limited(connection: socket.socket) -> None:
+        seen[0] += 1
+        if seen[0] <= taken:
+            secured(connection)
+
+    with server(limited) as port:
+        found = scan(Prober(ADDRESS, port, seconds=2).offer)
+    assert found.suites
+    assert any("took before" in problem for problem in found.shortfalls)
+
+
+def test_a_server_that_closes_every_connection_is_not_judged() -> None:
+    with server(close) as port:
+        found = scan(Prober(ADDRESS, port, seconds=2).offer)
+    assert not found.suites
+    assert found.shortfalls == ["every connection was closed without a word of TLS"]

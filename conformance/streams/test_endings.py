@@ -76,6 +76,8 @@ def _open(ending: StreamEnding, rules: dict[str, Any]) -> Iterator[str]:
             f"{_which(ending)}: media went on after the RTSP connection had been closed; the "
             f"declared time-out of {ending.timeout:.0f} s was not waited for."
         )
+    elif ending.closed:
+        return  # nothing can come any more
     elif ending.listened - ending.last < rules["min_quiet_seconds"]:
         yield f"{_which(ending)} was not listened to for long enough after its end."
 

@@ -35,6 +35,16 @@ def test_every_request_in_plaintext_is_refused(rtsp_plain_requests: PlainRequest
     assert not given, " ".join(_by_port(given, answers))
     if not rtsp_plain_requests.asked:
         raise Inconclusive("no port was asked", "unreachable")
+    late = [a for a in answers if a.late and a.port in rtsp_plain_requests.ports]
+    if late:
+        raise Inconclusive(
+            " ".join(
+                f"{a.host} port {a.port} speaks RTSP without TLS, and {a.method} {a.url} was not "
+                f"answered in time ({a.problem})."
+                for a in late[:4]
+            ),
+            "timeout",
+        )
     open_to_basic = sorted({answer.port for answer in answers if answer.asks_basic})
     if open_to_basic:
         raise Inconclusive(

@@ -7,32 +7,46 @@ from typing import Any
 
 from conformance.case import case
 from conformance.verdict import Inconclusive
+from devices.links.ports.link import PortServices
 from devices.links.rtsp.observations import PlayedStream, PlayedStreams, RtspEndpoints
 
 
 @case(
     "STREAM-002",
     severity="high",
-    needs=("rtsp",),
+    needs=("rtsp", "ports"),
     catches=("stream-plain-rtsp",),
     applies_to=("rtsp",),
+    revision=2,
 )
-def test_rtsp_is_served_inside_tls_only(rtsp_endpoints: RtspEndpoints) -> None:
+def test_rtsp_is_served_inside_tls_only(
+    rtsp_endpoints: RtspEndpoints, port_services: PortServices
+) -> None:
     """RTSP is served inside TLS only.
 
     Method: send an RTSP OPTIONS request without TLS to the port of every declared stream, to every
     port of a declared RTSP service, and to the ports on which cameras are known to serve plain
-    RTSP; send one inside TLS to the ports that are declared with it.
+    RTSP; send one inside TLS to the ports that are declared with it. Look at what every other open
+    TCP port was found to speak.
     Pass: no port answers in RTSP without TLS, and the declared ports answer inside TLS.
     """
     plain = [e for e in rtsp_endpoints.endpoints if e.speaks_rtsp and not e.encrypted]
-    assert not plain, " ".join(
+    faults = [
         f"{e.host} port {e.port} answers RTSP without TLS (status {e.status}"
         f"{', ' + e.server if e.server else ''})."
         for e in plain
-    )
+    ]
+    asked = {endpoint.port for endpoint in plain}
+    faults += [
+        f"{port_services.address} port {service.port} answers RTSP without TLS."
+        for service in port_services.services
+        if service.protocol == "rtsp" and service.port not in asked
+    ]
+    assert not faults, " ".join(faults)
     if not any(e.speaks_rtsp for e in rtsp_endpoints.endpoints):
         raise Inconclusive("no port of the camera answers RTSP, with or without TLS", "unreachable")
+    if not port_services.services:
+        raise Inconclusive("no open port of the camera was named", "unreachable")
 
 
 @case(

@@ -116,6 +116,12 @@ def test_no_web_video_in_clear_or_for_other_sites(
             "if there is some",
             "no-login",
         )
+    if waited := [port for port in web_media_clear.ports if port.closed.startswith("timeout")]:
+        raise Inconclusive(
+            f"port {', '.join(str(port.port) for port in waited)} takes connections and did not "
+            "answer HTTP in time, so what it gives was not seen",
+            "timeout",
+        )
     every = [answer for port in web_media_clear.ports for answer in port.answers]
     check_unclear(every)
     check_applies(web_media, [s for s in device.declared.streams if not s.over_rtsp], "video")

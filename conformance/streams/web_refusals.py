@@ -63,8 +63,10 @@ def _given(answers: Sequence[MediaAnswer]) -> list[str]:
 def _judge_proofs(web_media: WebMedia, names: set[str], answers: Sequence[MediaAnswer]) -> None:
     """Refusals mean something only where an account gets what others are refused."""
     asked = {(a.medium, a.part) for a in answers if a.sender == ANONYMOUS}
-    proved = {(a.medium, a.part) for a in answers if a.media and a.sender not in NO_ACCOUNT}
-    missing = sorted({*((name, "itself") for name in names), *asked} - (asked & proved))
+    given = [a for a in answers if a.media and a.sender not in NO_ACCOUNT]
+    proved = asked & {(a.medium, a.part) for a in given}
+    wanted = {(name, "itself") for name in names} | _of_more_than_itself(web_media, names, given)
+    missing = sorted((wanted | asked) - proved)
     if missing:
         why = [
             f"{name_of(p)}: {p.reason}" for p in web_media.played if p.name in names and p.reason
@@ -74,6 +76,18 @@ def _judge_proofs(web_media: WebMedia, names: set[str], answers: Sequence[MediaA
             f"account either, so that refusals say nothing. {' '.join(why)}".strip(),
             "not-offered",
         )
+
+
+def _of_more_than_itself(
+    web_media: WebMedia, names: set[str], given: Sequence[MediaAnswer]
+) -> set[tuple[str, str]]:
+    """The parts that hold the pictures of playlists and lists: without them little was asked."""
+    lists = {(a.medium, a.part) for a in given if a.media in PLAYLISTS or a.media == "clip-list"}
+    return {
+        (one.name, "key" if one.encrypted else "clip" if one.container == "clip" else "segment")
+        for one in web_media.played
+        if one.name in names and (one.name, "itself") in lists
+    }
 
 
 def check_applies(web_media: WebMedia, streams: Sequence[Stream], what: str) -> None:

@@ -25,11 +25,13 @@ class Manifest:
     """Addresses as written but for BaseURLs: the initialisation section, and one segment.
 
     Empty where the representation has none. ``codecs`` is the attribute of that name.
+    ``by_clock``: the number of the segment was reckoned by the time of day.
     """
 
     initialisation: str
     segment: str
     codecs: str = ""
+    by_clock: bool = False
 
 
 def parse_manifest(data: bytes, now: float) -> Manifest:
@@ -43,7 +45,10 @@ def parse_manifest(data: bytes, now: float) -> Manifest:
     if _name(root) != "MPD":
         raise Garbled(f"not a DASH manifest: its root is {_name(root)}")
     for above in _representations(root):
-        return _manifest(above, now)
+        try:
+            return _manifest(above, now)
+        except ValueError as error:  # of urljoin
+            raise Garbled(f"a DASH manifest with an address that is none: {error}") from error
     raise Garbled("a DASH manifest without a video representation")
 
 
@@ -97,6 +102,7 @@ def _templated(template: Any, above: list[Any], base: str, codecs: str, now: flo
     first = _whole(template.get("startNumber"), 1)
     scale = max(1, _whole(template.get("timescale"), 1))
     time, count = _timeline(template, first)
+    by_clock = count is None and above[0].get("type") == "dynamic"
     if count is None:
         length = _whole(template.get("duration"), 0)
         count = first + _elapsed(above[0], now, length / scale)
@@ -109,7 +115,7 @@ def _templated(template: Any, above: list[Any], base: str, codecs: str, now: flo
     }
     initialisation = _filled(template.get("initialization", ""), values)
     media = _filled(template.get("media", ""), values)
-    return Manifest(_under(base, initialisation), _under(base, media), codecs)
+    return Manifest(_under(base, initialisation), _under(base, media), codecs, by_clock)
 
 
 def _filled(text: str, values: dict[str, Any]) -> str:

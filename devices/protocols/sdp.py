@@ -175,14 +175,17 @@ def base_url(request_url: str, content_base: str, content_location: str = "") ->
     base = (content_base or content_location).strip()
     if not base:
         return request_url
-    return on_same_host(request_url, urljoin(request_url, base))
+    try:
+        return on_same_host(request_url, urljoin(request_url, base))
+    except ValueError as error:
+        raise Garbled(f"not a URL: {base[:80]!r}") from error
 
 
 def control_url(base: str, control: str) -> str:
     """Resolve a control attribute against the base URL, on the same host and port."""
     if control in ("", "*"):
         return base
-    if urlsplit(control).scheme in ("rtsp", "rtsps", "rtspu"):
+    if control.partition(":")[0].lower() in ("rtsp", "rtsps", "rtspu"):
         return on_same_host(base, control)
     # Not urljoin: a base without trailing slash is common, and its last segment must stay.
     return base.rstrip("/") + "/" + control.lstrip("/")

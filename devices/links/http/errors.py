@@ -10,7 +10,7 @@ from contextlib import contextmanager
 import requests
 import urllib3
 
-from devices.errors import Garbled, LinkError, TimedOut, Unreachable
+from devices.errors import Garbled, LinkError, NotConnected, TimedOut, Unreachable
 
 
 @contextmanager
@@ -32,6 +32,8 @@ def translated_errors(what: str, late: Callable[[], bool] = lambda: False) -> It
 
 def _translated(what: str, error: BaseException, *, late: bool) -> LinkError:
     causes = list(_causes(error))
+    if any(isinstance(c, requests.ConnectTimeout) for c in causes):
+        return NotConnected(f"{what}: no connection in time")
     if late or any(isinstance(c, TimeoutError | requests.Timeout) for c in causes):
         return TimedOut(f"{what}: no answer in time")
     if any(isinstance(c, ssl.SSLError) for c in causes):

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from devices.description import DeviceFile
 from devices.description import HttpLink as Description
-from devices.errors import DeviceError, NotOffered
+from devices.errors import DeviceError, Garbled, NotOffered
 from devices.links.http.exchange import Exchange
 from devices.links.http.link import HttpLink
 from devices.links.http.survey import SnapshotSurvey, ask, asks_for
@@ -94,7 +94,7 @@ class PictureLink:
             try:
                 answers.append(self._asked(address, account))
             except DeviceError as error:
-                shortfalls.append(f"{bare(address.url)}: {error}")
+                shortfalls.append(f"{address.url.rpartition('@')[2][:400]}: {error}")
         return answers, shortfalls
 
     def fetch(self, address: PictureAddress, account: str, *, seconds: float) -> Exchange:
@@ -146,7 +146,10 @@ class PictureLink:
         own = (links.http.trust if links.http else None) or (
             links.onvif.trust if links.onvif else None
         )
-        made = Description(url=f"{parts.scheme}://{parts.netloc}/", trust=own)
+        try:
+            made = Description(url=f"{parts.scheme}://{parts.netloc}/", trust=own)
+        except ValueError as error:  # pydantic's: no such host can be
+            raise Garbled(f"not the URL of a web server: {parts.netloc[:80]!r}") from error
         device = self._device.model_copy(
             update={"links": links.model_copy(update={"http": made})},
         )
@@ -156,8 +159,14 @@ class PictureLink:
 
 
 def bare(url: str) -> str:
-    """The URL without user name and password."""
-    parts = urlsplit(url)
+    """The URL without user name and password. Raises Garbled for what is no http(s) URL."""
+    try:
+        parts = urlsplit(url)
+        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError as error:
+        raise Garbled(f"not a URL: {url[:80]!r}") from error
+    if not usable:
+        raise Garbled(f"not the URL of a web server: {url[:80]!r}")
     return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
 
 

@@ -232,9 +232,14 @@ def _in_clear(
 ) -> list[Exchange]:
     """Ask a port for pictures over plain HTTP, and again with a login by Digest if it wants one."""
     client = link.clear(port)
-    if not _speaks_http(client):
+    silence = _why_no_http(client)
+    if silence is not None and silence.cause == "unreachable":
+        client.close()
         return []
-    found = _fetched(client, paths, undecided)
+    problems: list[str] = []
+    found = _fetched(client, paths, problems)
+    if silence is None or found or silence.cause == "timeout":  # else another protocol is spoken
+        undecided += problems
     asked = [e.target for e in found if e.status == 401 and asks_for(e, "digest")]
     if not account or not asked:
         return found
@@ -257,13 +262,13 @@ def asks_for(answer: Exchange, scheme: str) -> bool:
     return any(re.search(rf"\b{scheme}\b", value, re.IGNORECASE) for value in values)
 
 
-def _speaks_http(client: HttpClient) -> bool:
+def _why_no_http(client: HttpClient) -> LinkError | None:
+    """What came of a request for the front page; None when it was answered."""
     try:
         client.request("GET", "/", limit=_LIMIT, seconds=_SECONDS)
-    except LinkError:
-        client.close()
-        return False
-    return True
+    except LinkError as error:
+        return error
+    return None
 
 
 def _clear_port(link: HttpLink, port: int) -> ClearPort:

@@ -37,13 +37,17 @@ class Credentials:
 
 @dataclass(frozen=True)
 class Reply:
-    """One answer. ``body`` is the response element when ``outcome`` is DATA."""
+    """One answer. ``body`` is the response element when ``outcome`` is DATA.
+
+    ``soap``: it came as a SOAP message, a fault perhaps, so that there is a service.
+    """
 
     outcome: Outcome
     http_status: int
     detail: str
     body: Element | None
     challenges: tuple[str, ...] = ()
+    soap: bool = True
 
     def demand(self, what: str) -> Element:
         """The response. Raises LoginRefused, NotOffered or Garbled, by the outcome."""
@@ -93,11 +97,12 @@ class SoapClient:
             return self.send(target, body)
         if self.scheme == "HTTP digest":
             return self._by_digest(target, body, credentials)
+        tells = self.scheme is None and self._is_closed_to_nobody(target, body)
         reply = self.with_token(target, body, self.fresh_token(credentials))
-        if reply.outcome is not Outcome.NOT_AUTHORISED:
-            self.scheme = "UsernameToken"
-            return reply
         if self.scheme is not None:
+            return reply
+        if reply.outcome is not Outcome.NOT_AUTHORISED:
+            self.scheme = "UsernameToken" if tells else None
             return reply
         challenged = reply if reply.challenges else self.send(target, body)
         if not challenged.challenges:
@@ -106,6 +111,12 @@ class SoapClient:
         if other.outcome is not Outcome.NOT_AUTHORISED:
             self.scheme = "HTTP digest"
         return other
+
+    def _is_closed_to_nobody(self, target: str, body: Element) -> bool:
+        """Whether an operation shows a login by its answer; asked only of those that read."""
+        if not soap.local(body).startswith("Get"):
+            return False
+        return self.send(target, body).outcome is Outcome.NOT_AUTHORISED
 
     def fresh_token(self, credentials: Credentials, age: timedelta = timedelta(0)) -> UsernameToken:
         """A UsernameToken made now, or dated back by ``age``."""
@@ -194,7 +205,7 @@ def read_reply(exchange: Exchange, operation: str) -> Reply:
 def _without_soap(exchange: Exchange, challenges: tuple[str, ...], why: str) -> Reply:
     if exchange.succeeded and b"Envelope" in exchange.content[:1000]:
         raise Garbled(f"{exchange.request}: {why}")
-    return Reply(_of_status(exchange.status), exchange.status, why, None, challenges)
+    return Reply(_of_status(exchange.status), exchange.status, why, None, challenges, soap=False)
 
 
 def _of_fault(fault: soap.Fault, status: int) -> Outcome:

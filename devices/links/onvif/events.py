@@ -46,11 +46,15 @@ class EventAnswer:
 
 @dataclass(frozen=True)
 class ClearAnswer:
-    """What a port answered to GetServiceCapabilities of the event service without TLS."""
+    """What a port answered to GetServiceCapabilities of the event service without TLS.
+
+    ``soap``: it answered in SOAP, so that there is a service behind it.
+    """
 
     url: str
     outcome: Outcome
     http_status: int
+    soap: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -220,5 +224,5 @@ def _in_clear(
                 if error.cause == "timeout":
                     problems.append(f"{url}: {error}")
                 continue
-            found.append(ClearAnswer(url, reply.outcome, reply.http_status))
+            found.append(ClearAnswer(url, reply.outcome, reply.http_status, reply.soap))
     return found, problems

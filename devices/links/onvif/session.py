@@ -251,7 +251,7 @@ def _target(address: str) -> str:
         parts = urlsplit(address)
     except ValueError:
         return "/"
-    path = "".join(c for c in (parts.path or "/") if "!" <= c <= "~")
+    path = "/" + "".join(c for c in parts.path if "!" <= c <= "~").lstrip("/")
     return path + (f"?{parts.query}" if parts.query.isprintable() and parts.query else "")
 
 

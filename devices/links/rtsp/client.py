@@ -61,8 +61,14 @@ def endpoint_of(url: str) -> Endpoint:
 
 
 def without_userinfo(url: str) -> str:
-    """Return a URL without user name and password: they never go into a request line."""
-    parts = urlsplit(url)
+    """Return a URL without user name and password: they never go into a request line.
+
+    Raises Garbled when it is no URL.
+    """
+    try:
+        parts = urlsplit(url)
+    except ValueError as error:
+        raise Garbled(f"not a URL: {url[:80]!r}") from error
     return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
 
 

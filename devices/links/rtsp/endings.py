@@ -31,7 +31,8 @@ class StreamEnding:
     ``connection`` (the RTSP connection of a stream over UDP was closed, and nothing sent any
     more). ``timeout`` is the session time-out that the camera declared, in seconds, 60 when it
     said nothing. ``before`` and ``after`` count media packets; ``last`` is when the last one came
-    (0 for none) and ``listened`` how long it was waited for more.
+    (0 for none) and ``listened`` how long it was waited for more. ``closed``: the camera closed the
+    connection that all of it came through.
     """
 
     name: str
@@ -44,6 +45,7 @@ class StreamEnding:
     after: int = 0
     last: float = 0.0
     listened: float = 0.0
+    closed: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -159,4 +161,5 @@ def _ending(
         after=after.packets,
         last=after.last,
         listened=after.listened,
+        closed=after.closed and session.ports is None,
     )

@@ -6,14 +6,14 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-from devices.errors import DeviceError, LinkError
+from devices.errors import DeviceError, Garbled, LinkError
 from devices.links.rtsp.access import RtspAccess
 from devices.links.rtsp.client import RtspClient, endpoint_of, without_userinfo
 from devices.links.rtsp.describe import Described, describe
-from devices.links.rtsp.multicast import groups_of
+from devices.links.rtsp.multicast import group_address, groups_of
 from devices.links.rtsp.setup import leave, session_of, to_ask_for
 from devices.observation import Observation
-from devices.protocols.transport import parse_transports
+from devices.protocols.transport import Transport, parse_transports
 
 
 @dataclass(frozen=True)
@@ -101,7 +101,24 @@ def _set_up(client: RtspClient, described: Described, url: str, *, secure: bool)
         url,
         wanted.profile,
         answer.status,
-        given="multicast" in chosen.parameters,
+        given=_leads_to_group(chosen),
         agreed=chosen.specification,
         destination=chosen.parameters.get("destination", ""),
     )
+
+
+def _leads_to_group(chosen: Transport) -> bool:
+    """Whether a transport is one to a group, said so or by what only such ones have.
+
+    RFC 2326, 12.39: ``port`` and ``ttl`` are of multicast alone, which is also the default where
+    neither word stands; some cameras name the group and nothing else.
+    """
+    parameters = chosen.parameters
+    if "multicast" in parameters:
+        return True
+    try:
+        group_address(parameters.get("destination", ""))
+    except Garbled:
+        unicast = {"unicast", "client_port", "server_port", "interleaved"} & set(parameters)
+        return not unicast and bool({"port", "ttl"} & set(parameters))
+    return True

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from devices.errors import LinkError, LoginRefused, TimedOut
 from devices.links.rtsp.access import RtspAccess
@@ -40,7 +40,8 @@ class PlainAnswer:
     ``login`` is ``none`` or ``digest``; ``status`` 0 says that the camera closed the connection
     or did not answer in RTSP, with the reason in ``problem``, and 401 with ``login`` digest that
     the camera asked for a login by Digest and refused the test's. ``asks_basic``: the only login
-    that it asks for would send the password in clear, so none was sent.
+    that it asks for would send the password in clear, so none was sent. ``late``: no answer came
+    in time, or none was waited for any more.
     """
 
     host: str
@@ -51,6 +52,7 @@ class PlainAnswer:
     status: int
     asks_basic: bool = False
     problem: str = ""
+    late: bool = False
 
     @property
     def given(self) -> bool:
@@ -164,9 +166,10 @@ class _Asker:
         return last
 
     def _ask(self, method: str, url: str, headers: dict[str, str] | None = None) -> PlainAnswer:
-        self._answer, problem, login = Response(status=0), "", "none"
+        self._answer, problem, login, late = Response(status=0), "", "none", False
         if self._unanswered >= _PATIENCE:
-            return self._told(method, url, login, "not asked: it did not answer before")
+            problem = "not asked: it did not answer before"
+            return replace(self._told(method, url, login, problem), late=True)
         try:
             client = self._connected()
             try:
@@ -178,9 +181,10 @@ class _Asker:
             login = "digest" if sent is not None and sent.get("Authorization") else "none"
         except LinkError as error:
             problem = str(error)
-            self._unanswered += isinstance(error, TimedOut)
+            late = isinstance(error, TimedOut)
+            self._unanswered += late
             self.close()
-        answer = self._told(method, url, login, problem)
+        answer = replace(self._told(method, url, login, problem), late=late)
         if self._login and self._refused >= _REFUSALS:
             self._login = False
             self.close()

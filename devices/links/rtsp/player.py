@@ -44,6 +44,8 @@ REPORT_SECONDS = 6.6
 """Longest further wait for a first RTCP packet, where media is outside TLS: senders report every
 five seconds or so (RFC 3550, 6.2). Never more than ``REPORT_SHARE`` times the recording itself."""
 REPORT_SHARE = 3.0
+_NO_SUCH_RANGE = (400, 451, 456, 457)
+"""Answers of servers that do not know ``npt=now-``, which RFC 2326, 3.6 has for live streams."""
 _LOOK = 0.2  # s between two looks at whether a follower has enough, when nothing arrives
 MAX_MEDIA = 16 * 1024 * 1024
 """Bytes of media after which a recording ends early."""
@@ -181,6 +183,9 @@ class _Receiver:
         client.wire.tap = None if self._ports else tap
         headers = {"Session": self._session.identifier, "Range": "npt=now-"}
         answer = client.patient("PLAY", described.aggregate, headers)
+        if answer.status in _NO_SUCH_RANGE:
+            del headers["Range"]
+            answer = client.patient("PLAY", described.aggregate, headers)
         self._recording.status = answer.status
         if not answer.ok:
             raise NotOffered(f"PLAY is answered {answer.status} {answer.reason}".rstrip())

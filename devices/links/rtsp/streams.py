@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from devices.description import Stream
-from devices.errors import LinkError, OutsideAuthorisation
+from devices.errors import Garbled, LinkError, OutsideAuthorisation
 from devices.links.rtsp.access import RtspAccess
 from devices.links.rtsp.analysis import (
     decoded,
@@ -119,7 +119,7 @@ def same_address(url: str) -> str:
     try:
         parts = urlsplit(without_userinfo(url))
         port = parts.port or {"rtsps": 322, "rtsp": 554}.get(parts.scheme, 0)
-    except ValueError:
+    except (ValueError, Garbled):
         return url
     path = parts.path.rstrip("/") + (f"?{parts.query}" if parts.query else "")
     return f"{parts.scheme}://{(parts.hostname or '').lower()}:{port}{path}"

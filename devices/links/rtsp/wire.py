@@ -11,7 +11,7 @@ import socket
 import ssl
 import time
 
-from devices.errors import Garbled, TimedOut, Unreachable
+from devices.errors import Garbled, NotConnected, TimedOut, Unreachable
 from devices.links.capture import MAX_BYTES, Capture, Flow
 
 _CHUNK = 64 * 1024
@@ -49,7 +49,7 @@ class RtspWire:
         try:
             self._socket = socket.create_connection((address, port), timeout=timeout)
         except TimeoutError as error:
-            raise TimedOut(f"{self._where}: no connection within {timeout:.0f} s") from error
+            raise NotConnected(f"{self._where}: no connection within {timeout:.0f} s") from error
         except OSError as error:
             raise Unreachable(f"{self._where}: {error.strerror or error}") from error
         self.local_address = str(self._socket.getsockname()[0])

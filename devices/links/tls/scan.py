@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from devices.errors import Garbled, LinkError, NotOffered, TimedOut, Unreachable
 from devices.links.tls.elimination import eliminate
-from devices.links.tls.handshake import Answer
+from devices.links.tls.handshake import CLOSED, Answer
 from devices.links.tls.suite_packets import ALL, packets
 from devices.protocols.cipher_suites import CipherSuite, cipher_suites
 from devices.protocols.tls.flight import ServerHello
@@ -86,6 +86,8 @@ def scan(offer: Offer, *, seconds: float = 90.0, every: bool = False) -> Found:
             found.shortfalls.append(f"{version.label} could not be tried to the end: {error}")
     if not answered and failure is not None:
         raise failure
+    if not found.suites and set(found.refusals.values()) == {CLOSED}:
+        found.shortfalls.append("every connection was closed without a word of TLS")
     return found
 
 
@@ -94,7 +96,7 @@ class _Version:
 
     def __init__(self, offer: Offer, version: TlsVersion, found: Found, end: float) -> None:
         self._offer, self._version, self._found, self._end = offer, version, found, end
-        self._other = False
+        self._other = self._closed = False
 
     def run(self, *, every: bool) -> None:
         version, found = self._version, self._found
@@ -110,15 +112,34 @@ class _Version:
                 if not choices.complete:
                     found.unlisted.add(version)
             if version not in found.suites and self._other:
-                return
+                break
         if version in found.suites:
             found.refusals.pop(version, None)
+        if self._closed:
+            self._check_still_there()
+
+    def _check_still_there(self) -> None:
+        """A closed connection is a refusal only while the server takes what it took before.
+
+        Many cameras stop answering an address that opens connection after connection.
+        """
+        found = self._found
+        if not found.suites:
+            return
+        known = max(found.suites)
+        answer = self._offer(known, [suite.code for suite in found.suites[known]])
+        if answer.hello is None:
+            found.shortfalls.append(
+                f"{self._version.label} could not be tried to the end: the server closes what it "
+                f"took before as well ({known.label}: {_refusal(answer)})"
+            )
 
     def _choose(self, suites: Sequence[int]) -> int | None:
         if time.monotonic() > self._end:
             raise TimedOut("the time for this scan is over")
         answer = self._offer(self._version, suites)
         hello = answer.hello
+        self._closed = self._closed or (hello is None and answer.refusal == CLOSED)
         if hello is None or hello.version != self._version:
             # Refused for its version, not for its suites: others need not be tried.
             self._other = hello is not None or answer.refusal == "alert protocol_version"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
 
@@ -21,7 +21,7 @@ from devices.links.web_media.observations import (
     PlayedMedium,
     WebMedia,
 )
-from devices.links.web_media.playing import declared_in_clear, play
+from devices.links.web_media.playing import BY_CLOCK, declared_in_clear, play
 from devices.links.web_media.senders import Account, Sender, unknown_user
 from devices.observation import Artefact
 
@@ -107,6 +107,8 @@ class MediaSurvey:
                     self._shortfalls.append(f"{stream.name}: {error}")
             one, png = play(self._asker, stream, sender)
         one, png = self._once_it_has_begun(stream, one, png)
+        if one.outcome == "refused" and one.cause == BY_CLOCK:
+            one = replace(one, outcome="not-measured", cause="not-measured")
         if one.outcome == "refused" and one.status in _BUSY:
             one = replace(one, outcome="failed", cause="busy")
         if png:
@@ -152,7 +154,7 @@ class MediaSurvey:
         """The answer, as a list of one; empty, and a shortfall, when there is none."""
         wish = wish_for(stream, part)
         try:
-            got = self._asker.ask(wish, sender)
+            got = self._asker.follow(wish, sender)
         except LinkError as error:
             if error.cause == "unreachable" and sender.name != self._sender().name:
                 return [answer_of(stream.name, part, sender, None)]  # it hangs up on strangers
@@ -180,7 +182,7 @@ class MediaSurvey:
         for known in paths:
             for sender in senders:
                 try:
-                    found.append(ask_published(self._asker, known, base, sender))
+                    found.append(ask_published(self._asker.follow, known, base, sender))
                 except LinkError as error:
                     unanswered.append(f"{known.path}: {error}")
             if len(unanswered) >= _ENOUGH:
@@ -190,13 +192,18 @@ class MediaSurvey:
         return found
 
 
-def ask_published(asker: Asker, known: PublishedMedium, base: str, sender: Sender) -> MediaAnswer:
-    """Ask for a published address below ``base`` (scheme and authority). Raises LinkError."""
+def ask_published(
+    ask: Callable[[Wish, Sender], Got], known: PublishedMedium, base: str, sender: Sender
+) -> MediaAnswer:
+    """Ask for a published address below ``base`` (scheme and authority). Raises LinkError.
+
+    ``ask`` is that of an Asker, or its ``follow`` where redirects lead to what is asked about.
+    """
     if known.container == "websocket":
         base = "ws" + base.removeprefix("http")
     part = MediaPart("itself", base + known.path)
     few = CLIP_BYTES if known.container == "clip" else 0
-    return answer_of("", part, sender, asker.ask(Wish(part.whole, few=few), sender))
+    return answer_of("", part, sender, ask(Wish(part.whole, few=few), sender))
 
 
 def wish_for(stream: Stream, part: MediaPart) -> Wish:

@@ -7,6 +7,9 @@ import re
 import secrets
 import string
 from itertools import pairwise
+from urllib.parse import urljoin
+
+from devices.errors import Garbled
 
 _SHOWN = 12
 """Characters of a value in a query from which it is masked: it may be a token."""
@@ -14,6 +17,14 @@ _RUN = re.compile(r"[A-Za-z0-9_-]{16,}")
 _SHARE, _HEX_SHARE = 0.4, 0.2
 """Least share of neighbouring characters of different kinds in a token (expected: 0.65, and 0.47
 of hexadecimal digits); names made of words and dates have fewer."""
+
+
+def joined(base: str, address: str) -> str:
+    """What an address in an answer of ``base`` leads to. Raises Garbled when it is none."""
+    try:
+        return urljoin(base, address)
+    except ValueError as error:
+        raise Garbled(f"not an address: {address[:80]!r}") from error
 
 
 def token_of(url: str) -> str:

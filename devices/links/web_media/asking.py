@@ -8,13 +8,13 @@ import secrets
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urlsplit
 
 from devices.errors import Garbled
 from devices.links.capture import Capture
 from devices.links.http.exchange import Exchange, make_exchange
 from devices.links.http.server import Server, server_of
-from devices.links.web_media.addresses import shown
+from devices.links.web_media.addresses import joined, shown
 from devices.links.web_media.conversation import Conversation
 from devices.links.web_media.senders import Sender
 from devices.links.web_media.wire import ANSWER_SECONDS, MediaWire
@@ -45,7 +45,9 @@ class Got:
     """An answer. ``data`` is its body, or what came through the WebSocket, as far as it was read.
 
     ``upgraded`` says that a WebSocket was opened. ``wire`` are the bytes that came in after TLS
-    was set up, as on the network; kept where a capture was asked for.
+    was set up, as on the network; kept where a capture was asked for. ``url`` is the address that
+    gave the answer: behind a redirect, what it contains is relative to that one. ``texts`` counts
+    messages of a WebSocket that are text, with no media in it.
     """
 
     exchange: Exchange
@@ -53,6 +55,8 @@ class Got:
     tls_version: str = ""
     upgraded: bool = False
     wire: bytes = field(default=b"", repr=False)
+    url: str = field(default="", repr=False)
+    texts: int = 0
 
     @property
     def media(self) -> str:
@@ -136,7 +140,7 @@ class Asker:
             location = got.exchange.header("Location")
             if not 300 <= got.exchange.status < 400 or not location:
                 break
-            url = urljoin(wish.url, location)
+            url = joined(wish.url, location)
             if urlsplit(url).hostname != urlsplit(wish.url).hostname:
                 break
             wish = replace(wish, url=url)
@@ -152,7 +156,7 @@ class Asker:
         if wish.websocket:
             fields |= upgrade_fields(key, wish.subprotocol, sender.origin or server.url)
         began = time.monotonic()
-        data, cut, messages = b"", False, list[bytes]()
+        data, cut, messages, texts = b"", False, list[bytes](), 0
         wire = MediaWire(server, capture)
         wire.wire.tap = bytearray() if capture is not None else None
         try:
@@ -163,9 +167,9 @@ class Asker:
             elif answer.getheader("Sec-WebSocket-Accept", "").strip() != accept_of(key):
                 raise Garbled(f"{wish.url}: an upgrade without the right Sec-WebSocket-Accept")
             else:
-                messages = Conversation(wire, wish.limit, wish.seconds).have(
-                    wish.first_message, wish.enough
-                )
+                conversation = Conversation(wire, wish.limit, wish.seconds)
+                messages = conversation.have(wish.first_message, wish.enough)
+                texts = conversation.texts
         finally:
             wire.close()
         exchange = make_exchange(
@@ -182,7 +186,7 @@ class Asker:
         )
         data = data or b"".join(messages)
         tapped = bytes(wire.wire.tap or b"")
-        return Got(exchange, data, wire.wire.tls_version, upgraded, tapped)
+        return Got(exchange, data, wire.wire.tls_version, upgraded, tapped, wish.url, texts)
 
     def _fields(
         self, server: Server, sender: Sender, target: str, *, declared: bool

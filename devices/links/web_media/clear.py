@@ -62,22 +62,29 @@ class ClearSurvey:
     def port(self, host: str, port: int, login: DigestClient | None) -> ClearMediaPort:
         """Ask one port. Raises OutsideAuthorisation."""
         base = f"http://{host}:{port}"
+        closed = ""
         try:
             self._asker.ask(Wish(f"{base}/"), Sender())
         except LinkError as error:
-            return ClearMediaPort(port, closed=f"{error.cause}: {error}")
+            closed = f"{error.cause}: {error}"
+            if error.cause == "unreachable":
+                return ClearMediaPort(port, closed=closed)
         answers: list[MediaAnswer] = []
+        problems: list[str] = []
         for number, request in enumerate(self._requests(base, port)):
             try:
                 answers += self._both(request, login)
             except Unreachable:
                 continue  # it hangs up on this one
             except LinkError as error:
-                self.shortfalls.append(f"port {port}: {error}")
-            if len(self.shortfalls) >= _ENOUGH:
+                problems.append(f"port {port}: {error}")
+            if len(problems) >= _ENOUGH:
                 left = self.asked - number - 1
-                self.shortfalls.append(f"port {port}: {left} addresses were not asked")
+                problems.append(f"port {port}: {left} addresses were not asked")
                 break
+        if closed and not answers:  # no HTTP here, neither at the front page nor elsewhere
+            return ClearMediaPort(port, closed=closed)
+        self.shortfalls += problems
         return ClearMediaPort(port, answers=tuple(answers))
 
     def _both(self, request: _Request, login: DigestClient | None) -> list[MediaAnswer]:
@@ -122,7 +129,7 @@ class _Published(_Request):
         self._asker, self._known, self._base = asker, known, base
 
     def __call__(self, sender: Sender) -> MediaAnswer:
-        return ask_published(self._asker, self._known, self._base, sender)
+        return ask_published(self._asker.ask, self._known, self._base, sender)
 
 
 def _digest_only(login: DigestClient) -> Sender:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from urllib.parse import urljoin, urlsplit
+from email.utils import parsedate_to_datetime
+from urllib.parse import urlsplit
 
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
@@ -14,7 +15,7 @@ from devices.errors import DeviceError, NotOffered
 from devices.links.rtsp import picture
 from devices.links.rtsp.client import without_userinfo
 from devices.links.rtsp.observations import DecodedPictures
-from devices.links.web_media.addresses import shown
+from devices.links.web_media.addresses import joined, shown
 from devices.links.web_media.asking import Asker, Got, Wish, never
 from devices.links.web_media.clips import clip_addresses, clip_paths
 from devices.links.web_media.observations import MediaPart, PlayedMedium
@@ -28,11 +29,21 @@ _PICTURES = 6  # of MJPEG, and messages of a WebSocket: enough to know what it i
 _BLOCK = 16  # bytes, AES
 _JPEG = b"\xff\xd8\xff"
 
+_WHOLE = ("hls", "dash", "clip")  # fetched to their end, where that comes in time
+_PAGES = ("text/html", "application/xhtml+xml")
+_LOGIN_REFUSED = "the test's login is not taken here, or may not see it"
+_LOGIN_IN_CLEAR = "a login is asked for in clear, and the test gives none that could be read"
+
+BY_CLOCK = "by-clock"
+"""Cause of a refusal of what this link has reckoned by the time of day, and the camera has not
+named."""
+
 
 class _Refused(Exception):
     def __init__(self, part: str, status: int) -> None:
-        super().__init__(f"its {part} is answered {status}" if status != 101 else part)
-        self.status = status
+        what = "it" if part == "itself" else f"its {part}"
+        super().__init__(f"{what} is answered {status}")
+        self.part, self.status = part, status
 
 
 class _NotMeasured(Exception):
@@ -53,6 +64,7 @@ class Playing:
     encrypted: bool = False
     listed: list[str] = field(default_factory=list)
     last: Got | None = None
+    by_clock: bool = False
 
     def fetch(self, part: str, url: str, wish: Wish | None = None) -> Got:
         """Fetch a part and note what it is; raises _Refused when the camera gives none."""
@@ -63,8 +75,6 @@ class Playing:
         self.last = got
         if not got.exchange.succeeded and not got.upgraded:
             raise _Refused(part, got.exchange.status)
-        if len(got.data) >= MAX_MEDIA:
-            raise _NotMeasured(f"its {part} has {MAX_MEDIA} bytes or more")
         self.found.append(got.media)
         return got
 
@@ -78,6 +88,9 @@ def play(asker: Asker, stream: Stream, sender: Sender) -> tuple[PlayedMedium, by
         _WAYS[container](playing)
     except _Refused as refused:
         facts = replace(facts, outcome="refused", status=refused.status, reason=str(refused))
+        if refused.part == "segment" and playing.by_clock:
+            reason = f"{refused}, which is the newest by the clock: the camera's may be another"
+            facts = replace(facts, cause=BY_CLOCK, reason=reason)
     except _NotMeasured as why:
         facts = replace(facts, outcome="not-measured", cause="not-measured", reason=str(why))
     except DeviceError as error:
@@ -86,8 +99,8 @@ def play(asker: Asker, stream: Stream, sender: Sender) -> tuple[PlayedMedium, by
 
 
 def _judged(facts: PlayedMedium, playing: Playing) -> tuple[PlayedMedium, bytes]:
-    if facts.outcome == "refused" and facts.status in (401, 403) and not _inside_tls(playing):
-        why = "a login is asked for in clear, and the test gives none that could be read"
+    if facts.outcome == "refused" and facts.status in (401, 403):
+        why = _LOGIN_REFUSED if _inside_tls(playing) else _LOGIN_IN_CLEAR
         facts = replace(facts, outcome="failed", cause="no-login", reason=f"{facts.reason}: {why}")
     facts = replace(
         facts,
@@ -102,7 +115,7 @@ def _judged(facts: PlayedMedium, playing: Playing) -> tuple[PlayedMedium, bytes]
     if facts.outcome != "played":
         return facts, b""
     if not playing.media:
-        return replace(facts, outcome="silent", reason="no media came"), b""
+        return _without_media(facts, playing.last), b""
     word = playing.found[-1]
     seen, codec = picture.Pictures(), ""
     if word in ("mjpeg", "jpeg"):
@@ -110,8 +123,23 @@ def _judged(facts: PlayedMedium, playing: Playing) -> tuple[PlayedMedium, bytes]
         seen, codec = picture.of_jpegs(jpegs_of(playing.last)), "mjpeg"
     elif word in containers.VIDEO:
         seen, codec = picture.decode_file(playing.media, word)
+    if not seen.frames and facts.container in _WHOLE and _is_cut(playing.last):
+        reason = f"only its first {len(playing.media)} bytes were fetched, and they do not decode"
+        return replace(facts, outcome="not-measured", cause="not-measured", reason=reason), b""
     pictures = DecodedPictures(seen.frames, seen.width, seen.height, seen.movement, seen.contrast)
     return replace(facts, codec=codec, pictures=pictures), seen.png
+
+
+def _without_media(facts: PlayedMedium, last: Got | None) -> PlayedMedium:
+    """Nothing to decode came. A page in its place says no more than a refusal of the login."""
+    if last is not None and last.exchange.media_type in _PAGES:
+        why = "a page comes in its place, as for who is not logged in"
+        return replace(facts, outcome="failed", cause="no-login", reason=why)
+    return replace(facts, outcome="silent", reason="no media came")
+
+
+def _is_cut(last: Got | None) -> bool:
+    return last is not None and last.exchange.truncated
 
 
 def _inside_tls(playing: Playing) -> bool:
@@ -144,19 +172,20 @@ def _mjpeg(playing: Playing) -> None:
 
 
 def _hls(playing: Playing) -> None:
-    got, url = playing.fetch("itself", playing.url), playing.url
+    got = playing.fetch("itself", playing.url)
     playlist = hls.parse_playlist(got.data)
     if playlist.variants:
-        url = urljoin(url, playlist.variants[0])
-        playlist = hls.parse_playlist(playing.fetch("playlist", url).data)
+        got = playing.fetch("playlist", joined(got.url, playlist.variants[0]))
+        playlist = hls.parse_playlist(got.data)
+    url = got.url
     if not playlist.segments:
         return
     head = b""
     if playlist.maps:
-        head = playing.fetch("initialisation", urljoin(url, playlist.maps[-1])).data
+        head = playing.fetch("initialisation", joined(url, playlist.maps[-1])).data
     segment = playlist.segments[-1]
     key = _key(playing, url, segment)
-    data = playing.fetch("segment", urljoin(url, segment.uri)).data
+    data = playing.fetch("segment", joined(url, segment.uri)).data
     if key:
         data = _opened(data, key, segment)
         playing.found[-1] = containers.recognise(data)
@@ -167,9 +196,11 @@ def _key(playing: Playing, url: str, segment: hls.Segment) -> bytes:
     if segment.key is None:
         return b""
     playing.encrypted = True
-    if segment.key.method != "AES-128" or not segment.key.uri:
+    where = joined(url, segment.key.uri) if segment.key.uri else ""
+    fetched = where.lower().startswith(("http://", "https://"))
+    key = playing.fetch("key", where).data if fetched else b""
+    if segment.key.method != "AES-128" or not fetched:
         raise _NotMeasured(f"its segments are encrypted with {segment.key.method}")
-    key = playing.fetch("key", urljoin(url, segment.key.uri)).data
     if len(key) != _BLOCK:
         raise _NotMeasured(f"the key of its segments has {len(key)} bytes, AES-128 has {_BLOCK}")
     return key
@@ -185,13 +216,21 @@ def _opened(data: bytes, key: bytes, segment: hls.Segment) -> bytes:
 
 def _dash(playing: Playing) -> None:
     got = playing.fetch("itself", playing.url)
-    manifest = dash.parse_manifest(got.data, time.time())
+    manifest = dash.parse_manifest(got.data, _camera_time(got))
+    playing.by_clock = manifest.by_clock
     head = b""
     if manifest.initialisation:
-        url = urljoin(playing.url, manifest.initialisation)
-        head = playing.fetch("initialisation", url).data
+        head = playing.fetch("initialisation", joined(got.url, manifest.initialisation)).data
     if manifest.segment:
-        playing.media = head + playing.fetch("segment", urljoin(playing.url, manifest.segment)).data
+        playing.media = head + playing.fetch("segment", joined(got.url, manifest.segment)).data
+
+
+def _camera_time(got: Got) -> float:
+    """Unix time by the camera's own clock, where its answer tells it (RFC 9110, 6.6.1)."""
+    try:
+        return parsedate_to_datetime(got.exchange.header("Date")).timestamp()
+    except (ValueError, TypeError, OverflowError):
+        return time.time()
 
 
 def _clip(playing: Playing) -> None:
@@ -204,7 +243,7 @@ def _clip(playing: Playing) -> None:
         raise NotOffered("it is no recording, and lists none")
     playing.found[-1] = "clip-list"
     playing.listed = clip_paths(got.exchange)
-    playing.media = playing.fetch("clip", urljoin(playing.url, addresses[-1])).data
+    playing.media = playing.fetch("clip", joined(got.url, addresses[-1])).data
 
 
 def _websocket(playing: Playing) -> None:
@@ -227,6 +266,10 @@ def _websocket(playing: Playing) -> None:
     got = playing.fetch("itself", playing.url, wish)
     if not got.upgraded:
         raise _Refused("request for a WebSocket", got.exchange.status)
+    if not got.data and got.texts:
+        raise _NotMeasured(f"{got.texts} messages of text came, and no video that is known in them")
+    if not got.data and not stream.first_message:
+        raise _NotMeasured("nothing came: perhaps its player has to speak first (first_message)")
     playing.media = got.data
 
 

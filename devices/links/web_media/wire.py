@@ -130,7 +130,7 @@ class MediaWire:
             except LinkError:
                 return bytes(data), True
             if not chunk:
-                return bytes(data), False
+                return bytes(data), bool(answer.length)  # closed before all that was announced
             data += chunk
             if enough(data):
                 return bytes(data), True
