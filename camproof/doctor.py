@@ -19,7 +19,7 @@ from conformance.verdict import Inconclusive
 from devices import device_file
 from devices.description import DeviceFile, Secret
 from devices.errors import DeviceError, DeviceFileError, Unreachable
-from devices.links.capture import sniffer
+from devices.links.capture import method, sniffer
 from devices.links.gateway.link import GatewayLink
 from devices.links.http.link import HttpLink
 from devices.links.onvif.link import OnvifLink
@@ -228,15 +228,12 @@ def _scene(device: DeviceFile, permit: Permit, secrets: Secrets, missed: dict[st
 
 
 def _capture(device: DeviceFile) -> Finding:
-    if sniffer.permitted():
-        possible = "packets could be taken here, too"
-    else:
-        possible = "packets would take CAP_NET_RAW: root, or a user namespace (unshare -Urn)"
-    if device.bench.capture.method == "sockets":
-        return Finding("capture", READY, f"at the bench's own sockets; {possible}")
-    if sniffer.permitted():
-        return Finding("capture", READY, "packets, as the kernel sees them")
-    return Finding("capture", FAULT, f"[bench.capture] asks for packets; {possible}")
+    try:
+        chosen = method.choose(device.bench.capture.method)
+    except DeviceError as error:
+        return Finding("capture", FAULT, str(error))
+    possible = sniffer.permitted() and chosen.name in ("proxy", "sockets")
+    return Finding("capture", READY, str(chosen) + "; packets could be taken too" * possible)
 
 
 def _files(device: DeviceFile) -> Iterator[Finding]:

@@ -168,11 +168,14 @@ class SceneControl(Part):
 class CaptureMethod(Part):
     """How the bench records what is on the network."""
 
-    method: Literal["sockets", "packets"] = Field(
+    method: Literal["auto", "packets", "namespace", "proxy", "sockets"] = Field(
         "sockets",
-        description="sockets: the bytes of the bench's own sockets, which needs no privilege; "
-        "packets: what the kernel sees on the network (AF_PACKET), for root or inside a user "
-        "namespace",
+        description="packets: what the kernel sees on the network (AF_PACKET), for root; "
+        "namespace: the same in a user and network namespace, without root, for cameras that are "
+        "started inside it; proxy: TCP connections go through a recording proxy, which needs no "
+        "privilege (datagrams are recorded at the bench's own sockets); sockets: the bytes of the "
+        "bench's own sockets, without privilege too; auto: packets where the bench may take them, "
+        "else the proxy",
     )
 
 

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 
 from devices.description import Stream
 from devices.errors import LinkError
-from devices.links.capture import Capture
 from devices.links.rtsp.access import RtspAccess
 from devices.links.rtsp.client import without_userinfo
 from devices.links.rtsp.held import Heard, HeldSession, held_session
@@ -101,7 +100,7 @@ def _attempt(access: RtspAccess, task: _Task) -> tuple[StreamEnding | None, str,
     what = f"{task.stream.name} over {task.transport}"
     if task.transport not in TRANSPORTS:
         return None, f"{what}: this transport is not played here", None
-    capture = Capture()
+    capture = access.capture()
     try:
         with held_session(
             access, task.stream.url, task.transport, access.login(), capture=capture

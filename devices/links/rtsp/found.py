@@ -151,7 +151,7 @@ def _judged(
     )
     if found.same_as:
         return found, None
-    capture = Capture()
+    capture = access.capture()
     found = _played(access, candidate, found, capture)
     same = known.get((found.codec, found.parameter_sets), "")
     name = hashlib.sha256(f"{candidate.url} {candidate.section}".encode()).hexdigest()[:8]

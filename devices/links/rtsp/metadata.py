@@ -14,7 +14,6 @@ from dataclasses import dataclass, replace
 
 from devices.description import Stream
 from devices.errors import LinkError
-from devices.links.capture import Capture
 from devices.links.rtsp.access import RtspAccess
 from devices.links.rtsp.analysis import rtp_packets, unlock
 from devices.links.rtsp.client import endpoint_of, without_userinfo
@@ -116,7 +115,7 @@ class _Look:
             self.facts = replace(self.facts, played=played, anonymous=asked)
 
     def _play(self, name: str, transport: str) -> MetadataPlayed:
-        capture = Capture()
+        capture = self._access.capture()
         try:
             with self._access.connect(
                 endpoint_of(self._url),

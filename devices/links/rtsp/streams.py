@@ -75,6 +75,7 @@ def play_streams(
     artefacts = [artefact for one in played for artefact in one.artefacts]
     return PlayedStreams(
         streams=(*(one.stream for one in played), *others),
+        recorded=recorder.method,
         shortfall=_shortfall([one.stream for one in played]),
         artefacts=(*artefacts, *_pictures(played)),
     )
@@ -110,6 +111,7 @@ def play_addresses(
         played = list(pool.map(lambda item: one(recorder, *item), addresses.items()))
     return PlayedStreams(
         streams=tuple(p.stream for p in played),
+        recorded=recorder.method,
         artefacts=tuple(artefact for p in played for artefact in p.artefacts),
     )
 

@@ -75,7 +75,7 @@ def voice_receptions(access: RtspAccess) -> VoiceReceptions:
         raise NotOffered("the device file declares no back channel of a stream with SRTP")
     found, problems, artefacts = [], [], []
     for stream, transport in tasks:
-        capture = Capture()
+        capture = access.capture()
         try:
             found.append(_one(access, stream, transport, capture))
         except LinkError as error:
