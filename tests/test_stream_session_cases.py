@@ -1,4 +1,4 @@
-"""What STREAM-019 to STREAM-024 make of observations: FAIL, PASS, and when they cannot judge."""
+"""What STREAM-019 to -024 and -046 make of observations: FAIL, PASS, and when they cannot judge."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ from devices.links.rtsp.nonces import NonceAge, NonceUse
 from devices.links.rtsp.refusals import RefusedLogin, RefusedLogins
 from devices.links.rtsp.revocation import RevokedUser, RunningSession
 from devices.links.rtsp.voice import VoiceReception, VoiceReceptions
+from devices.links.rtsp.voice_reports import ReportTrial
 
 URL = "rtsps://192.0.2.7/main"
 EVIDENCE: Any = SimpleNamespace(observe=lambda observation, *_: observation)
@@ -401,3 +402,43 @@ def test_reports_that_do_not_add_up_are_open(reception: VoiceReception) -> None:
         judge_reception(HEARD, reception)
     with pytest.raises(Inconclusive):
         judge_reception()
+
+
+REJECTED = replace(HEARD, reports=ReportTrial(control=True, sent=("altered", "repeated"), alive=True))
+
+
+def judge_reports(*receptions: VoiceReception) -> None:
+    backchannel_cases.test_forged_and_repeated_control_packets_are_rejected(
+        VoiceReceptions(receptions=receptions, shortfall="" if receptions else "no report came")
+    )
+
+
+def changed_reports(**found: Any) -> VoiceReception:
+    assert REJECTED.reports is not None
+    return replace(REJECTED, reports=replace(REJECTED.reports, **found))
+
+
+def test_rejected_control_packets_pass() -> None:
+    judge_reports(REJECTED)
+
+
+def test_accepted_control_packets_fail() -> None:
+    with pytest.raises(AssertionError, match=r"must be rejected \(altered, unknown\)"):
+        judge_reports(REJECTED, changed_reports(accepted=("altered", "unknown"), alive=False))
+
+
+@pytest.mark.parametrize(
+    ("reception", "words"),
+    [
+        (HEARD, "could not be tried"),
+        (replace(HEARD, reports_problem="closed"), "could not be tried: closed"),
+        (replace(HEARD, reports=ReportTrial()), "does not name the time"),
+        (changed_reports(alive=False), "not known"),
+        (changed_reports(silent=True), "not known"),
+    ],
+)
+def test_control_packets_without_an_effect_are_open(reception: VoiceReception, words: str) -> None:
+    with pytest.raises(Inconclusive, match=words):
+        judge_reports(REJECTED, reception)
+    with pytest.raises(Inconclusive, match="no report came"):
+        judge_reports()
