@@ -34,14 +34,22 @@ TOLD = StreamEnding("main", URL, "srtp-udp", "teardown", 200, 60, 30, 2, 0.1, 1.
 LEFT = replace(TOLD, way="connection", status=0)
 
 
+SILENT = replace(LEFT, way="silence", after=700, last=61.0, listened=62.1)
+
+
 def judge_endings(*found: StreamEnding, shortfall: str = "") -> None:
+    told = tuple(each for each in found if each.way != "silence")
+    silent = tuple(each for each in found if each.way == "silence")
     ending_cases.test_streams_end_when_told_to(
-        StreamEndings(endings=found, shortfall=shortfall), policy.load
+        StreamEndings(endings=told, longest_wait=65, shortfall=shortfall),
+        StreamEndings(endings=silent, longest_wait=65),
+        policy.load,
     )
 
 
 def test_streams_that_end_pass() -> None:
-    judge_endings(TOLD, LEFT, replace(LEFT, after=900, last=63.0, listened=72.0))
+    judge_endings(TOLD, LEFT, replace(LEFT, after=900, last=63.0, listened=72.0), SILENT)
+    judge_endings(TOLD, SILENT, replace(SILENT, asked=3))
 
 
 @pytest.mark.parametrize(
@@ -50,6 +58,7 @@ def test_streams_that_end_pass() -> None:
         (replace(TOLD, after=90, last=6.0, listened=6.0), "after TEARDOWN .answered 200"),
         (replace(TOLD, status=0, last=2.5, listened=4.0), "not answered"),
         (replace(LEFT, timeout=1, last=13, listened=13), "declared time-out of 1 s"),
+        (replace(SILENT, last=71.9, listened=72), "a connection that is still open"),
     ],
 )
 def test_streams_that_go_on_fail(ending: StreamEnding, words: str) -> None:
@@ -63,6 +72,8 @@ def test_streams_that_go_on_fail(ending: StreamEnding, words: str) -> None:
         (replace(TOLD, before=0, after=0, last=0), "gave no media"),
         (replace(LEFT, timeout=600, after=99, last=12, listened=12), "was not waited for"),
         (replace(TOLD, last=0.9, listened=1.1), "not listened to for long enough"),
+        (replace(SILENT, timeout=600, after=0, last=0, listened=0), "longest_wait is 65 s"),
+        (replace(SILENT, last=71.9, listened=72, asked=2), "asked for a sign of life"),
     ],
 )
 def test_endings_that_were_not_seen_are_open(ending: StreamEnding, words: str) -> None:

@@ -197,6 +197,13 @@ class Bench(Part):
         "after test cases that changed firmware or reset the camera",
     )
     boot_seconds: float = Field(120, gt=0, description="longest time from power to service")
+    longest_wait: float = Field(
+        65,
+        ge=0,
+        le=600,
+        description="seconds that a run waits for a time-out that the camera declares, such as "
+        "that of an RTSP session; longer ones are not waited for",
+    )
     parallel: int = Field(4, ge=1, le=32, description="connections at once that the camera bears")
     host_tcp_ports: list[Port] = Field(
         default_factory=list,

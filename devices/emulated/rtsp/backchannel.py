@@ -195,6 +195,7 @@ class BackchannelSession:
         self.ssrc = secrets.randbits(32)
         self.last_seen = time.monotonic()
         self.closing: Callable[[], None] = lambda: None
+        self.in_datagrams = False
         self._send = send
         self._guard = guard
         self._name = name
