@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 from rtsp_stand import access_to, rtsp_stand
 
-from camproof import doctor
+from camproof import bench_findings
+from camproof.finding import FAULT, READY
 from devices.description import DeviceFile
 from devices.emulated.posture import Posture
 from devices.errors import BenchError, Unreachable
@@ -209,14 +210,14 @@ def test_doctor_says_which_method_is_used_and_why(
         device = stand.device
 
     def said(asked: str) -> tuple[str, str]:
-        finding = doctor._capture(recorded_by(device, asked))
+        finding = bench_findings._capture(recorded_by(device, asked))
         return finding.state, finding.detail
 
     state, detail = said("auto")
-    assert (state, detail.partition(":")[0]) == (doctor.READY, "proxy")
+    assert (state, detail.partition(":")[0]) == (READY, "proxy")
     assert "CAP_NET_RAW" in detail
-    assert said("sockets")[0] == said("proxy")[0] == doctor.READY
-    assert said("packets")[0] == said("namespace")[0] == doctor.FAULT
+    assert said("sockets")[0] == said("proxy")[0] == READY
+    assert said("packets")[0] == said("namespace")[0] == FAULT
 
 
 ENTER = """
