@@ -6,7 +6,7 @@ import contextlib
 import re
 import socket
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -115,7 +115,8 @@ class Asking(Server):
 def camera(
     folder: Path,
     answers: Mapping[str, str] | None = None,
-    kind: type[Server] = Server,
+    *,
+    kind: Callable[[Mapping[str, str] | None], Server] = Server,
     **declared: Any,
 ) -> Iterator[RtspAccess]:
     server = kind(answers)
@@ -272,8 +273,8 @@ def test_wrong_passwords_that_are_taken_are_kept_when_nothing_else_works(tmp_pat
 def test_a_back_channel_that_tells_nothing(
     tmp_path: Path, answers: dict[str, str], words: str
 ) -> None:
-    declared = {"backchannel": "pcmu", "transports": ["srtp-udp"]}
-    with camera(tmp_path, answers, **declared) as access:
+    transports = ["srtp-udp"]
+    with camera(tmp_path, answers, backchannel="pcmu", transports=transports) as access:
         found = voice_receptions(access)
     assert not found.receptions
     assert words in found.shortfall

@@ -23,7 +23,8 @@ from devices.links.rtsp.analysis import (
 from devices.links.rtsp.client import Endpoint, endpoint_of, without_userinfo
 from devices.links.rtsp.describe import codec_of
 from devices.links.rtsp.observations import PlayedStreams
-from devices.links.rtsp.player import Recording, play
+from devices.links.rtsp.player import play
+from devices.links.rtsp.recording import Recording
 from devices.observation import Artefact, Observation
 from devices.protocols.rtp_jpeg import frame_blocks
 

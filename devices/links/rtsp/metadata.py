@@ -19,8 +19,9 @@ from devices.links.rtsp.analysis import rtp_packets, unlock
 from devices.links.rtsp.client import endpoint_of, without_userinfo
 from devices.links.rtsp.describe import Described, describe
 from devices.links.rtsp.observations import PathAnswer
-from devices.links.rtsp.player import Recording, play
+from devices.links.rtsp.player import play
 from devices.links.rtsp.probes import set_up
+from devices.links.rtsp.recording import Recording
 from devices.observation import Artefact, Observation
 
 PLAY_SECONDS = 0.3

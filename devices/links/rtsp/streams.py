@@ -27,8 +27,9 @@ from devices.links.rtsp.citation import cite
 from devices.links.rtsp.client import endpoint_of, without_userinfo
 from devices.links.rtsp.describe import codec_of
 from devices.links.rtsp.observations import PlayedStream, PlayedStreams
-from devices.links.rtsp.player import Recording, play
+from devices.links.rtsp.player import play
 from devices.links.rtsp.recorder import Recorder
+from devices.links.rtsp.recording import Recording
 from devices.links.rtsp.redirect import following
 from devices.observation import Artefact
 from devices.protocols.rtp import frame_rate, lost
