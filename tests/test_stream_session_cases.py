@@ -50,6 +50,7 @@ def judge_endings(*found: StreamEnding, shortfall: str = "") -> None:
 def test_streams_that_end_pass() -> None:
     judge_endings(TOLD, LEFT, replace(LEFT, after=900, last=63.0, listened=72.0), SILENT)
     judge_endings(TOLD, SILENT, replace(SILENT, asked=3))
+    judge_endings(TOLD)  # no datagrams: nothing outlives its connection
 
 
 @pytest.mark.parametrize(
@@ -78,7 +79,12 @@ def test_streams_that_go_on_fail(ending: StreamEnding, words: str) -> None:
 )
 def test_endings_that_were_not_seen_are_open(ending: StreamEnding, words: str) -> None:
     with pytest.raises(Inconclusive, match=words):
-        judge_endings(TOLD, ending)
+        judge_endings(TOLD, LEFT, SILENT, ending)
+
+
+def test_a_stream_that_was_not_left_in_silence_is_open() -> None:
+    with pytest.raises(Inconclusive, match="was not left in silence"):
+        judge_endings(TOLD, LEFT)
 
 
 def test_no_ending_at_all_is_open() -> None:

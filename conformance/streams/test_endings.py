@@ -44,7 +44,14 @@ def test_streams_end_when_told_to(
     problems = [problem for e in endings for problem in _goes_on(e, rules)]
     assert not problems, " ".join(problems)
     longest = stream_endings.longest_wait
-    if doubts := [doubt for e in endings for doubt in _open(e, rules, longest)]:
+    doubts = [doubt for e in endings for doubt in _open(e, rules, longest)]
+    silent = {ending.name for ending in stream_silences.endings}
+    doubts += [
+        f"{_which(e)} was not left in silence on an open connection."
+        for e in stream_endings.endings
+        if e.way == "connection" and e.name not in silent
+    ]
+    if doubts:
         raise Inconclusive(" ".join(doubts), "not-measured")
 
 
