@@ -21,8 +21,10 @@ from devices.emulated.bench.launch import EmulatedCamera
 from devices.secrets import Secrets
 
 
-def demo(console: Console, faults: Sequence[str], options: Options) -> Exit:
-    """Start an emulated camera and assess it."""
+def demo(
+    console: Console, faults: Sequence[str], options: Options, *, capture: str | None = None
+) -> Exit:
+    """Start an emulated camera and assess it; ``capture`` is how its streams are recorded."""
     known = _check(options)
     posture = posture_of(faults)
     folder = run_folder.prepare(options.output, prefix="demo", resume=options.resume)
@@ -36,6 +38,9 @@ def demo(console: Console, faults: Sequence[str], options: Options) -> Exit:
         console.print(
             f"camera ready at {ready.address} after {ready.seconds:.1f} s", highlight=False
         )
+        if capture is not None:
+            with ready.device_file.open("a", encoding="utf-8") as file:
+                file.write(f'\n[bench.capture]\nmethod = "{capture}"\n')
         work = one_camera.job(ready.device_file, folder, options)
         campaign, record = one_camera.assess(console, work)
     code = one_camera.report(console, record, folder, allure=options.allure)

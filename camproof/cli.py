@@ -17,6 +17,8 @@ from camproof.errors import CommandError, Exit
 if TYPE_CHECKING:
     from camproof.options import Options
 
+CAPTURE_METHODS = ("auto", "packets", "namespace", "proxy", "sockets")
+
 Handler = Callable[[Console, argparse.Namespace], int]
 
 
@@ -106,13 +108,21 @@ def _add_demo(commands: Commands) -> None:
     parser = _command(commands, "demo", "Assess an emulated camera.", _demo)
     parser.add_argument("--fault", action="append", default=[], metavar="ID",
                         help="a fault it shall have; may be repeated")  # fmt: skip
+    parser.add_argument("--capture", choices=CAPTURE_METHODS, metavar="METHOD",
+                        help="how its streams are recorded, as [bench.capture] of a device file; "
+                        "namespace: camera and run in a network of their own, without "
+                        "root")  # fmt: skip
     _add_assessment_options(parser)
 
 
 def _demo(console: Console, arguments: argparse.Namespace) -> int:
+    if arguments.capture == "namespace":
+        from devices.links.capture import namespace
+
+        namespace.enter()  # before other imports: libraries start threads
     from camproof import assess
 
-    return assess.demo(console, arguments.fault, _options(arguments))
+    return assess.demo(console, arguments.fault, _options(arguments), capture=arguments.capture)
 
 
 def _add_run(commands: Commands) -> None:

@@ -4,54 +4,35 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
-import requests
 from pydantic import BaseModel
 from rich.console import Console
 from rich.text import Text
 
 from camproof.absences import absences
+from camproof.bench_findings import bench_findings
 from camproof.errors import Exit
+from camproof.finding import ABSENT, FAULT, NOT_GIVEN, READY, Finding, not_given
 from conformance.verdict import Inconclusive
 from devices import device_file
 from devices.description import DeviceFile, Secret
 from devices.errors import DeviceError, DeviceFileError, Unreachable
-from devices.links.capture import sniffer
-from devices.links.gateway.link import GatewayLink
 from devices.links.http.link import HttpLink
 from devices.links.onvif.link import OnvifLink
 from devices.links.rtsp.link import RtspLink
-from devices.links.scene.control import SceneControl
 from devices.links.serial import SerialLink
 from devices.links.ssh.link import SshLink
-from devices.links.storage.link import StorageLink
 from devices.permit import Permit
-from devices.scene.code import fresh
 from devices.secrets import Secrets
 
-READY, ABSENT, NOT_GIVEN, FAULT = "ready", "absent", "not given", "fault"
 _STYLE = {
     READY: ("✓", "green"),
     ABSENT: ("-", "dim"),
     NOT_GIVEN: ("-", "yellow"),
     FAULT: ("✗", "bold red"),
 }
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One thing looked at.
-
-    ``state`` is READY, FAULT, ABSENT (nothing declared, nothing missed), or NOT_GIVEN: nothing
-    declared, and some test case needs it.
-    """
-
-    what: str
-    state: str
-    detail: str
 
 
 def examine(console: Console, path: Path) -> Exit:
@@ -86,20 +67,10 @@ def findings(device: DeviceFile) -> Iterator[Finding]:
     yield from _secrets(device, secrets)
     missed = {absence.key: str(absence) for absence in absences(device)}
     yield from _links(device, permit, secrets, missed)
-    yield _power(device, missed)
-    yield from _bench_links(device, permit, secrets, missed)
-    yield _scene(device, permit, secrets, missed)
-    yield _capture(device)
+    yield from bench_findings(device, permit, secrets, missed)
     yield from _files(device)
     yield _image(device, missed)
     yield from (Finding(key, NOT_GIVEN, text) for key, text in missed.items())
-
-
-def _not_given(what: str, key: str, missed: dict[str, str]) -> Finding:
-    """Say once what is left out: ``missed`` keeps what nobody has spoken of yet."""
-    text = missed.pop(key, "")
-    state = NOT_GIVEN if text else ABSENT
-    return Finding(what, state, text or f"the device file gives no {key}")
 
 
 def _authorisation(device: DeviceFile) -> Finding:
@@ -136,7 +107,7 @@ def _links(
     }
     for name, probe in probes.items():
         if getattr(device.links, name) is None:
-            yield _not_given(f"link {name}", f"links.{name}", missed)
+            yield not_given(f"link {name}", f"links.{name}", missed)
             continue
         try:
             yield Finding(f"link {name}", READY, probe())
@@ -181,64 +152,6 @@ def _rtsp(link: RtspLink) -> str:
     return f"RTSP answers from {', '.join(f'{e.host}:{e.port}' for e in declared)}"
 
 
-def _power(device: DeviceFile, missed: dict[str, str]) -> Finding:
-    power = device.bench.power
-    if power is None:
-        return _not_given("power control", "bench.power", missed)
-    if power.url is None:
-        return Finding("power control", READY, "by commands of the bench (not tried)")
-    try:
-        answer = requests.get(power.url, timeout=5, allow_redirects=False)
-        answer.raise_for_status()
-    except requests.RequestException as error:
-        return Finding("power control", FAULT, f"{power.url}: {error}")
-    return Finding("power control", READY, f"the relay answers {answer.text[:16].strip()!r}")
-
-
-def _bench_links(
-    device: DeviceFile, permit: Permit, secrets: Secrets, missed: dict[str, str]
-) -> Iterator[Finding]:
-    """Where the camera's own connections come out, and the reader of its recordings."""
-    checks: dict[str, Callable[[], str]] = {
-        "gateway": lambda: GatewayLink(device, permit, secrets).check(),
-        "storage": lambda: StorageLink(device, permit, secrets).check(),
-    }
-    for name, check in checks.items():
-        if getattr(device.bench, name) is None:
-            yield _not_given(f"bench {name}", f"bench.{name}", missed)
-            continue
-        try:
-            yield Finding(f"bench {name}", READY, check())
-        except DeviceError as error:
-            yield Finding(f"bench {name}", FAULT, str(error))
-
-
-def _scene(device: DeviceFile, permit: Permit, secrets: Secrets, missed: dict[str, str]) -> Finding:
-    scene = device.bench.scene
-    if scene is None:
-        return _not_given("scene", "bench.scene", missed)
-    where = scene.url or str(scene.file)
-    try:
-        control = SceneControl(device, permit, secrets)
-        control.show(fresh())
-        control.clear()
-    except DeviceError as error:
-        return Finding("scene", FAULT, str(error))
-    return Finding("scene", READY, f"{where} shows a code; what the lens sees was not looked at")
-
-
-def _capture(device: DeviceFile) -> Finding:
-    if sniffer.permitted():
-        possible = "packets could be taken here, too"
-    else:
-        possible = "packets would take CAP_NET_RAW: root, or a user namespace (unshare -Urn)"
-    if device.bench.capture.method == "sockets":
-        return Finding("capture", READY, f"at the bench's own sockets; {possible}")
-    if sniffer.permitted():
-        return Finding("capture", READY, "packets, as the kernel sees them")
-    return Finding("capture", FAULT, f"[bench.capture] asks for packets; {possible}")
-
-
 def _files(device: DeviceFile) -> Iterator[Finding]:
     for label, path in sorted(_paths(device.documents, "documents")):
         yield _file(label, path)
@@ -268,7 +181,7 @@ def _file(label: str, path: Path) -> Finding:
 def _image(device: DeviceFile, missed: dict[str, str]) -> Finding:
     firmware = device.device.firmware
     if firmware.image is None:
-        return _not_given("firmware image", "device.firmware.image", missed)
+        return not_given("firmware image", "device.firmware.image", missed)
     try:
         digest = hashlib.sha256(firmware.image.read_bytes()).hexdigest()
     except OSError as error:

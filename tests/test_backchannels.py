@@ -15,6 +15,7 @@ from devices.emulated.posture import Posture
 from devices.errors import NotOffered
 from devices.links.rtsp.backchannels import backchannels
 from devices.links.rtsp.voice import voice_receptions
+from devices.links.rtsp.voice_reports import ReportTrial
 
 
 @pytest.fixture(scope="module")
@@ -54,6 +55,8 @@ def test_the_back_channel_counts_genuine_packets_alone(stand: Stand, transport: 
     (reception,) = found.receptions
     assert (reception.control, reception.beyond, reception.surplus) == (True, 0, 0)
     assert found.artefacts[0].name == f"main-{transport}-backchannel.pcapng"
+    kinds = ("altered", "shortened", "of another key", "unprotected", "repeated")
+    assert reception.reports == ReportTrial(control=True, sent=kinds, alive=True)
 
 
 @pytest.mark.parametrize(
@@ -72,6 +75,28 @@ def test_accepted_packets_show_in_the_reports(
     (reception,) = voice_receptions(changed(stand, backchannel="pcmu")).receptions
     assert reception.control
     assert tuple(name for name in ("beyond", "surplus") if getattr(reception, name) > 0) == seen
+
+
+@pytest.mark.parametrize(
+    ("posture", "taken"),
+    [
+        ({"srtcp_checks_tags": False}, {"unprotected", "repeated", "altered", "unknown"}),
+        ({"srtcp_checks_replay": False}, {"repeated"}),
+        ({"srtp_authentication": False}, {"repeated", "altered", "unknown"}),
+        ({"srtp_checks_tags": False, "srtp_checks_replay": False}, set()),
+    ],
+)
+@pytest.mark.parametrize("transport", ["srtp-udp", "srtp-interleaved"])
+def test_accepted_control_packets_show_in_the_reports(
+    faulty: Callable[[Posture], Stand], posture: dict[str, Any], taken: set[str], transport: str
+) -> None:
+    stand = faulty(Posture(**posture))
+    access = changed(stand, backchannel="pcmu", transports=[transport])
+    (reception,) = voice_receptions(access).receptions
+    assert reception.reports is not None
+    assert reception.reports.control
+    assert bool(reception.reports.accepted) == bool(taken)
+    assert set(reception.reports.accepted) <= taken
 
 
 def test_what_cannot_be_sent_is_said(stand: Stand) -> None:

@@ -21,7 +21,7 @@ from devices.links.rtsp.analysis import wire_facts
 from devices.links.rtsp.beside import BesideVideo, beside_video, header_extensions
 from devices.links.rtsp.describe import OfferedKeys
 from devices.links.rtsp.observations import PlayedStream, PlayedStreams
-from devices.links.rtsp.player import Recording
+from devices.links.rtsp.recording import Recording
 from devices.protocols import rtcp, rtp_extension, rtp_jpeg
 from devices.protocols.rtp import RtpPacket, goodbye, sender_report
 from devices.protocols.rtp_extension import Extension

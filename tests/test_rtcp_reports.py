@@ -9,7 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from devices.errors import Garbled
-from devices.protocols.reports import Reception, ReportBlock, receiver_report, report_blocks
+from devices.protocols.reports import (
+    Reception,
+    ReportBlock,
+    receiver_report,
+    report_blocks,
+    sender_times,
+)
 from devices.protocols.rtp import goodbye, is_rtcp, sender_report
 from devices.protocols.srtp import Receiver, protector
 from devices.protocols.srtp_suite import SDES_SUITES, SrtpKeys, SrtpSuite
@@ -23,6 +29,8 @@ blocks = st.builds(
     lost=st.integers(-0x800000, 0x7FFFFF),
     highest=words,
     jitter=words,
+    last_report=words,
+    delay=words,
 )
 
 
@@ -51,6 +59,27 @@ def test_reports_cut_short_or_followed_by_anything(cut: int, tail: bytes) -> Non
         report_blocks(packet[:cut] + tail)
     except Garbled:
         return
+
+
+@given(st.binary(max_size=300))
+def test_any_bytes_give_times_or_garbled(data: bytes) -> None:
+    try:
+        found = sender_times(data)
+    except Garbled:
+        return
+    assert len(found) * 28 <= len(data)
+
+
+def test_a_receiver_names_the_time_of_the_last_sender_report() -> None:
+    packet = sender_report(5, unix_time=1.5, timestamp=9, packets=3, octets=300, name="c")
+    (middle,) = sender_times(goodbye(6) + packet).values()
+    assert middle & 0xFFFF == 0x8000  # half a second
+    reception = Reception(5, 1)
+    assert (reception.block(9.0).last_report, reception.block(9.0).delay) == (0, 0)
+    reception.sender_reported(middle, 9.0)
+    assert (reception.block(9.5).last_report, reception.block(9.5).delay) == (middle, 32768)
+    with pytest.raises(Garbled):
+        sender_times(packet[:3] + bytes([1]) + packet[4:8])
 
 
 def test_sender_reports_are_read_over() -> None:

@@ -6,7 +6,7 @@ import contextlib
 import re
 import socket
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from devices.links.rtsp import endings as rtsp_endings
 from devices.links.rtsp import voice_line as rtsp_voice
 from devices.links.rtsp.access import RtspAccess
 from devices.links.rtsp.backchannels import backchannels
-from devices.links.rtsp.endings import endings
+from devices.links.rtsp.endings import endings, silences
 from devices.links.rtsp.refusals import refusals
 from devices.links.rtsp.voice import voice_receptions
 from devices.protocols import mikey
@@ -96,11 +96,30 @@ class Server:
             sender.join(timeout=10)
 
 
+class Asking(Server):
+    """Asks its client for a sign of life, again and again."""
+
+    def __call__(self, connection: socket.socket) -> None:
+        asker = threading.Thread(target=self._ask, args=(connection,))
+        self._senders.append(asker)
+        asker.start()
+        super().__call__(connection)
+
+    def _ask(self, connection: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            while not self._end.wait(0.2):
+                connection.sendall(b"OPTIONS * RTSP/1.0\r\nCSeq: 900\r\n\r\n")
+
+
 @contextmanager
 def camera(
-    folder: Path, answers: Mapping[str, str] | None = None, **declared: Any
+    folder: Path,
+    answers: Mapping[str, str] | None = None,
+    *,
+    kind: Callable[[Mapping[str, str] | None], Server] = Server,
+    **declared: Any,
 ) -> Iterator[RtspAccess]:
-    server = Server(answers)
+    server = kind(answers)
     transports = declared.pop("transports", ["udp"])
     with scripted_server(server) as port:
         device = device_file(
@@ -138,6 +157,35 @@ def test_media_without_end_is_heard_past_teardown_and_time_out(tmp_path: Path) -
     assert (left.way, left.timeout) == ("connection", 1)
     assert left.last > 1.2  # the declared time-out, and some of the time after it
     assert left.after > 20
+
+
+@pytest.mark.usefixtures("impatient")
+def test_media_without_end_is_heard_past_the_time_out_of_an_open_connection(
+    tmp_path: Path,
+) -> None:
+    with camera(tmp_path) as access:
+        (silent,) = silences(access).endings
+    assert (silent.way, silent.timeout, silent.asked) == ("silence", 1, 0)
+    assert silent.last > 1.2
+    assert silent.listened - silent.last < 0.5
+
+
+@pytest.mark.usefixtures("impatient")
+def test_a_camera_that_asks_for_a_sign_of_life_is_counted(tmp_path: Path) -> None:
+    with camera(tmp_path, kind=Asking) as access:
+        (silent,) = silences(access).endings
+    assert silent.asked > 1  # it takes answers for signs of life, and goes on
+    assert silent.after > 20
+
+
+@pytest.mark.usefixtures("impatient")
+def test_a_long_time_out_is_not_waited_for(tmp_path: Path) -> None:
+    setup = ANSWERS["SETUP"].replace("timeout=1\r", "timeout=66\r")
+    with camera(tmp_path, {"SETUP": setup}) as access:
+        found = silences(access)
+    (silent,) = found.endings
+    assert (silent.timeout, silent.listened, found.longest_wait) == (66, 0, 65)
+    assert silent.before > 0
 
 
 @pytest.mark.usefixtures("impatient")
@@ -225,8 +273,8 @@ def test_wrong_passwords_that_are_taken_are_kept_when_nothing_else_works(tmp_pat
 def test_a_back_channel_that_tells_nothing(
     tmp_path: Path, answers: dict[str, str], words: str
 ) -> None:
-    declared = {"backchannel": "pcmu", "transports": ["srtp-udp"]}
-    with camera(tmp_path, answers, **declared) as access:
+    transports = ["srtp-udp"]
+    with camera(tmp_path, answers, backchannel="pcmu", transports=transports) as access:
         found = voice_receptions(access)
     assert not found.receptions
     assert words in found.shortfall

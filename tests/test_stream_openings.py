@@ -34,6 +34,7 @@ from devices.emulated.addresses import PORTS, TUNNEL_PORT
 from devices.emulated.posture import Posture
 from devices.links.ports.fingerprint import NamedService
 from devices.links.ports.link import PortServices
+from devices.links.rtsp import client as rtsp_client
 from devices.links.rtsp.announced import AnnouncedStreams, announced_streams
 from devices.links.rtsp.client import Endpoint
 from devices.links.rtsp.doors import doors
@@ -375,6 +376,49 @@ def test_no_multicast_passes_and_no_answer_does_not(tmp_path: Path) -> None:
     assert "404" in found.shortfall
     with pytest.raises(Inconclusive):
         judge_groups(found, device)
+
+
+class _Busy(_Rtsp):
+    """Says that it is busy to the first SETUPs of a profile, and then 461."""
+
+    def __init__(self, status: int, *, times: int, profile: str = "RTP/AVP") -> None:
+        super().__init__()
+        self._busy, self._left, self._profile = status, times, profile + ";"
+
+    def status(self, method: str, url: str, request: str) -> int:
+        del url
+        if method != "SETUP":
+            return 200
+        if self._left and header(request, "Transport").startswith(self._profile):
+            self._left -= 1
+            return self._busy
+        return 461
+
+
+@pytest.mark.parametrize("status", [453, 503])
+@pytest.mark.parametrize("profile", ["RTP/AVP", "RTP/SAVP"])
+def test_a_busy_camera_has_not_refused_multicast(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, status: int, profile: str
+) -> None:
+    monkeypatch.setattr(rtsp_client, "BUSY_SECONDS", (0, 0))
+    found, device = groups(_Busy(status, times=99, profile=profile), tmp_path, "interleaved")
+    assert [o for o in found.offers if o.profile == profile.partition("/")[2]] == []
+    assert f"is answered {status} X 3 times" in found.shortfall
+    assert not found.complete  # which is INCONCLUSIVE, whatever the other profile says
+    if not found.offers:
+        with pytest.raises(Inconclusive):
+            judge_groups(found, device)
+
+
+@pytest.mark.parametrize("status", [453, 503])
+def test_a_camera_that_was_busy_for_a_moment_is_asked_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, status: int
+) -> None:
+    monkeypatch.setattr(rtsp_client, "BUSY_SECONDS", (0, 0))
+    found, device = groups(_Busy(status, times=2), tmp_path, "interleaved")
+    assert found.complete, found.shortfall
+    assert {offer.status for offer in found.offers} == {461}
+    judge_groups(found, device)
 
 
 # STREAM-017

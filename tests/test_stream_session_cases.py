@@ -1,4 +1,4 @@
-"""What STREAM-019 to STREAM-024 make of observations: FAIL, PASS, and when they cannot judge."""
+"""What STREAM-019 to -024 and -046 make of observations: FAIL, PASS, and when they cannot judge."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ from devices.links.rtsp.nonces import NonceAge, NonceUse
 from devices.links.rtsp.refusals import RefusedLogin, RefusedLogins
 from devices.links.rtsp.revocation import RevokedUser, RunningSession
 from devices.links.rtsp.voice import VoiceReception, VoiceReceptions
+from devices.links.rtsp.voice_reports import ReportTrial
 
 URL = "rtsps://192.0.2.7/main"
 EVIDENCE: Any = SimpleNamespace(observe=lambda observation, *_: observation)
@@ -33,14 +34,23 @@ TOLD = StreamEnding("main", URL, "srtp-udp", "teardown", 200, 60, 30, 2, 0.1, 1.
 LEFT = replace(TOLD, way="connection", status=0)
 
 
+SILENT = replace(LEFT, way="silence", after=700, last=61.0, listened=62.1)
+
+
 def judge_endings(*found: StreamEnding, shortfall: str = "") -> None:
+    told = tuple(each for each in found if each.way != "silence")
+    silent = tuple(each for each in found if each.way == "silence")
     ending_cases.test_streams_end_when_told_to(
-        StreamEndings(endings=found, shortfall=shortfall), policy.load
+        StreamEndings(endings=told, longest_wait=65, shortfall=shortfall),
+        StreamEndings(endings=silent, longest_wait=65),
+        policy.load,
     )
 
 
 def test_streams_that_end_pass() -> None:
-    judge_endings(TOLD, LEFT, replace(LEFT, after=900, last=63.0, listened=72.0))
+    judge_endings(TOLD, LEFT, replace(LEFT, after=900, last=63.0, listened=72.0), SILENT)
+    judge_endings(TOLD, SILENT, replace(SILENT, asked=3))
+    judge_endings(TOLD)  # no datagrams: nothing outlives its connection
 
 
 @pytest.mark.parametrize(
@@ -49,6 +59,7 @@ def test_streams_that_end_pass() -> None:
         (replace(TOLD, after=90, last=6.0, listened=6.0), "after TEARDOWN .answered 200"),
         (replace(TOLD, status=0, last=2.5, listened=4.0), "not answered"),
         (replace(LEFT, timeout=1, last=13, listened=13), "declared time-out of 1 s"),
+        (replace(SILENT, last=71.9, listened=72), "a connection that is still open"),
     ],
 )
 def test_streams_that_go_on_fail(ending: StreamEnding, words: str) -> None:
@@ -62,11 +73,18 @@ def test_streams_that_go_on_fail(ending: StreamEnding, words: str) -> None:
         (replace(TOLD, before=0, after=0, last=0), "gave no media"),
         (replace(LEFT, timeout=600, after=99, last=12, listened=12), "was not waited for"),
         (replace(TOLD, last=0.9, listened=1.1), "not listened to for long enough"),
+        (replace(SILENT, timeout=600, after=0, last=0, listened=0), "longest_wait is 65 s"),
+        (replace(SILENT, last=71.9, listened=72, asked=2), "asked for a sign of life"),
     ],
 )
 def test_endings_that_were_not_seen_are_open(ending: StreamEnding, words: str) -> None:
     with pytest.raises(Inconclusive, match=words):
-        judge_endings(TOLD, ending)
+        judge_endings(TOLD, LEFT, SILENT, ending)
+
+
+def test_a_stream_that_was_not_left_in_silence_is_open() -> None:
+    with pytest.raises(Inconclusive, match="was not left in silence"):
+        judge_endings(TOLD, LEFT)
 
 
 def test_no_ending_at_all_is_open() -> None:
@@ -401,3 +419,43 @@ def test_reports_that_do_not_add_up_are_open(reception: VoiceReception) -> None:
         judge_reception(HEARD, reception)
     with pytest.raises(Inconclusive):
         judge_reception()
+
+
+REJECTED = replace(HEARD, reports=ReportTrial(control=True, sent=("altered",), alive=True))
+
+
+def judge_reports(*receptions: VoiceReception) -> None:
+    backchannel_cases.test_forged_and_repeated_control_packets_are_rejected(
+        VoiceReceptions(receptions=receptions, shortfall="" if receptions else "no report came")
+    )
+
+
+def changed_reports(**found: Any) -> VoiceReception:
+    assert REJECTED.reports is not None
+    return replace(REJECTED, reports=replace(REJECTED.reports, **found))
+
+
+def test_rejected_control_packets_pass() -> None:
+    judge_reports(REJECTED)
+
+
+def test_accepted_control_packets_fail() -> None:
+    with pytest.raises(AssertionError, match=r"must be rejected \(altered, unknown\)"):
+        judge_reports(REJECTED, changed_reports(accepted=("altered", "unknown"), alive=False))
+
+
+@pytest.mark.parametrize(
+    ("reception", "words"),
+    [
+        (HEARD, "could not be tried"),
+        (replace(HEARD, reports_problem="closed"), "could not be tried: closed"),
+        (replace(HEARD, reports=ReportTrial()), "does not name the time"),
+        (changed_reports(alive=False), "not known"),
+        (changed_reports(silent=True), "not known"),
+    ],
+)
+def test_control_packets_without_an_effect_are_open(reception: VoiceReception, words: str) -> None:
+    with pytest.raises(Inconclusive, match=words):
+        judge_reports(REJECTED, reception)
+    with pytest.raises(Inconclusive, match="no report came"):
+        judge_reports()

@@ -12,9 +12,11 @@ from rtsp_stand import PASSWORDS, Stand, access_to, changed, rtsp_stand
 from devices.description import DeviceFile
 from devices.emulated.clock import dial_of
 from devices.emulated.posture import Posture
+from devices.emulated.rtsp import connection as rtsp_connection
+from devices.emulated.rtsp.session import TIMEOUT
 from devices.errors import DeviceFileError, NotOffered
 from devices.links.rtsp import endings as rtsp_endings
-from devices.links.rtsp.endings import endings
+from devices.links.rtsp.endings import endings, silences
 from devices.links.rtsp.nonces import nonce_age, nonce_use
 from devices.links.rtsp.refusals import RefusedLogins, refusals
 from devices.links.rtsp.revocation import RevokedUser, revoked
@@ -44,7 +46,7 @@ def test_streams_end_by_teardown_and_with_their_connection(stand: Stand) -> None
     for ending in found.endings:
         assert ending.before > 0
         assert ending.last < 1
-        assert ending.timeout == 60
+        assert ending.timeout == TIMEOUT
 
 
 def test_media_that_goes_on_after_teardown_is_heard(
@@ -57,6 +59,20 @@ def test_media_that_goes_on_after_teardown_is_heard(
     assert told.status == 200
     assert told.after > 5
     assert told.listened - told.last < 1
+
+
+@pytest.mark.parametrize("ends", [True, False])
+def test_a_session_whose_viewer_falls_silent_times_out(
+    faulty: Callable[[Posture], Stand], monkeypatch: pytest.MonkeyPatch, *, ends: bool
+) -> None:
+    monkeypatch.setattr(rtsp_connection, "TIMEOUT", 1)
+    monkeypatch.setattr(rtsp_endings, "_AFTER_TIMEOUT", 3.0)
+    stand = faulty(Posture(rtsp_sessions_time_out=ends))
+    found = silences(changed(stand, transports=["srtp-interleaved", "srtp-udp"]))
+    (silent,) = found.endings
+    assert found.complete, found.shortfall
+    assert (silent.transport, silent.way, silent.timeout) == ("srtp-udp", "silence", 1)
+    assert (silent.listened - silent.last > 0.9) is ends
 
 
 def _answers(found: RefusedLogins) -> dict[tuple[str, str], set[int]]:

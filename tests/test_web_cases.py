@@ -46,15 +46,10 @@ from devices.description import DeviceFile, OnvifLink
 from devices.emulated.posture import Posture
 from devices.errors import NotOffered, Unreachable
 from devices.links.http.bypass import Bypass, survey_bypasses
+from devices.links.http.observations import KnownPath, SnapshotSurvey
 from devices.links.http.pictures import PictureLink, with_announced
 from devices.links.http.sessions import survey_sessions
-from devices.links.http.survey import (
-    KnownPath,
-    SnapshotSurvey,
-    survey_clear,
-    survey_pages,
-    survey_snapshots,
-)
+from devices.links.http.survey import survey_clear, survey_pages, survey_snapshots
 from devices.permit import Permit
 from devices.secrets import Secrets
 

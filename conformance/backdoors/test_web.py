@@ -6,7 +6,7 @@ from conformance.case import case
 from conformance.verdict import Inconclusive
 from devices.description import DeviceFile
 from devices.links.http.bypass import BypassResult, BypassSurvey
-from devices.links.http.survey import PageSurvey
+from devices.links.http.observations import PageSurvey
 
 
 @case(

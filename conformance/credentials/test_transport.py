@@ -8,7 +8,7 @@ from typing import Any
 from conformance.case import case
 from conformance.verdict import Inconclusive
 from devices.description import DeviceFile
-from devices.links.http.survey import ClearPort, ClearSurvey
+from devices.links.http.observations import ClearPort, ClearSurvey
 
 
 @case(

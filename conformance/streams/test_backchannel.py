@@ -1,4 +1,4 @@
-"""STREAM-019 and STREAM-020: what a camera hears, and from whom."""
+"""STREAM-019, STREAM-020 and STREAM-046: what a camera hears, and from whom."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ def test_altered_and_repeated_packets_are_rejected(voice_receptions: VoiceRecept
     reports, which have to count them exactly. Then send packets ahead of these with one bit
     changed, others with the last four bytes of their tag cut off, some of the first ones once more,
     and genuine ones again. A receiver counts what it accepts (RFC 3711, 3.3; RFC 3550, A.1 and
-    A.3). Without receiver reports there is nothing to tell by, which leaves the verdict open. What
-    the camera makes of SRTCP packets is not tried.
+    A.3). Without receiver reports there is nothing to tell by, which leaves the verdict open. SRTCP
+    is STREAM-046.
     Pass: in the last report the highest sequence number is that of the last genuine packet, and as
     many packets are counted as genuine ones were sent.
     """
@@ -42,7 +42,7 @@ def test_altered_and_repeated_packets_are_rejected(voice_receptions: VoiceRecept
 
 
 def _accepted(reception: VoiceReception) -> Iterator[str]:
-    where = f"The back channel of {reception.url} over {reception.transport} ({reception.suite})"
+    where = _back_channel(reception)
     if reception.beyond > 0:
         yield (
             f"{where} counts sequence numbers {reception.beyond} above the last genuine packet: it "
@@ -64,6 +64,62 @@ def _uncounted(reception: VoiceReception) -> Iterator[str]:
         yield f"{where} does not count the genuine packets in its receiver reports."
     elif reception.beyond or reception.surplus:
         yield f"{where} lost genuine packets: its reports cannot be compared."
+
+
+@case(
+    "STREAM-046",
+    severity="high",
+    needs=("rtsp",),
+    catches=("stream-srtcp-unauthenticated", "stream-srtcp-accepts-replay", "stream-srtp-no-tag"),
+    applies_to=("rtsp-streams", "srtp-backchannel"),
+)
+def test_forged_and_repeated_control_packets_are_rejected(
+    voice_receptions: VoiceReceptions,
+) -> None:
+    """SRTCP packets that were forged, cut short or repeated are rejected.
+
+    Method: on every declared audio back channel over the first SRTP transport of its stream, send
+    two genuine RTCP sender reports, and read the camera's receiver reports: they have to name the
+    time of the second (LSR, RFC 3550, 6.4.1). Then send sender reports of other times: with one bit
+    changed, with the last four bytes cut off, protected with another key, not protected at all, and
+    the first genuine one once more; audio, to know when they have arrived; and one more genuine
+    report, which has to be named again. A camera that does not name times shows no effect of RTCP,
+    which leaves the verdict open.
+    Pass: no receiver report names a time that only a packet has that must be rejected (RFC 3711,
+    3.4: authentication of SRTCP is mandatory; 3.3.2: replay).
+    """
+    receptions = voice_receptions.receptions
+    if not receptions:
+        raise Inconclusive(
+            f"no back channel told what it receives: {voice_receptions.shortfall}", "no-media"
+        )
+    problems = [
+        f"{_back_channel(r)} takes RTCP that must be rejected ({', '.join(r.reports.accepted)}): "
+        "its receiver reports name the time of such a sender report, expected that of the last "
+        "genuine one."
+        for r in receptions
+        if r.reports is not None and r.reports.accepted
+    ]
+    assert not problems, " ".join(problems)
+    if doubts := [doubt for r in receptions for doubt in _unnamed(r)]:
+        raise Inconclusive(" ".join(doubts), "not-measured")
+
+
+def _back_channel(reception: VoiceReception) -> str:
+    return f"The back channel of {reception.url} over {reception.transport} ({reception.suite})"
+
+
+def _unnamed(reception: VoiceReception) -> Iterator[str]:
+    where, reports = _back_channel(reception), reception.reports
+    if reports is None:
+        yield f"{where}: RTCP could not be tried: {reception.reports_problem}."
+    elif not reports.control:
+        yield (
+            f"{where} does not name the time of genuine sender reports (LSR): nothing shows what "
+            "it makes of RTCP."
+        )
+    elif reports.silent or not reports.alive:
+        yield f"{where} named no genuine sender report any more: what it rejected is not known."
 
 
 @case(

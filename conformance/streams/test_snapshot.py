@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from conformance.case import case
 from conformance.verdict import Inconclusive
 from devices.links.http.exchange import Exchange
-from devices.links.http.survey import SnapshotSurvey
+from devices.links.http.observations import SnapshotSurvey
 
 
 @case(

@@ -168,11 +168,14 @@ class SceneControl(Part):
 class CaptureMethod(Part):
     """How the bench records what is on the network."""
 
-    method: Literal["sockets", "packets"] = Field(
+    method: Literal["auto", "packets", "namespace", "proxy", "sockets"] = Field(
         "sockets",
-        description="sockets: the bytes of the bench's own sockets, which needs no privilege; "
-        "packets: what the kernel sees on the network (AF_PACKET), for root or inside a user "
-        "namespace",
+        description="packets: what the kernel sees on the network (AF_PACKET), for root; "
+        "namespace: the same in a user and network namespace, without root, for cameras that are "
+        "started inside it; proxy: TCP connections go through a recording proxy, which needs no "
+        "privilege (datagrams are recorded at the bench's own sockets); sockets: the bytes of the "
+        "bench's own sockets, without privilege too; auto: packets where the bench may take them, "
+        "else the proxy",
     )
 
 
@@ -194,6 +197,13 @@ class Bench(Part):
         "after test cases that changed firmware or reset the camera",
     )
     boot_seconds: float = Field(120, gt=0, description="longest time from power to service")
+    longest_wait: float = Field(
+        65,
+        ge=0,
+        le=600,
+        description="seconds that a run waits for a time-out that the camera declares, such as "
+        "that of an RTSP session; longer ones are not waited for",
+    )
     parallel: int = Field(4, ge=1, le=32, description="connections at once that the camera bears")
     host_tcp_ports: list[Port] = Field(
         default_factory=list,

@@ -27,9 +27,12 @@ class Posture:
     rtsp_login_scope: str = "every"  # every | describe: who has a description need not log in
     rtsp_session_hijack: bool = False  # a session's identifier stands for a login, everywhere
     rtsp_teardown_ends: bool = True  # false: datagrams go on after TEARDOWN
+    rtsp_sessions_time_out: bool = True  # false: datagrams go on as long as the connection is open
     rtsp_revocation_ends: bool = True  # false: sessions of a removed user go on
     srtp_checks_tags: bool = True  # false: the back channel takes packets whose tag is wrong
     srtp_checks_replay: bool = True  # false: it takes a packet again
+    srtcp_checks_tags: bool = True  # false: it takes RTCP whose tag is wrong, or that has none
+    srtcp_checks_replay: bool = True  # false: it takes an SRTCP packet again
     backchannel_anonymous: bool = False  # it asks for no login
     backchannel_plain: bool = False  # it takes RTP/AVP over UDP
     backchannel_everywhere: bool = False  # every stream has one, declared or not

@@ -26,6 +26,12 @@ class ClockControl:
         self._clock = device.bench.clock
         self._permit = permit
 
+    def put_right(self) -> None:
+        """Have the clock at the true time; also raises OutsideAuthorisation."""
+        if not self._permit.permits("settings"):
+            raise OutsideAuthorisation("authorisation.allow does not name 'settings'")
+        self._set(0)
+
     @contextmanager
     def moved(self, seconds: float) -> Iterator[None]:
         """Have the clock ``seconds`` ahead of the true time, and right again afterwards."""

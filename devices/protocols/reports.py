@@ -16,7 +16,9 @@ class ReportBlock:
     """What a receiver says of one source.
 
     ``ssrc`` is the source, ``lost`` the packets lost in all (negative when more were received than
-    expected: duplicates), ``highest`` the extended highest sequence number.
+    expected: duplicates), ``highest`` the extended highest sequence number. ``last_report`` (LSR)
+    is the middle of the NTP timestamp of the last sender report that came of it, 0 without any, and
+    ``delay`` (DLSR) the time since, in 1/65536 s.
     """
 
     ssrc: int
@@ -24,9 +26,11 @@ class ReportBlock:
     lost: int
     highest: int
     jitter: int = 0
+    last_report: int = 0
+    delay: int = 0
 
     def to_bytes(self) -> bytes:
-        """Serialise; no sender report was seen (LSR and DLSR 0)."""
+        """Serialise."""
         lost = max(-0x800000, min(0x7FFFFF, self.lost)) & 0xFFFFFF
         return struct.pack(
             "!IIIIII",
@@ -34,8 +38,8 @@ class ReportBlock:
             (self.fraction_lost & 0xFF) << 24 | lost,
             self.highest & 0xFFFFFFFF,
             self.jitter & 0xFFFFFFFF,
-            0,
-            0,
+            self.last_report & 0xFFFFFFFF,
+            self.delay & 0xFFFFFFFF,
         )
 
 
@@ -64,11 +68,32 @@ def report_blocks(data: bytes) -> list[ReportBlock]:
 
 
 def _block(data: bytes, at: int) -> ReportBlock:
-    ssrc, word, highest, jitter = struct.unpack_from("!IIII", data, at)
+    ssrc, word, highest, jitter, last_report, delay = struct.unpack_from("!IIIIII", data, at)
     lost = word & 0xFFFFFF
     return ReportBlock(
-        ssrc, word >> 24, lost - 0x1000000 if lost & 0x800000 else lost, highest, jitter
+        ssrc,
+        word >> 24,
+        lost - 0x1000000 if lost & 0x800000 else lost,
+        highest,
+        jitter,
+        last_report,
+        delay,
     )
+
+
+def sender_times(data: bytes) -> dict[int, int]:
+    """Return the middle 32 bits of the NTP timestamp of each sender's report, by source.
+
+    They are what a receiver names as LSR (RFC 3550, 6.4.1). Raises Garbled.
+    """
+    found: dict[int, int] = {}
+    for part in parts(data):
+        if part.kind == SENDER_REPORT:
+            if len(part.body) < 24:
+                raise Garbled("an RTCP sender report without its sender information")
+            ssrc, middle = struct.unpack_from("!I2xI", part.body)
+            found[ssrc] = middle
+    return found
 
 
 class Reception:
@@ -82,6 +107,11 @@ class Reception:
         self._base = self._highest = first
         self._received = 0
         self._told_expected = self._told_received = 0
+        self._reported: tuple[int, float] | None = None
+
+    def sender_reported(self, middle: int, now: float) -> None:
+        """A sender report with this middle of its NTP timestamp came at ``now`` (seconds)."""
+        self._reported = (middle, now)
 
     def count(self, sequence: int) -> None:
         """Count a packet with this sequence number (16 bits)."""
@@ -90,11 +120,19 @@ class Reception:
         if step < self._MAX_DROPOUT:
             self._highest += step
 
-    def block(self) -> ReportBlock:
-        """The report at this time; the fraction is of what came since the last one."""
+    def block(self, now: float = 0.0) -> ReportBlock:
+        """The report at ``now``; the fraction is of what came since the last one."""
         expected = self._highest - self._base + 1
         since = expected - self._told_expected
         missing = since - (self._received - self._told_received)
         self._told_expected, self._told_received = expected, self._received
         fraction = (missing << 8) // since if since > 0 and missing > 0 else 0
-        return ReportBlock(self.ssrc, min(fraction, 255), expected - self._received, self._highest)
+        middle, came = self._reported or (0, now)
+        return ReportBlock(
+            self.ssrc,
+            min(fraction, 255),
+            expected - self._received,
+            self._highest,
+            last_report=middle,
+            delay=int((now - came) * 65536),
+        )

@@ -5,6 +5,7 @@ Prints "ready" when it listens. Run by the Python that Debian's gi belongs to.
 """
 
 import sys
+from typing import Any
 
 import gi  # type: ignore[import-not-found]
 
@@ -19,6 +20,7 @@ from gi.repository import (  # type: ignore[import-not-found]  # noqa: E402
     GstRtspServer,
 )
 
+SESSION_SECONDS = 5
 VIDEO = (
     "( videotestsrc is-live=true ! video/x-raw,width=320,height=240,framerate=15/1"
     " ! x264enc speed-preset=ultrafast tune=zerolatency key-int-max=15"
@@ -28,6 +30,15 @@ AUDIO = (
     '( capsfilter caps="application/x-rtp, media=audio, payload=0, clock-rate=8000,'
     ' encoding-name=PCMU" name=depay_backchannel ! rtppcmudepay ! fakesink async=false )'
 )
+
+
+def _client_connected(_server: Any, client: Any) -> None:
+    client.connect("new-session", lambda _client, session: session.set_timeout(SESSION_SECONDS))
+
+
+def _clean_up(sessions: Any) -> bool:
+    sessions.cleanup()
+    return True
 
 
 def main(arguments: list[str]) -> None:
@@ -53,6 +64,9 @@ def main(arguments: list[str]) -> None:
         permissions.add_permission_for_role("user", permission, True)  # noqa: FBT003 - gi's own
     factory.set_permissions(permissions)
     server.get_mount_points().add_factory("/stream", factory)
+    server.connect("client-connected", _client_connected)
+    # As gst-rtsp-server's own examples: nothing else ends a session by time.
+    GLib.timeout_add_seconds(1, _clean_up, server.get_session_pool())
     server.attach(None)
     sys.stdout.write("ready\n")
     sys.stdout.flush()

@@ -22,6 +22,7 @@ from gi.repository import (  # type: ignore[import-not-found]  # noqa: E402
 )
 
 ROLE = "user"
+SESSION_SECONDS = 5
 LOWER = {
     "tcp": GstRtsp.RTSPLowerTrans.TCP,
     "udp": GstRtsp.RTSPLowerTrans.UDP,
@@ -74,8 +75,20 @@ def _server(options: argparse.Namespace, mounts: Any, port: str, certificate: st
         auth.set_tls_certificate(Gio.TlsCertificate.new_from_file(certificate))
     _log_in_by(auth, options)
     server.set_auth(auth)
+    server.connect("client-connected", _client_connected)
+    # As gst-rtsp-server's own examples: nothing else ends a session by time.
+    GLib.timeout_add_seconds(1, _clean_up, server.get_session_pool())
     server.attach(None)
     return server
+
+
+def _client_connected(_server: Any, client: Any) -> None:
+    client.connect("new-session", lambda _client, session: session.set_timeout(SESSION_SECONDS))
+
+
+def _clean_up(sessions: Any) -> bool:
+    sessions.cleanup()
+    return True
 
 
 def _log_in_by(auth: Any, options: argparse.Namespace) -> None:

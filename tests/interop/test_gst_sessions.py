@@ -18,7 +18,7 @@ from devices.emulated.unit import make_unit
 from devices.links.rtsp import voice_line
 from devices.links.rtsp.access import RtspAccess
 from devices.links.rtsp.backchannels import backchannels
-from devices.links.rtsp.endings import endings
+from devices.links.rtsp.endings import endings, silences
 from devices.links.rtsp.nonces import nonce_use
 from devices.links.rtsp.refusals import refusals
 from devices.links.rtsp.voice import voice_receptions
@@ -68,6 +68,16 @@ def test_streams_end(tmp_path: Path) -> None:
         ("srtp-udp", "connection"),
     }
     assert all(e.before and e.last < 1 for e in found.endings)
+
+
+def test_a_session_times_out_on_an_open_connection(tmp_path: Path) -> None:
+    with gst_camera(tmp_path, ["srtp-udp"]) as access:
+        found = silences(access)
+    (silent,) = found.endings
+    assert found.complete, found.shortfall
+    assert silent.timeout == 5
+    assert silent.listened - silent.last >= 1
+    assert silent.last < silent.timeout + 8  # GStreamer gives five seconds more
 
 
 def test_nonces_belong_to_their_connection_and_are_not_counted(tmp_path: Path) -> None:

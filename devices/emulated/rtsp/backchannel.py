@@ -17,7 +17,7 @@ from typing import Protocol
 from devices.emulated.posture import Posture
 from devices.errors import Garbled, LinkError, NotOffered
 from devices.protocols.mikey import parse_key_management
-from devices.protocols.reports import Reception, receiver_report
+from devices.protocols.reports import Reception, receiver_report, sender_times
 from devices.protocols.rtp import header_length, is_rtcp, parse_rtp
 from devices.protocols.rtsp import Request
 from devices.protocols.srtp import Protector, Receiver, protector
@@ -106,12 +106,46 @@ def opener(keys: SrtpKeys, *, checks_tags: bool, checks_replay: bool) -> Opener:
     return Receiver(keys) if keys.suite in SDES_SUITES.values() else _Remembering(keys)
 
 
+class ReportOpener:
+    """Takes the protection off a client's RTCP; raises LinkError for what is not accepted.
+
+    Faults: without ``checks_tags`` whatever arrives is decrypted, SRTCP or not; without
+    ``checks_replay`` a packet is taken again.
+    """
+
+    _WINDOW = 256
+
+    def __init__(self, keys: SrtpKeys, *, checks_tags: bool, checks_replay: bool) -> None:
+        bare = replace(keys.suite, authentication="NULL", tag_bytes=0)
+        self._careless = None if checks_tags else CounterMode(replace(keys, suite=bare))
+        self._inner = Receiver(keys)
+        self._remembers = checks_replay
+        self._seen: dict[bytes, None] = {}
+
+    def open(self, packet: bytes) -> bytes:
+        """Return the RTCP packet (RFC 3711, 3.4)."""
+        if self._careless is not None:
+            try:
+                return self._inner.unprotect_rtcp(packet)
+            except LinkError:
+                tag = self._inner.keys.suite.tag_bytes
+                return self._careless.unprotect_rtcp(packet[: max(0, len(packet) - tag)])
+        opened = self._inner.unprotect_rtcp(packet)
+        if self._remembers and packet in self._seen:
+            raise Garbled("an SRTCP packet that was taken before")
+        self._seen[packet] = None
+        while len(self._seen) > self._WINDOW:
+            del self._seen[next(iter(self._seen))]
+        return opened
+
+
 @dataclass(frozen=True)
 class Protection:
     """Both directions of an encrypted back channel."""
 
     opener: Opener
     reports: Protector
+    report_opener: ReportOpener
 
 
 def guard(
@@ -140,6 +174,9 @@ def guard(
             keys, checks_tags=posture.srtp_checks_tags, checks_replay=posture.srtp_checks_replay
         ),
         protector(offered),
+        ReportOpener(
+            keys, checks_tags=posture.srtcp_checks_tags, checks_replay=posture.srtcp_checks_replay
+        ),
     )
 
 
@@ -158,6 +195,7 @@ class BackchannelSession:
         self.ssrc = secrets.randbits(32)
         self.last_seen = time.monotonic()
         self.closing: Callable[[], None] = lambda: None
+        self.in_datagrams = False
         self._send = send
         self._guard = guard
         self._name = name
@@ -185,9 +223,12 @@ class BackchannelSession:
 
     def received(self, packet: bytes, rtcp: bool) -> None:  # noqa: FBT001 - as Send has it
         """Take a packet from the network."""
-        if not self._playing or rtcp or is_rtcp(packet):
+        if not self._playing:
             return
         try:
+            if rtcp or is_rtcp(packet):
+                self._reported(packet)
+                return
             if self._guard is not None:
                 packet = self._guard.opener.unprotect(packet)
             audio = parse_rtp(packet)
@@ -198,8 +239,17 @@ class BackchannelSession:
             self._reception = Reception(audio.ssrc, audio.sequence)
         self._reception.count(audio.sequence)
 
+    def _reported(self, packet: bytes) -> None:
+        """Take RTCP: the time of a sender report is named in the next report."""
+        if self._guard is not None:
+            packet = self._guard.report_opener.open(packet)
+        times = sender_times(packet)
+        self.last_seen = time.monotonic()
+        if self._reception is not None and self._reception.ssrc in times:
+            self._reception.sender_reported(times[self._reception.ssrc], time.monotonic())
+
     def _report(self) -> None:
-        blocks = [self._reception.block()] if self._reception else []
+        blocks = [self._reception.block(time.monotonic())] if self._reception else []
         packet = receiver_report(self.ssrc, blocks, self._name)
         if self._guard is not None:
             packet = self._guard.reports.protect_rtcp(packet)

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 MAX_SESSIONS = 4  # on one connection
 IDLE_SECONDS = 60.0
+_LOOK_SECONDS = 1.0  # between two looks at the sessions, when nothing arrives
 
 Handler = Callable[[Request], Awaitable[Response]]
 
@@ -104,13 +105,30 @@ class RtspConnection:
 
     async def _read(self) -> bytes:
         """Read; raises TimeoutError when neither a request nor media keeps the client alive."""
+        began = time.monotonic()
         while True:
+            self._expire()
             try:
-                return await asyncio.wait_for(self._reader.read(65536), IDLE_SECONDS)
+                return await asyncio.wait_for(self._reader.read(65536), _LOOK_SECONDS)
             except TimeoutError:
-                limit = time.monotonic() - TIMEOUT - 5
-                if not any(s.last_seen > limit for s in self._sessions.values()):
+                now = time.monotonic()
+                limit = now - IDLE_SECONDS - 5
+                if now - began > IDLE_SECONDS and not any(
+                    s.last_seen > limit or self._lasts(s) for s in self._sessions.values()
+                ):
                     raise
+
+    def _expire(self) -> None:
+        """End the sessions in datagrams whose client has given no sign of life for long."""
+        limit = time.monotonic() - TIMEOUT
+        for identifier, session in list(self._sessions.items()):
+            if session.in_datagrams and session.last_seen < limit and not self._lasts(session):
+                del self._sessions[identifier]
+                session.close()
+
+    def _lasts(self, session: AnySession) -> bool:
+        """Whether, under a fault, a session ends with its connection alone."""
+        return session.in_datagrams and not self._service.camera.posture.rtsp_sessions_time_out
 
     def _heard(self, event: Interleaved) -> None:
         self._seen(*self._sessions.values())

@@ -146,6 +146,7 @@ class Negotiation:
         session = self._session(path, track, way, offer)
         if way.pair is not None:
             session.closing = way.pair.close
+            session.in_datagrams = True
             way.pair.heard = lambda: self._seen(joined or session)
         if joined is not None:
             joined.companion, session.identifier = session, joined.identifier
@@ -183,6 +184,7 @@ class Negotiation:
         session = BackchannelSession(way.send, guard, camera.reported.model)
         if way.pair is not None:
             session.closing = way.pair.close
+            session.in_datagrams = True
         if isinstance(way.pair, UdpPair):
             way.pair.received = session.received
         self.voices |= dict.fromkeys(way.channels, session.received)

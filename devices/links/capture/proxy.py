@@ -16,10 +16,10 @@ from typing import Self
 from devices.errors import Unreachable
 from devices.links.capture.frames import Flow
 from devices.links.capture.record import Capture
+from devices.links.capture.relay import STALL, relay
 
 _CHUNK = 64 * 1024
 _POLL = 0.1  # s
-_STALL = 10.0  # s that one side may take to accept what the other one sent
 
 
 class RecordingProxy:
@@ -92,23 +92,11 @@ class RecordingProxy:
         with (
             client,
             contextlib.suppress(OSError),
-            socket.create_connection(self._target, timeout=_STALL) as camera,
-            selectors.DefaultSelector() as selector,
+            socket.create_connection(self._target, timeout=STALL) as camera,
         ):
-            client.settimeout(_STALL)
+            client.settimeout(STALL)
             flow = Flow(camera.getsockname()[:2], self._target)
-            selector.register(client, selectors.EVENT_READ, (client, camera))
-            selector.register(camera, selectors.EVENT_READ, (camera, client))
-            while selector.get_map() and not self._ended.is_set():
-                for key, _ in selector.select(_POLL):
-                    source, sink = key.data
-                    data = source.recv(_CHUNK)
-                    if not data:
-                        selector.unregister(source)
-                        sink.shutdown(socket.SHUT_WR)
-                        continue
-                    self._capture.tcp(flow, data, outgoing=source is client)
-                    sink.sendall(data)
+            relay(client, camera, flow, self._capture.tcp, ended=self._ended.is_set)
 
     def _pass_datagrams(self) -> None:
         own: dict[tuple[str, int], socket.socket] = {}

@@ -3,16 +3,19 @@
 Without privileges the bytes are those that a socket handed over: TLS records and datagrams as they
 were on the wire. Headers of IP, TCP and UDP are then made around them; sequence numbers count the
 bytes truly seen. Where the bench allows it (``sniffer``), the packets themselves are kept instead.
+With ``proxied`` connections go through a relay, which records what it passes on.
 """
 
 from __future__ import annotations
 
 import re
+import socket
 import threading
 import time
 from dataclasses import dataclass, field, replace
 
 from devices.links.capture.frames import Flow, Frame, Piece, observed_frames, synthetic_frames
+from devices.links.capture.relay import dial
 from devices.links.capture.sniffer import Sniffer
 from devices.observation import Artefact
 from devices.protocols import pcapng
@@ -23,14 +26,31 @@ MAX_BYTES = 4 * 1024 * 1024
 
 TOOL = "camproof"
 _OWN_SOCKETS = "sockets: bytes of the bench's own sockets, with headers made around them"
+_PROXIED = (
+    "proxy: bytes of TCP as the recording proxy passed them on, datagrams as the bench's own "
+    "sockets gave them, with headers made around them"
+)
 _BASIC = re.compile(rb"(?i)(authorization:\s*basic\s+)([^\r\n]+)")
+
+
+@dataclass(frozen=True)
+class Way:
+    """A connection to a camera. ``flow``: from this machine to the camera.
+
+    ``recorded``: its bytes are recorded on their way; its user does not do it again.
+    """
+
+    socket: socket.socket
+    flow: Flow
+    recorded: bool
 
 
 class Capture:
     """Collects what one exchange put on the wire; safe to use from several threads."""
 
-    def __init__(self, sniffer: Sniffer | None = None) -> None:
+    def __init__(self, sniffer: Sniffer | None = None, *, proxied: bool = False) -> None:
         self._sniffer = sniffer
+        self._proxied = proxied
         self._pieces: list[Piece] = []
         self._offsets: dict[tuple[Flow, bool], int] = {}
         self._kept = 0
@@ -42,11 +62,20 @@ class Capture:
         """Bytes beyond the bound that were not kept."""
         return self._left_out
 
+    def connect(self, target: tuple[str, int], timeout: float) -> Way:
+        """Connect to a permitted IP address, as this capture records; raises OSError."""
+        if self._proxied:
+            return Way(*dial(target, timeout, self.tcp), recorded=True)
+        own = socket.create_connection(target, timeout=timeout)
+        return Way(own, Flow(own.getsockname()[:2], target), recorded=False)
+
+    def discreet(self, data: bytes, *, outgoing: bool) -> bytes:
+        """Bytes of a TCP connection with Basic credentials blotted out, length kept."""
+        return _BASIC.sub(lambda m: m[1] + b"x" * len(m[2]), data) if outgoing else data
+
     def tcp(self, flow: Flow, data: bytes, *, outgoing: bool) -> None:
-        """Record bytes of a TCP connection; Basic credentials are blotted out, length kept."""
-        if outgoing:
-            data = _BASIC.sub(lambda m: m[1] + b"x" * len(m[2]), data)
-        self._add(flow, TCP, data, outgoing=outgoing)
+        """Record bytes of a TCP connection, discreetly."""
+        self._add(flow, TCP, self.discreet(data, outgoing=outgoing), outgoing=outgoing)
 
     def udp(self, flow: Flow, data: bytes, *, outgoing: bool) -> None:
         """Record one datagram."""
@@ -57,10 +86,24 @@ class Capture:
         with self._lock:
             pieces = list(self._pieces)
         if self._sniffer is None:
-            return CapturedFrames(synthetic_frames(pieces), _OWN_SOCKETS)
+            source = _PROXIED if self._proxied else _OWN_SOCKETS
+            return CapturedFrames(synthetic_frames(pieces), source)
         flows = {(piece.flow, piece.protocol) for piece in pieces}
         seen = self._sniffer.packets()
-        return CapturedFrames(observed_frames(seen, flows), self._sniffer.description)
+        frames = [self._blotted(frame) for frame in observed_frames(seen, flows)]
+        return CapturedFrames(frames, self._sniffer.description)
+
+    def _blotted(self, frame: Frame) -> Frame:
+        """A packet of the kernel without what is secret in it; its checksum is then wrong."""
+        if frame.protocol != TCP or not frame.payload:
+            return frame
+        payload, packet = frame.payload, frame.packet
+        shown = self.discreet(payload, outgoing=packet.outgoing)
+        at = packet.data.rfind(payload)
+        if shown == payload or at < 0:
+            return frame
+        data = packet.data[:at] + shown + packet.data[at + len(shown) :]
+        return replace(frame, packet=replace(packet, data=data), payload=shown)
 
     def artefact(self, name: str, comment: str = "") -> Artefact:
         """Return everything recorded as a capture file."""

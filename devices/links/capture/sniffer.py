@@ -26,12 +26,6 @@ _ROOM = 8 * 1024 * 1024  # bytes of the kernel's queue
 _LONGEST = 65_600
 _POLL = 0.05  # s
 
-_NEEDED = (
-    "[bench.capture] asks for packets, which takes CAP_NET_RAW: run as root, or an emulated camera "
-    "in a network of its own (`unshare -Urn sh -c 'ip link set lo up; exec camproof demo'`), or "
-    "leave [bench.capture] out to record at the bench's own sockets"
-)
-
 
 def permitted() -> bool:
     """Whether packets may be taken here."""
@@ -50,9 +44,10 @@ def _open() -> socket.socket:
 class Sniffer:
     """Takes the packets of one host while its ``with`` block lasts. Raises BenchError."""
 
-    description = "packets: seen by AF_PACKET on every interface of the bench"
-
-    def __init__(self, address: str) -> None:
+    def __init__(
+        self, address: str, description: str = "packets: seen by AF_PACKET on every interface"
+    ) -> None:
+        self.description = description
         self._address = ipaddress.ip_address(address)
         self._packets: list[tuple[float, bytes]] = []
         self._kept = 0
@@ -65,7 +60,7 @@ class Sniffer:
         try:
             self._socket = _open()
         except OSError as error:
-            raise BenchError(f"{_NEEDED} ({error.strerror})") from error
+            raise BenchError(f"packets take CAP_NET_RAW: {error.strerror}") from error
         if self._address.version == 4:
             _attach(self._socket, host_filter(self._address.packed))
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _ROOM)

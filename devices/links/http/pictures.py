@@ -11,7 +11,8 @@ from devices.description import HttpLink as Description
 from devices.errors import DeviceError, Garbled, NotOffered
 from devices.links.http.exchange import Exchange
 from devices.links.http.link import HttpLink
-from devices.links.http.survey import SnapshotSurvey, ask, asks_for
+from devices.links.http.observations import SnapshotSurvey
+from devices.links.http.survey import ask, asks_for
 from devices.links.onvif.link import OnvifLink
 from devices.permit import Permit
 from devices.secrets import Secrets

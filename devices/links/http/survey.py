@@ -5,131 +5,25 @@ from __future__ import annotations
 import re
 import secrets
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from devices.errors import LinkError, NotOffered, Unreachable
 from devices.links.http.client import HttpClient
 from devices.links.http.exchange import Exchange
 from devices.links.http.link import HttpLink
-from devices.links.http.pages import impossible_neighbour, same_page
-from devices.observation import Observation
+from devices.links.http.observations import (
+    ClearPort,
+    ClearSurvey,
+    KnownPath,
+    PageLook,
+    PageSurvey,
+    SnapshotSurvey,
+)
+from devices.links.http.pages import impossible_neighbour
 
 _LIMIT = 64 * 1024
 _SECONDS = 8.0
 _ENOUGH = 3
 """Requests without an answer after which a survey gives up."""
-
-
-@dataclass(frozen=True)
-class KnownPath:
-    """A published path; ``marker`` is a regular expression for what its page shows."""
-
-    path: str
-    source: str
-    marker: str = ""
-
-
-@dataclass(frozen=True, kw_only=True)
-class PageLook(Observation):
-    """A path without login, and a path beside it that cannot exist.
-
-    None stands for a request that the camera hung up on.
-    """
-
-    path: str
-    source: str
-    answer: Exchange | None
-    neighbour: Exchange | None
-    marker_found: bool = False
-
-    @property
-    def there(self) -> bool:
-        """Whether something of its own answers on this path, without login."""
-        if self.answer is None or not self.answer.succeeded or not self.marker_found:
-            return False
-        beside = self.neighbour
-        return beside is None or not (beside.succeeded and same_page(self.answer, beside))
-
-
-@dataclass(frozen=True, kw_only=True)
-class PageSurvey(Observation):
-    """Published paths looked at without login."""
-
-    looks: tuple[PageLook, ...]
-
-
-@dataclass(frozen=True, kw_only=True)
-class SnapshotSurvey(Observation):
-    """Requests for pictures. ``anonymous``: without login; ``clear``: over plain HTTP.
-
-    ``genuine`` is the declared snapshot fetched with an account; None when none is declared.
-    ``clear`` holds requests without login, and with one where that was asked for. ``announced``
-    are those of them without login to declared MJPEG streams and to ONVIF's snapshot addresses,
-    one of which is ``genuine`` where no snapshot is declared.
-    """
-
-    genuine: Exchange | None
-    anonymous: tuple[Exchange, ...]
-    clear: tuple[Exchange, ...]
-    announced: tuple[Exchange, ...] = ()
-
-    @property
-    def behind_login(self) -> tuple[Exchange, ...]:
-        """Requests over plain HTTP that a login is asked for, and that no login has got past."""
-        past = {answer.request for answer in self.clear if answer.status != 401}
-        asked = {e.request: e for e in self.clear if e.status == 401 and e.request not in past}
-        return tuple(asked.values())
-
-
-@dataclass(frozen=True, kw_only=True)
-class ClearPort(Observation):
-    """One port spoken to in plain HTTP. ``closed``: it does not, with what happened.
-
-    ``login`` is the answer to a login of a user who does not exist, ``neighbour`` to the same
-    request to a path that cannot exist, ``gate`` to an anonymous request for a closed resource.
-    """
-
-    port: int
-    closed: str = ""
-    root: Exchange | None = None
-    gate: Exchange | None = None
-    login: Exchange | None = None
-    neighbour: Exchange | None = None
-
-    @property
-    def takes_logins(self) -> bool:
-        """Whether the login call is worked on here, rather than turned away as any other."""
-        if self.login is None or self.neighbour is None:
-            return False
-        turned_away = 300 <= self.login.status < 400 or self.login.status in {404, 405, 426}
-        as_any = self.login.status == self.neighbour.status and same_page(
-            self.login, self.neighbour
-        )
-        return not turned_away and not as_any
-
-    @property
-    def challenges(self) -> tuple[str, ...]:
-        """Authentication schemes asked for here, lower case."""
-        answers = [answer for answer in (self.root, self.gate) if answer is not None]
-        values = [value for a in answers for value in a.all_headers("WWW-Authenticate")]
-        return tuple(sorted({value.split(" ", 1)[0].lower() for value in values if value}))
-
-    @property
-    def password_form(self) -> bool:
-        """Whether the page here asks for a password."""
-        page = self.root.content if self.root is not None and self.root.succeeded else b""
-        return re.search(rb"<input[^>]+type=[\"']?password", page, re.IGNORECASE) is not None
-
-
-@dataclass(frozen=True, kw_only=True)
-class ClearSurvey(Observation):
-    """Plain HTTP on every port where it might be.
-
-    ``server`` is the front page of the web interface: the camera was there when it was asked.
-    """
-
-    server: Exchange
-    ports: tuple[ClearPort, ...]
 
 
 def survey_pages(link: HttpLink, paths: Sequence[KnownPath]) -> PageSurvey:

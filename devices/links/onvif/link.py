@@ -12,12 +12,14 @@ from collections.abc import Iterable
 from urllib.parse import urlsplit
 from xml.etree.ElementTree import Element
 
-from devices.description import DeviceFile, Role
-from devices.errors import DeviceFileError, LoginRefused
+from devices.description import DeviceFile
+from devices.errors import LoginRefused
 from devices.links.http.server import Protection, protection_of, server_of
+from devices.links.onvif import device as onvif_device
 from devices.links.onvif import media as onvif_media
 from devices.links.onvif import probes as onvif_probes
 from devices.links.onvif import requests
+from devices.links.onvif.accounts import OnvifAccounts
 from devices.links.onvif.addresses import OnvifAddresses, read_addresses
 from devices.links.onvif.capabilities import (
     OnvifCapabilities,
@@ -30,7 +32,6 @@ from devices.links.onvif.observations import (
     FirmwareUpload,
     MediaProfiles,
     MediaUris,
-    NetworkInterface,
     OnvifAccess,
     OnvifCall,
     OnvifClock,
@@ -40,7 +41,6 @@ from devices.links.onvif.observations import (
     OnvifNetwork,
     OnvifReplay,
     OnvifServices,
-    OnvifUser,
     OnvifUsers,
 )
 from devices.links.onvif.session import OnvifSession
@@ -53,56 +53,15 @@ ANONYMOUS = "anonymous"
 _PAUSE = 5.0  # s between two looks at a camera that has locked the bench out
 
 
-class OnvifLink:
+class OnvifLink(OnvifAccounts):
     """Reaches one camera's ONVIF services; ``account`` names are those of the device file."""
 
     def __init__(self, device: DeviceFile, permit: Permit, secrets: Secrets) -> None:
-        if device.links.onvif is None:
-            raise DeviceFileError("the device file gives no [links.onvif]")
-        self._link = device.links.onvif
+        super().__init__(device, secrets)
         self._accounts = device.accounts
         self._permit = permit
-        self._secrets = secrets
         self._lock = threading.Lock()
         self._protection: Protection | None = None
-
-    def default_account(self) -> str:
-        """The account of links.onvif, else the first administrator. Raises DeviceFileError."""
-        if self._link.account is not None:
-            return self._link.account
-        return self.account_of("admin")
-
-    def account_of(self, role: Role, purpose: str = "test") -> str:
-        """The first account with this role that is for ONVIF. Raises DeviceFileError."""
-        found = self._secrets.account(role=role, purpose=purpose, service="onvif")
-        if found is None:
-            raise DeviceFileError(
-                f"the device file gives no account of role {role!r} and purpose {purpose!r} "
-                "for the onvif link"
-            )
-        return found[0]
-
-    def expendable_account(self) -> str:
-        """The account for logins that the camera should refuse.
-
-        One that may be locked where the device file gives it, else the first viewer, else the
-        default account. Raises DeviceFileError.
-        """
-        try:
-            return self.account_for_lockout()
-        except DeviceFileError:
-            found = self._secrets.account(role="viewer", service="onvif")
-            return found[0] if found is not None else self.default_account()
-
-    def account_for_lockout(self) -> str:
-        """The account that may be locked over ONVIF, of the least role. Raises DeviceFileError."""
-        roles: tuple[Role, ...] = ("viewer", "operator", "admin")
-        for role in roles:
-            if found := self._secrets.account(role=role, purpose="lockout", service="onvif"):
-                return found[0]
-        raise DeviceFileError(
-            "the device file gives no account of purpose 'lockout' for the onvif link"
-        )
 
     def session(self, account: str = ANONYMOUS) -> OnvifSession:
         """Open a session as an account, or as nobody, and read the camera's clock.
@@ -151,50 +110,17 @@ class OnvifLink:
     def device_information(self) -> OnvifDeviceInformation:
         """What the camera says that it is."""
         with self.session(self.default_account()) as session:
-            operation = "GetDeviceInformation"
-            body = session.call("device", requests.plain("device", operation)).demand(operation)
-        return OnvifDeviceInformation(
-            manufacturer=soap.text(body, "Manufacturer"),
-            model=soap.text(body, "Model"),
-            firmware_version=soap.text(body, "FirmwareVersion"),
-            serial_number=soap.text(body, "SerialNumber"),
-            hardware_id=soap.text(body, "HardwareId"),
-        )
+            return onvif_device.device_information(session)
 
     def network(self) -> OnvifNetwork:
         """The network interfaces with their hardware addresses."""
         with self.session(self.default_account()) as session:
-            operation = "GetNetworkInterfaces"
-            body = session.call("device", requests.plain("device", operation)).demand(operation)
-        return OnvifNetwork(
-            interfaces=tuple(
-                NetworkInterface(
-                    name=soap.text(node, "Info", "Name") or node.get("token", ""),
-                    mac=soap.text(node, "Info", "HwAddress"),
-                    addresses=tuple(
-                        (address.text or "").strip()
-                        for address in node.iter()
-                        if soap.local(address) == "Address"
-                    ),
-                )
-                for node in soap.children(body, "NetworkInterfaces")
-            )
-        )
+            return onvif_device.network(session)
 
     def users(self) -> OnvifUsers:
         """The accounts that the camera lists."""
         with self.session(self.default_account()) as session:
-            body = session.call("device", requests.plain("device", "GetUsers")).demand("GetUsers")
-        return OnvifUsers(
-            users=tuple(
-                OnvifUser(
-                    soap.text(node, "Username"),
-                    soap.text(node, "UserLevel"),
-                    password_shown=bool(soap.text(node, "Password")),
-                )
-                for node in soap.children(body, "User")
-            )
-        )
+            return onvif_device.users(session)
 
     def profiles(self) -> MediaProfiles:
         """The media profiles; media2 first."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from devices.description import DeviceFile, Stream
 from devices.errors import NotOffered
 from devices.links.capture import Capture
+from devices.links.capture.method import beside
 from devices.links.rtsp.client import (
     REQUEST_SECONDS,
     Endpoint,
@@ -57,6 +58,10 @@ class RtspAccess:
     def camera_address(self) -> str:
         """Return the IP address of the streams' host; raises OutsideAuthorisation."""
         return self._permit.address(self.host)
+
+    def capture(self) -> Capture:
+        """A capture of one exchange that no verdict cites frames of."""
+        return beside(self.device.bench.capture.method)
 
     def connect(
         self,

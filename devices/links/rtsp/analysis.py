@@ -14,7 +14,7 @@ from devices.errors import Garbled, NotOffered
 from devices.links.rtsp import picture
 from devices.links.rtsp.describe import OfferedKeys, codec_of
 from devices.links.rtsp.observations import DecodedPictures, SrtpFacts, WireFacts
-from devices.links.rtsp.player import Recording
+from devices.links.rtsp.recording import Recording
 from devices.protocols import sdp, websocket
 from devices.protocols.h26x import (
     Codec,

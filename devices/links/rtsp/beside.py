@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from devices.errors import Garbled, NotOffered
-from devices.links.rtsp.player import Recording
+from devices.links.rtsp.recording import Recording
 from devices.protocols.rtcp import SENDER_REPORT, readable
 from devices.protocols.rtp_extension import extension_of, extension_uris
 from devices.protocols.srtp import Receiver

@@ -8,7 +8,7 @@ from devices.errors import Garbled
 from devices.links.capture.record import CapturedFrames
 from devices.links.rtsp.analysis import byte_stream, interleaved, is_video, rtp_packets
 from devices.links.rtsp.observations import CitedFrames, WireFacts
-from devices.links.rtsp.player import Recording
+from devices.links.rtsp.recording import Recording
 from devices.protocols.h26x import Codec
 from devices.protocols.rtp import parse_rtp
 from devices.protocols.rtp_jpeg_frames import parse_head

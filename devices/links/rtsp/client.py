@@ -77,8 +77,9 @@ class RtspClient:
 
     ``login`` answers challenges; without it a 401 is returned like any other answer. ``sent``
     holds the last request as it went out, ``redirected`` the address that a REDIRECT request of
-    the camera named (RFC 2326, 10.10). With ``tunnel`` it all goes through HTTP, or a WebSocket,
-    there, where ``tunnel_login`` answers challenges of HTTP.
+    the camera named (RFC 2326, 10.10), ``asked`` how many requests of its own it sent. With
+    ``tunnel`` it all goes through HTTP, or a WebSocket, there, where ``tunnel_login`` answers
+    challenges of HTTP.
     """
 
     def __init__(
@@ -99,6 +100,7 @@ class RtspClient:
         self.sent: Request | None = None
         self.challenges: list[Challenge] = []
         self.redirected = ""
+        self.asked = 0
         self._tunnel, self._tunnel_login = tunnel, tunnel_login
         self._allow_basic = allow_basic
         self._address = address
@@ -208,6 +210,7 @@ class RtspClient:
 
     def _take_request(self, request: Request) -> None:
         """Answer a request of the camera's, and keep where a REDIRECT leads."""
+        self.asked += 1
         if request.method == "REDIRECT":
             self.redirected = request.get("Location")[:2048]
         known = request.method in ("REDIRECT", "OPTIONS", "GET_PARAMETER", "SET_PARAMETER")

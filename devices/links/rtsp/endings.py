@@ -9,7 +9,6 @@ from dataclasses import dataclass
 
 from devices.description import Stream
 from devices.errors import LinkError
-from devices.links.capture import Capture
 from devices.links.rtsp.access import RtspAccess
 from devices.links.rtsp.client import without_userinfo
 from devices.links.rtsp.held import Heard, HeldSession, held_session
@@ -18,8 +17,6 @@ from devices.observation import Artefact, Observation
 
 TOLD_SECONDS = 6.0
 """Longest time to listen after TEARDOWN."""
-LONGEST_TIMEOUT = 65.0
-"""Declared session time-outs up to this many seconds are waited for (60 is RFC 2326's default)."""
 _AFTER_TIMEOUT = 12.0
 
 
@@ -27,12 +24,13 @@ _AFTER_TIMEOUT = 12.0
 class StreamEnding:
     """What a stream did after its end; seconds count from then.
 
-    ``way``: ``teardown`` (the camera answered TEARDOWN with ``status``, 0 when it did not), or
+    ``way``: ``teardown`` (the camera answered TEARDOWN with ``status``, 0 when it did not),
     ``connection`` (the RTSP connection of a stream over UDP was closed, and nothing sent any
-    more). ``timeout`` is the session time-out that the camera declared, in seconds, 60 when it
-    said nothing. ``before`` and ``after`` count media packets; ``last`` is when the last one came
-    (0 for none) and ``listened`` how long it was waited for more. ``closed``: the camera closed the
-    connection that all of it came through.
+    more), or ``silence`` (it was left open, and nothing sent any more but answers to the
+    ``asked`` requests of the camera). ``timeout`` is the session time-out that the camera
+    declared, in seconds, 60 when it said nothing. ``before`` and ``after`` count media packets;
+    ``last`` is when the last one came (0 for none) and ``listened`` how long it was waited for
+    more. ``closed``: the camera closed the connection that all of it came through.
     """
 
     name: str
@@ -46,16 +44,19 @@ class StreamEnding:
     last: float = 0.0
     listened: float = 0.0
     closed: bool = False
+    asked: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
 class StreamEndings(Observation):
     """Every declared RTSP stream, ended in each way.
 
-    By TEARDOWN over each declared transport, by the connection over the first with datagrams.
+    By TEARDOWN over each declared transport, by the connection over the first with datagrams; or
+    by silence over that. ``longest_wait``: the longest time-out that was waited for, in seconds.
     """
 
     endings: tuple[StreamEnding, ...]
+    longest_wait: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -72,17 +73,31 @@ def endings(access: RtspAccess) -> StreamEndings:
         for stream in access.streams()
         for transport in dict.fromkeys(stream.transports)
     ]
-    left = [
-        _Task(stream, transport, "connection")
+    # Sessions that a camera does not end would be in the way of others: those come last.
+    return _all(access, told, _first_in_datagrams(access, "connection"))
+
+
+def silences(access: RtspAccess) -> StreamEndings:
+    """Play every declared stream over datagrams and fall silent; raises NotOffered without any."""
+    return _all(access, _first_in_datagrams(access, "silence"))
+
+
+def _first_in_datagrams(access: RtspAccess, way: str) -> list[_Task]:
+    return [
+        _Task(stream, transport, way)
         for stream in access.streams()
         for transport in [t for t in stream.transports if _in_datagrams(t)][:1]
     ]
+
+
+def _all(access: RtspAccess, *rounds: list[_Task]) -> StreamEndings:
     found: list[tuple[StreamEnding | None, str, Artefact | None]] = []
-    for tasks in (told, left):  # sessions that a camera does not end would be in the way of others
+    for tasks in rounds:
         with ThreadPoolExecutor(max(1, access.device.bench.parallel // 2), "endings") as pool:
             found += pool.map(lambda task: _one(access, task), tasks)
     return StreamEndings(
         endings=tuple(ending for ending, _, _ in found if ending is not None),
+        longest_wait=access.device.bench.longest_wait,
         shortfall="; ".join(problem for _, problem, _ in found if problem),
         artefacts=tuple(artefact for _, _, artefact in found if artefact is not None),
     )
@@ -103,7 +118,7 @@ def _attempt(access: RtspAccess, task: _Task) -> tuple[StreamEnding | None, str,
     what = f"{task.stream.name} over {task.transport}"
     if task.transport not in TRANSPORTS:
         return None, f"{what}: this transport is not played here", None
-    capture = Capture()
+    capture = access.capture()
     try:
         with held_session(
             access, task.stream.url, task.transport, access.login(), capture=capture
@@ -111,6 +126,8 @@ def _attempt(access: RtspAccess, task: _Task) -> tuple[StreamEnding | None, str,
             before = session.begin()
             if task.way == "teardown":
                 ending = _told(session, before)
+            elif task.way == "silence":
+                ending = _silent(access, session, before)
             else:
                 ending = _left(access, session, before)
     except LinkError as error:
@@ -136,7 +153,8 @@ def _told(session: HeldSession, before: Heard) -> StreamEnding:
 
 def _left(access: RtspAccess, session: HeldSession, before: Heard) -> StreamEnding:
     session.client.close()
-    waited_for = session.timeout if session.timeout <= LONGEST_TIMEOUT else 0.0
+    longest = access.device.bench.longest_wait
+    waited_for = session.timeout if session.timeout <= longest else 0.0
     after = session.until_quiet(waited_for + _AFTER_TIMEOUT, before)
     with (
         contextlib.suppress(LinkError),
@@ -145,6 +163,17 @@ def _left(access: RtspAccess, session: HeldSession, before: Heard) -> StreamEndi
         headers = {"Session": session.identifier}
         client.request("TEARDOWN", session.described.aggregate, headers)
     return _ending("connection", session, before, after, 0)
+
+
+def _silent(access: RtspAccess, session: HeldSession, before: Heard) -> StreamEnding:
+    """Leave the connection open; a time-out that is too long is not waited for at all."""
+    if session.timeout > access.device.bench.longest_wait:
+        nothing = Heard(packets=0, last=0, longest_gap=0, listened=0, closed=False)
+        return _ending("silence", session, before, nothing, 0)
+    asked = session.client.asked
+    after = session.until_quiet(session.timeout + _AFTER_TIMEOUT, before)
+    ending = _ending("silence", session, before, after, 0)
+    return dataclasses.replace(ending, asked=session.client.asked - asked)
 
 
 def _ending(

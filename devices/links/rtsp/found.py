@@ -23,7 +23,8 @@ from devices.links.rtsp.analysis import (
 from devices.links.rtsp.client import Endpoint, endpoint_of, without_userinfo
 from devices.links.rtsp.describe import codec_of, is_jpeg
 from devices.links.rtsp.observations import PlayedStreams
-from devices.links.rtsp.player import Recording, play
+from devices.links.rtsp.player import play
+from devices.links.rtsp.recording import Recording
 from devices.observation import Artefact, Observation
 from devices.protocols.rtp_jpeg import frame_blocks
 
@@ -154,7 +155,7 @@ def _judged(
     )
     if found.same_as:
         return found, None
-    capture = Capture()
+    capture = access.capture()
     found = _played(access, candidate, found, capture)
     same = known.get((found.codec, found.parameter_sets), "")
     name = hashlib.sha256(f"{candidate.url} {candidate.section}".encode()).hexdigest()[:8]

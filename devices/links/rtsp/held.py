@@ -201,7 +201,7 @@ def held_session(
     Raises LinkError: NotOffered when the camera does not set it up so.
     """
     url = without_userinfo(url)
-    capture = capture or Capture()
+    capture = capture or access.capture()
     lower, secure, datagrams = TRANSPORTS[transport]
     tunnel = access.tunnel_of(url, transport)
     with access.connect(

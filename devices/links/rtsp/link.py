@@ -175,6 +175,10 @@ class RtspLink:
         """End every declared stream over each transport, and hear whether media goes on."""
         return rtsp_endings.endings(self._access)
 
+    def silences(self) -> StreamEndings:
+        """Play every declared stream over datagrams, fall silent, and wait for its time-out."""
+        return rtsp_endings.silences(self._access)
+
     def refusals(self) -> RefusedLogins:
         """Ask for the declared streams with logins that must not do."""
         return rtsp_refusals.refusals(self._access)

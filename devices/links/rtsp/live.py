@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from devices.errors import Garbled, NotOffered
 from devices.links.rtsp.describe import codec_of, is_jpeg
-from devices.links.rtsp.player import Recording
+from devices.links.rtsp.recording import Recording
 from devices.protocols import rtp_jpeg_frames, sdp
 from devices.protocols.h26x import Codec, Depacketiser, is_parameter_set, to_annex_b
 from devices.protocols.rtp import RtpPacket, parse_rtp

@@ -14,14 +14,14 @@ from dataclasses import dataclass, replace
 
 from devices.description import Stream
 from devices.errors import LinkError
-from devices.links.capture import Capture
 from devices.links.rtsp.access import RtspAccess
 from devices.links.rtsp.analysis import rtp_packets, unlock
 from devices.links.rtsp.client import endpoint_of, without_userinfo
 from devices.links.rtsp.describe import Described, describe
 from devices.links.rtsp.observations import PathAnswer
-from devices.links.rtsp.player import Recording, play
+from devices.links.rtsp.player import play
 from devices.links.rtsp.probes import set_up
+from devices.links.rtsp.recording import Recording
 from devices.observation import Artefact, Observation
 
 PLAY_SECONDS = 0.3
@@ -116,7 +116,7 @@ class _Look:
             self.facts = replace(self.facts, played=played, anonymous=asked)
 
     def _play(self, name: str, transport: str) -> MetadataPlayed:
-        capture = Capture()
+        capture = self._access.capture()
         try:
             with self._access.connect(
                 endpoint_of(self._url),

@@ -126,9 +126,13 @@ class PlayedStream:
 
 @dataclass(frozen=True, kw_only=True)
 class PlayedStreams(Observation):
-    """Every declared stream over its declared transports, and over plain UDP besides."""
+    """Every declared stream over its declared transports, and over plain UDP besides.
+
+    ``recorded``: how the bytes on the network were recorded, and why so.
+    """
 
     streams: tuple[PlayedStream, ...]
+    recorded: str = ""
 
 
 @dataclass(frozen=True)

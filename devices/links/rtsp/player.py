@@ -6,15 +6,12 @@ import selectors
 import socket
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
-from typing import Protocol
 
 from devices.errors import NotOffered
 from devices.links.capture import Capture, Flow
 from devices.links.rtsp.client import RtspClient
 from devices.links.rtsp.describe import (
     Described,
-    OfferedKeys,
     Redirected,
     Track,
     describe,
@@ -22,6 +19,7 @@ from devices.links.rtsp.describe import (
     usable,
 )
 from devices.links.rtsp.multicast import GroupPorts, group_of
+from devices.links.rtsp.recording import Follower, Recording
 from devices.links.rtsp.setup import (
     TRANSPORTS,
     Session,
@@ -34,7 +32,6 @@ from devices.links.rtsp.setup import (
     refusal,
     session_of,
 )
-from devices.protocols import sdp
 from devices.protocols.rtp import is_rtcp, is_rtp
 from devices.protocols.rtsp import Interleaved
 
@@ -51,50 +48,6 @@ MAX_MEDIA = 16 * 1024 * 1024
 """Bytes of media after which a recording ends early."""
 
 Ports = UdpPorts | GroupPorts
-
-
-@dataclass
-class Recording:
-    """What one stream gave.
-
-    ``status`` is that of the answer that decided; ``agreed`` the transport that SETUP agreed, as
-    text. ``packets`` are RTP or SRTP packets and ``rtcp`` RTCP or SRTCP packets, with TLS taken
-    off; ``wire`` are the datagrams, or the one byte stream, as on the network since PLAY.
-    """
-
-    transport: str
-    tls_version: str = ""
-    status: int = 0
-    refused: str = ""
-    agreed: str = ""
-    media: sdp.Media | None = None
-    keys: OfferedKeys | None = None
-    packets: list[bytes] = field(default_factory=list, repr=False)
-    rtcp: list[bytes] = field(default_factory=list, repr=False)
-    wire: list[bytes] = field(default_factory=list, repr=False)
-
-    @property
-    def datagrams(self) -> bool:
-        """Whether the media came over UDP."""
-        return TRANSPORTS[self.transport][2]
-
-    @property
-    def inside_tls(self) -> bool:
-        """Whether all of the media came inside TLS."""
-        return bool(self.tls_version) and not self.datagrams
-
-
-class Follower(Protocol):
-    """Takes the packets of a recording as they come, instead of their being kept."""
-
-    def begin(self, recording: Recording) -> None:
-        """SETUP is done: ``media`` and ``keys`` are known, and packets follow."""
-
-    def packet(self, data: bytes) -> None:
-        """Take one RTP or SRTP packet that has just arrived."""
-
-    def enough(self) -> bool:
-        """Whether to end before the time is over."""
 
 
 def play(

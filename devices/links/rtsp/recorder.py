@@ -5,26 +5,26 @@ from __future__ import annotations
 from contextlib import ExitStack
 
 from devices.links.capture import Capture
-from devices.links.capture.sniffer import Sniffer
+from devices.links.capture.method import Captures
 from devices.links.rtsp.access import RtspAccess
 
 
 class Recorder:
     """Makes captures; what they share lives as long as ``stack``. Raises BenchError.
 
-    ``cited_by`` is the test case that will cite frames of them.
+    ``cited_by`` is the test case that will cite frames of them; ``method`` how they are taken.
     """
 
     def __init__(self, access: RtspAccess, stack: ExitStack, cited_by: str) -> None:
         self.access = access
         self.cited_by = cited_by
-        self._sniffer: Sniffer | None = None
-        if access.device.bench.capture.method == "packets":
-            self._sniffer = stack.enter_context(Sniffer(access.camera_address()))
+        asked = access.device.bench.capture.method
+        self._captures = Captures(asked, access.camera_address, stack)
+        self.method = str(self._captures.method)
 
     def capture(self) -> Capture:
         """A capture of one exchange."""
-        return Capture(self._sniffer)
+        return self._captures.new(Capture)
 
     def comment(self, stream: str, transport: str) -> str:
         """What a capture file says of itself."""

@@ -28,8 +28,9 @@ from devices.links.rtsp.citation import cite
 from devices.links.rtsp.client import endpoint_of, without_userinfo
 from devices.links.rtsp.describe import codec_name, codec_of, is_jpeg
 from devices.links.rtsp.observations import PlayedStream, PlayedStreams
-from devices.links.rtsp.player import Recording, play
+from devices.links.rtsp.player import play
 from devices.links.rtsp.recorder import Recorder
+from devices.links.rtsp.recording import Recording
 from devices.links.rtsp.redirect import following
 from devices.observation import Artefact
 from devices.protocols.rtp import frame_rate, lost
@@ -75,6 +76,7 @@ def play_streams(
     artefacts = [artefact for one in played for artefact in one.artefacts]
     return PlayedStreams(
         streams=tuple(one.stream for one in played),
+        recorded=recorder.method,
         shortfall=_shortfall([one.stream for one in played]),
         artefacts=(*artefacts, *_pictures(played)),
     )
@@ -110,6 +112,7 @@ def play_addresses(
         played = list(pool.map(lambda item: one(recorder, *item), addresses.items()))
     return PlayedStreams(
         streams=tuple(p.stream for p in played),
+        recorded=recorder.method,
         artefacts=tuple(artefact for p in played for artefact in p.artefacts),
     )
 

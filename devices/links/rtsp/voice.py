@@ -17,7 +17,8 @@ from devices.links.capture import Capture
 from devices.links.rtsp.access import RtspAccess
 from devices.links.rtsp.client import without_userinfo
 from devices.links.rtsp.setup import TRANSPORTS
-from devices.links.rtsp.voice_line import line_to
+from devices.links.rtsp.voice_line import Line, line_to
+from devices.links.rtsp.voice_reports import ReportTrial, try_reports
 from devices.observation import Observation
 from devices.protocols.rtp import RtpPacket
 from devices.protocols.srtp import Protector, protector
@@ -41,6 +42,7 @@ class VoiceReception:
     packet: more than 0 when an altered or shortened packet was accepted. ``surplus``: packets
     counted in the end less genuine ones sent: more than 0 when a repeated (or another) one was
     accepted, less when genuine ones were lost. ``altered``, ``shortened``, ``repeated`` were sent.
+    ``reports`` is what it made of RTCP, tried afterwards; None with the problem that kept it.
     """
 
     name: str
@@ -54,6 +56,8 @@ class VoiceReception:
     control: bool
     beyond: int
     surplus: int
+    reports: ReportTrial | None = None
+    reports_problem: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,7 +79,7 @@ def voice_receptions(access: RtspAccess) -> VoiceReceptions:
         raise NotOffered("the device file declares no back channel of a stream with SRTP")
     found, problems, artefacts = [], [], []
     for stream, transport in tasks:
-        capture = Capture()
+        capture = access.capture()
         try:
             found.append(_one(access, stream, transport, capture))
         except LinkError as error:
@@ -94,8 +98,8 @@ def _one(access: RtspAccess, stream: Stream, transport: str, capture: Capture) -
         speaker = _Speaker(line.keys, line.ssrc, *SILENCE[codec])
         first = speaker.genuine(_FIRST, leave_out=_GAP)
         line.send(first)
-        last = speaker.last
-        before = line.report(speaker.ssrc, last)
+        before = line.report(speaker.ssrc, speaker.last)
+        control = (before.highest & 0xFFFF, before.lost) == (speaker.last, len(_GAP))
         hostile = [_flipped(speaker.ahead(n)) for n in _ALTERED]
         hostile += [speaker.ahead(n)[:-4] for n in _SHORT]
         sent = [n for n in range(_FIRST) if n not in _GAP]
@@ -103,7 +107,8 @@ def _one(access: RtspAccess, stream: Stream, transport: str, capture: Capture) -
         line.send(hostile)
         second = speaker.genuine(_SECOND)
         line.send(second)
-        after = line.report(speaker.ssrc, speaker.last)
+        after, last = line.report(speaker.ssrc, speaker.last), speaker.last
+        reports, problem = _reports(line, speaker)
     expected = (after.highest - speaker.first) % 0x10000 + 1
     return VoiceReception(
         name=stream.name,
@@ -114,10 +119,24 @@ def _one(access: RtspAccess, stream: Stream, transport: str, capture: Capture) -
         altered=len(_ALTERED),
         shortened=len(_SHORT),
         repeated=len(_REPEATED),
-        control=(before.highest & 0xFFFF, before.lost) == (last, len(_GAP)),
-        beyond=(after.highest & 0xFFFF) - speaker.last,
+        control=control,
+        beyond=(after.highest & 0xFFFF) - last,
         surplus=expected - after.lost - len(first) - len(second),
+        reports=reports,
+        reports_problem=problem,
     )
+
+
+def _reports(line: Line, speaker: _Speaker) -> tuple[ReportTrial | None, str]:
+    """What the camera makes of RTCP, or what kept it from being tried."""
+
+    def voice() -> tuple[list[bytes], int]:
+        return speaker.genuine(_SECOND), speaker.last
+
+    try:
+        return try_reports(line, voice), ""
+    except LinkError as error:
+        return None, str(error)
 
 
 class _Speaker:

@@ -6,7 +6,7 @@ import contextlib
 import secrets
 import selectors
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -42,33 +42,40 @@ class Line:
     openers: list[Receiver]
     capture: Capture
 
-    def send(self, packets: list[bytes]) -> None:
-        """Send RTP packets, one after the other."""
+    def send(self, packets: list[bytes], *, rtcp: bool = False) -> None:
+        """Send RTP packets (``rtcp``: RTCP), one after the other."""
+        to = self.target[rtcp]
         for packet in packets:
             if self.ports is None:
-                frame = Interleaved(self.target[0], packet).to_bytes()
-                self.client.wire.send(frame, time.monotonic() + 5)
+                self.client.wire.send(Interleaved(to, packet).to_bytes(), time.monotonic() + 5)
                 continue
-            own, address = self.ports.sockets[0], self.client.wire.address
-            own.sendto(packet, (address, self.target[0]))
-            flow = Flow(own.getsockname()[:2], (address, self.target[0]))
-            self.capture.udp(flow, packet, outgoing=True)
+            own, address = self.ports.sockets[rtcp], self.client.wire.address
+            own.sendto(packet, (address, to))
+            self.capture.udp(Flow(own.getsockname()[:2], (address, to)), packet, outgoing=True)
 
     def report(self, ssrc: int, number: int) -> ReportBlock:
         """The first report that counts this sequence number, or one above; raises NotOffered."""
-        latest: ReportBlock | None = None
+        return self.reports(ssrc, lambda block: block.highest & 0xFFFF >= number)[-1]
+
+    def reports(
+        self, ssrc: int, enough: Callable[[ReportBlock], bool], times: int = 1
+    ) -> list[ReportBlock]:
+        """What comes on a source until ``times`` reports were ``enough``, or for REPORT_SECONDS.
+
+        Raises NotOffered when nothing comes.
+        """
+        found: list[ReportBlock] = []
         unread = 0
         deadline = time.monotonic() + REPORT_SECONDS
         while (left := deadline - time.monotonic()) > 0:
             for packet in self._receive(left):
                 blocks = self._blocks(packet)
                 unread += blocks is None
-                for block in blocks or ():
-                    latest = block if block.ssrc == ssrc else latest
-            if latest is not None and latest.highest & 0xFFFF >= number:
-                return latest
-        if latest is not None:
-            return latest
+                found += [block for block in blocks or () if block.ssrc == ssrc]
+            if sum(map(enough, found)) >= times:
+                return found
+        if found:
+            return found
         raise NotOffered(
             f"no receiver report on the audio came within {REPORT_SECONDS:.0f} s"
             + (f"; {unread} RTCP packets do not open by any key that was agreed" * bool(unread))

@@ -7,12 +7,11 @@ bad one must still be measured.
 
 from __future__ import annotations
 
-import socket
 import ssl
 import time
 
 from devices.errors import Garbled, NotConnected, TimedOut, Unreachable
-from devices.links.capture import MAX_BYTES, Capture, Flow
+from devices.links.capture import MAX_BYTES, Capture
 
 _CHUNK = 64 * 1024
 
@@ -47,13 +46,13 @@ class RtspWire:
         self._capture = capture
         self.ended = False
         try:
-            self._socket = socket.create_connection((address, port), timeout=timeout)
+            way = capture.connect((address, port), timeout)
         except TimeoutError as error:
             raise NotConnected(f"{self._where}: no connection within {timeout:.0f} s") from error
         except OSError as error:
             raise Unreachable(f"{self._where}: {error.strerror or error}") from error
-        self.local_address = str(self._socket.getsockname()[0])
-        self._flow = Flow(self._socket.getsockname()[:2], (address, port))
+        self._socket, self._flow, self._recorded = way.socket, way.flow, way.recorded
+        self.local_address = str(way.flow.local[0])
         self._tls: ssl.SSLObject | None = None
         if encrypted:
             try:
@@ -147,7 +146,8 @@ class RtspWire:
     def _send_raw(self, data: bytes, deadline: float) -> None:
         if not data:
             return
-        self._capture.tcp(self._flow, data, outgoing=True)
+        if not self._recorded:
+            self._capture.tcp(self._flow, data, outgoing=True)
         try:
             self._socket.settimeout(max(deadline - time.monotonic(), 0.01))
             self._socket.sendall(data)
@@ -167,7 +167,8 @@ class RtspWire:
             raise TimedOut(f"{self._where}: no answer in time") from error
         except OSError as error:
             raise Unreachable(f"{self._where}: {error.strerror or error}") from error
-        self._capture.tcp(self._flow, data, outgoing=False)
+        if not self._recorded:
+            self._capture.tcp(self._flow, data, outgoing=False)
         if self.tap is not None and len(self.tap) < MAX_BYTES:
             self.tap += data
         return data

@@ -10,7 +10,6 @@ from typing import Any
 
 from devices.description import Stream
 from devices.errors import DeviceError
-from devices.links.capture import Capture
 from devices.links.rtsp.access import RtspAccess
 from devices.links.rtsp.client import endpoint_of, without_userinfo
 from devices.links.rtsp.live import LivePicture, LivePictures
@@ -102,7 +101,7 @@ class StreamWatch:
         return {code: sighting.png for code, sighting in dict(self._sightings).items()}
 
     def _play(self) -> None:
-        stream, access, capture = self.stream, self._access, Capture()
+        stream, access, capture = self.stream, self._access, self._access.capture()
         try:
             endpoint = endpoint_of(self._facts.url)
             tunnel = access.tunnel(stream, stream.transports[0], self._facts.url)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 from urllib.parse import urlsplit
 
 from devices.description import DeviceFile, Stream
 from devices.errors import NotOffered
+from devices.links.capture.method import Captures
 from devices.links.http.exchange import Exchange
 from devices.links.http.link import HttpLink
 from devices.links.rtsp.observations import PlayedStreams
@@ -17,6 +19,7 @@ from devices.links.web_media.clear import ClearSurvey
 from devices.links.web_media.mjpeg import play_mjpeg
 from devices.links.web_media.observations import ClearMedia, WebMedia
 from devices.links.web_media.senders import Account, Sender, account_of
+from devices.links.web_media.wire import DiscreetCapture
 from devices.observation import Artefact
 from devices.permit import Permit
 from devices.protocols.digest import DigestClient
@@ -69,25 +72,32 @@ class WebMediaLink:
         return found
 
     def mjpeg(self, seconds: float = PLAY_SECONDS) -> PlayedStreams:
-        """Play the declared MJPEG streams over HTTP(S), recording their bytes on the network."""
+        """Play the declared MJPEG streams over HTTP(S), recording their bytes on the network.
+
+        Raises BenchError when the bench cannot record as the device file asks.
+        """
         streams = [s for s in self.streams() if s.web_container == "mjpeg"]
         if not streams:
             return PlayedStreams(streams=())
         account = self._account()
         artefacts: list[Artefact] = []
         played = []
-        try:
+        with ExitStack() as stack:
+            if account is not None:
+                stack.callback(account.close)
+            captures = self._captures(streams[0], stack)
             for stream in streams:
                 sender = account.sender() if account is not None else Sender()
-                facts, kept = play_mjpeg(self._asker(), stream, sender, seconds)
+                capture = captures.new(DiscreetCapture)
+                facts, kept = play_mjpeg(self._asker(), stream, sender, seconds, capture)
                 played.append(facts)
                 artefacts += kept
-        finally:
-            if account is not None:
-                account.close()
         missing = [f"{s.name} over {s.transport}: {s.reason}" for s in played if s.cause]
         return PlayedStreams(
-            streams=tuple(played), artefacts=tuple(artefacts), shortfall="; ".join(missing)
+            streams=tuple(played),
+            recorded=str(captures.method),
+            artefacts=tuple(artefacts),
+            shortfall="; ".join(missing),
         )
 
     def clear(
@@ -119,6 +129,12 @@ class WebMediaLink:
             netloc = parts.netloc.rpartition("@")[2]
             return asker.ask(Wish(f"{scheme}://{netloc}/"), Sender()).exchange
         return None
+
+    def _captures(self, stream: Stream, stack: ExitStack) -> Captures:
+        def address() -> str:
+            return self._permit.address(urlsplit(stream.url).hostname or self._device.host)
+
+        return Captures(self._device.bench.capture.method, address, stack)
 
     def _asker(self) -> Asker:
         if self._web is None:

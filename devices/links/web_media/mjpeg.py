@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from devices.description import Stream
 from devices.errors import DeviceError
-from devices.links.capture import MAX_BYTES
+from devices.links.capture import MAX_BYTES, Capture
 from devices.links.rtsp import picture
 from devices.links.rtsp.analysis import EXAMINED, statistics, tls_payload
 from devices.links.rtsp.client import without_userinfo
@@ -16,7 +16,6 @@ from devices.links.web_media.addresses import shown
 from devices.links.web_media.asking import Asker, Got, Wish
 from devices.links.web_media.playing import MAX_MEDIA, jpegs_of
 from devices.links.web_media.senders import Sender
-from devices.links.web_media.wire import DiscreetCapture
 from devices.observation import Artefact
 from devices.protocols import jpeg
 
@@ -27,7 +26,7 @@ _MARK = b"\xff\xd8\xff"
 
 
 def play_mjpeg(
-    asker: Asker, stream: Stream, sender: Sender, seconds: float
+    asker: Asker, stream: Stream, sender: Sender, seconds: float, capture: Capture
 ) -> tuple[PlayedStream, list[Artefact]]:
     """Play for ``seconds``, longer where few pictures come; facts, capture and picture.
 
@@ -36,7 +35,7 @@ def play_mjpeg(
     url = without_userinfo(stream.url)
     scheme = url.partition(":")[0]
     blank = PlayedStream(stream.name, shown(url), scheme, declared=True, outcome="failed")
-    capture, png = DiscreetCapture(), b""
+    png = b""
     began: list[float] = []
 
     def enough(data: bytearray) -> bool:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from devices.errors import LinkError, TimedOut
-from devices.links.capture import Capture, Flow
+from devices.links.capture import Capture
 from devices.links.http.errors import translated_errors
 from devices.links.http.server import Server
 from devices.links.rtsp.wire import RtspWire
@@ -28,11 +28,11 @@ _CHUNK = 32 * 1024
 class DiscreetCapture(Capture):
     """A capture in which cookies and tokens of plain HTTP are blotted out, length kept."""
 
-    def tcp(self, flow: Flow, data: bytes, *, outgoing: bool) -> None:
-        """Record bytes of a TCP connection."""
+    def discreet(self, data: bytes, *, outgoing: bool) -> bytes:
+        """Bytes of a TCP connection without what is secret in them."""
         if data[:1].isalpha():  # a head, not media and not TLS
             data = _SECRETS.sub(lambda m: m[1] + b"x" * len(m[2]), data)
-        super().tcp(flow, data, outgoing=outgoing)
+        return super().discreet(data, outgoing=outgoing)
 
 
 class _Incoming(io.RawIOBase):
