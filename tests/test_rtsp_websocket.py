@@ -38,7 +38,7 @@ from conformance.verdict import Inconclusive
 from devices.description import DeviceFile, Stream
 from devices.errors import Garbled, LinkError, LoginRefused, NotOffered, TimedOut, Unreachable
 from devices.links.capture import Capture
-from devices.links.ports.link import PortServices
+from devices.links.ports.link import NamedService, PortServices
 from devices.links.rtsp.client import Endpoint
 from devices.links.rtsp.doors import doors
 from devices.links.rtsp.endings import endings
@@ -102,7 +102,8 @@ def test_a_stream_in_a_websocket_alone_is_asked_there(stand: SocketStand) -> Non
     found = endpoints(access, [])
     told = {(e.port, e.encrypted): e.speaks_rtsp for e in found.endpoints}
     assert told == {(8443, True): True, (8443, False): False}
-    judge_ports(found)
+    services = (NamedService(8443, "https"),)
+    judge_ports(found, PortServices(address="127.0.0.1", services=services))
     answers = anonymous_answers(access, ["/live/other"])
     judge_logins(answers)
     assert {a.transport for a in answers.answers if a.method == "SETUP"} == {"websocket"}
