@@ -26,6 +26,11 @@ class ClockControl:
         self._clock = device.bench.clock
         self._permit = permit
 
+    @property
+    def counts(self) -> bool:
+        """Whether what the camera counts in seconds is declared to follow its clock."""
+        return self._clock.counts
+
     @contextmanager
     def moved(self, seconds: float) -> Iterator[None]:
         """Have the clock ``seconds`` ahead of the true time, and right again afterwards."""

@@ -22,6 +22,7 @@ from devices.errors import (
     TimedOut,
     Unreachable,
 )
+from devices.links.http.challenge import answered
 from devices.links.http.client import HttpClient
 from devices.links.http.exchange import ANONYMOUS, Exchange
 from devices.links.http.pages import impossible_neighbour, same_page
@@ -228,17 +229,46 @@ class HttpLink:
             paths.append("/")
         return list(dict.fromkeys(paths))
 
-    def _session(
-        self, client: HttpClient, gate: Gate, username: str, password: str
-    ) -> LoginAttempt:
+    def sign_in(
+        self, client: HttpClient, username: str, password: str
+    ) -> tuple[Exchange, bool]:
+        """Send the declared login as ``client``; whether its answer looks like a session's begin.
+
+        Only the gate shows whether it is one. Raises NotOffered and LinkError.
+        """
         login = self.operation("login")
-        answer = client.perform(login, {"username": username, "password": password})
+        answer = client.perform(login, self.login_values(client, username, password))
         client.sender = username
         token = self.description.token
         carries = bool(client.cookies)
         if token is not None:
             carries = client.use_token(answer, token) or carries
-        if answer.status not in login.success or not carries:
+        return answer, carries and answer.status in login.success
+
+    def login_values(self, client: HttpClient, username: str, password: str) -> dict[str, str]:
+        """What the placeholders of the login stand for; asks for a challenge where one is declared.
+
+        Raises Garbled when the camera gives none that can be answered.
+        """
+        values = {"username": username, "password": password}
+        challenge = self.description.challenge
+        return values if challenge is None else answered(client, challenge, values)
+
+    def targets_for(self, roles: Sequence[str]) -> list[str]:
+        """Declared paths that these roles, and no others, may read."""
+        return [
+            resource.path
+            for resource in self._device.declared.api
+            if resource.method == "GET"
+            and set(resource.roles) == set(roles)
+            and "{" not in resource.path
+        ]
+
+    def _session(
+        self, client: HttpClient, gate: Gate, username: str, password: str
+    ) -> LoginAttempt:
+        answer, taken = self.sign_in(client, username, password)
+        if not taken:
             return LoginAttempt(username=username, accepted=False, answer=answer)
         opened = client.request("GET", gate.target)
         accepted = gate.opened_by(opened)
