@@ -38,6 +38,7 @@ from devices.links.onvif.observations import (
     OnvifServices,
     OnvifUser,
     OnvifUsers,
+    Outcome,
 )
 from devices.links.onvif.session import OnvifSession
 from devices.links.ports.udp import UdpProbe
@@ -262,6 +263,19 @@ class OnvifLink:
             if time.monotonic() > end:
                 return False
             pause.wait(_PAUSE)
+
+    def takes(self, username: str, password: str, operation: str = "") -> Outcome:
+        """How the gate, or ``operation`` of the device service, answers a login; one request.
+
+        The default account logs in first, to find out how. Raises LinkError.
+        """
+        with self.session(self.default_account()) as session:
+            session.gate()
+            if not operation:
+                return session.log_in(username, password).outcome
+            body = requests.plain("device", operation)
+            credentials = Credentials(username, password)
+            return session.client.call(session.path("device"), body, credentials).outcome
 
     def create_user(self, account: str, name: str, password: str, level: str) -> OnvifCall:
         """Create a user as an account; ``level`` is Administrator, Operator or User."""
