@@ -34,8 +34,8 @@ def test_changes_of_a_user_count_everywhere(
     """What is changed of a user counts on every surface at once.
 
     Method: by each way to administer users (ONVIF, the web interface's declared operations), make
-    a viewer, and try the login on the web interface, over ONVIF and over RTSP: those that take it,
-    and refuse a made-up password, are watched. Change the password, make the user an administrator
+    a viewer, and try the login on the web interface, over ONVIF, RTSP and SSH (by password): those
+    that take it, and refuse a made-up password, are watched. Change the password, make the user an administrator
     and a viewer again (where ONVIF can), remove the user. After each, try the logins that were
     right before and those that should be right now, each on a new connection. A camera has the
     seconds of policy "passwords" to carry a change out.
@@ -55,14 +55,16 @@ def test_changes_of_a_user_count_everywhere(
         if not watch.logins:
             continue
         evidence.observe(SurfaceLogins(by=way.name, logins=tuple(watch.logins)), way.name)
-        watched |= watch.taken_by("before", "old", "accepted")
+        watched |= watch.watched()
         faults += _faults(way.name, watch.logins)
         missing += _doubts(way.name, watch.logins)
     assert not faults, " ".join(faults)
     if not watched:
         raise Inconclusive(
             "no user for the test could be made who logs in anywhere: "
-            + ("; ".join(missing) or "the device file gives neither [links.onvif] nor [links.http]"),
+            + (
+                "; ".join(missing) or "the device file gives neither [links.onvif] nor [links.http]"
+            ),
             "not-offered" if missing else "no-link",
         )
     if missing := [m for m in missing if not _expected(m, watched, user_ways)]:
@@ -79,18 +81,14 @@ def _life(
         secrets.remember(f"trial.{viewer.username}.{number}", password)
     name, old = viewer.username, viewer.password
     with viewer:
-        watch.ask("before", "wrong", (name, wrong))
-        watch.ask("before", "old", (name, old))
-        tells = watch.taken_by("before", "wrong", "refused")
-        watch.keep(tells & watch.taken_by("before", "old", "accepted"))
+        watch.begin((name, old), (name, wrong))
         if not watch.surfaces:
             raise NotOffered("its users cannot log in anywhere, or any password is taken")
         viewer.change_password(new)
-        watch.ask("after the change", "old", (name, old), gone=True)
-        watch.ask("after the change", "new", (name, new))
+        watch.change("after the change", (name, old), (name, new))
         _role(administrations, watch, name, new)
         viewer.remove()
-        watch.ask("after the removal", "new", (name, new), gone=True)
+        watch.change("after the removal", (name, new), None)
     if viewer.left_behind:
         raise NotOffered(viewer.left_behind)
 

@@ -94,9 +94,7 @@ def test_sessions_end_and_cannot_be_guessed(
         login = (user.username, user.password)
         sample = evidence.observe(sample_tokens(http, *login, rule["sample"]), "tokens")
         events = Events(
-            Bench(
-                http, secrets, administrations, pass_time, restart, idle, rule["longest_wait"]
-            ),
+            Bench(http, secrets, administrations, pass_time, restart, idle, rule["longest_wait"]),
             user,
         )
         events.run()
@@ -153,5 +151,3 @@ def _demand_all(sample: TokenSample, events: Events, rule: dict[str, Any]) -> No
     ]
     if events.missing:
         raise Inconclusive("; ".join(events.missing), "not-measured")
-
-

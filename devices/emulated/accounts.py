@@ -137,7 +137,8 @@ class AccountStore:
         previous = entry.password if self._posture.old_password_survives else ""
         self._entries[name] = _Entry(entry.role, password, previous)
         self._save()
-        self._tell_revoked(name)
+        if password != entry.password:
+            self._tell_revoked(name)
 
     def set_role(self, name: str, role: str) -> None:
         """Change a role; raises AccountError, also when no administrator would be left."""

@@ -13,11 +13,14 @@ from devices.links.http.link import HttpLink
 from devices.links.onvif.link import OnvifLink
 from devices.links.onvif.observations import Outcome
 from devices.links.rtsp.link import RtspLink
+from devices.links.ssh.link import SshLink
+from devices.links.ssh.trials import PasswordPair
 from devices.observation import Observation
 
 Taken = Literal["accepted", "refused", "undecided"]
 _PAUSE = 0.5  # s between two tries of a login that should be refused by now
 _REFUSALS = {401, 403, 404}
+_SSH_SECONDS = 15.0
 
 
 @dataclass(frozen=True)
@@ -114,6 +117,21 @@ def rtsp_surface(link: RtspLink) -> Surface:
     return Surface("RTSP", takes, lambda *_: None)
 
 
+def ssh_surface(link: SshLink) -> Surface:
+    """SSH, for cameras whose users may log in there by password."""
+
+    def takes(username: str, password: str) -> tuple[Taken, str]:
+        pair = PasswordPair(username, password)
+        trial = link.try_pairs([pair], each_user=1, seconds=_SSH_SECONDS)
+        if trial.accepted:
+            return "accepted", "the login is accepted"
+        if trial.tried or not trial.shortfall:
+            return "refused", "refused" if trial.tried else "no password is taken"
+        return "undecided", trial.shortfall
+
+    return Surface("SSH", takes, lambda *_: None)
+
+
 class Watch:
     """Asks every surface, and keeps the answers."""
 
@@ -122,10 +140,37 @@ class Watch:
         self._grace = grace
         self.logins: list[SurfaceLogin] = []
 
-    def ask(self, when: str, given: str, login: tuple[str, str], *, gone: bool = False) -> None:
-        """Try a login on each. ``gone``: it should be refused, within the time of grace."""
+    def begin(self, right: tuple[str, str], wrong: tuple[str, str]) -> None:
+        """Go on with the surfaces that take the right login, and refuse the wrong one.
+
+        A right login follows each wrong one, here and later: so no count of failures grows.
+        """
         for surface in self.surfaces:
-            self.logins.append(self._asked(surface, when, given, login, gone=gone))
+            self._keep(surface, "before", "old", right)
+            if self.logins[-1].taken == "accepted":
+                self._keep(surface, "before", "wrong", wrong)
+                self._keep(surface, "before", "old", right)
+        telling = self._taken_by("before", "wrong", "refused")
+        self.surfaces = [s for s in self.surfaces if s.name in telling]
+
+    def change(self, when: str, old: tuple[str, str], new: tuple[str, str] | None) -> None:
+        """Try on each what should be refused now, within the grace, and what should be taken."""
+        for surface in self.surfaces:
+            given = "old" if new is not None else "new"
+            self._keep(surface, when, given, old, gone=True)
+            if new is not None:
+                self._keep(surface, when, "new", new)
+
+    def _keep(
+        self,
+        surface: Surface,
+        when: str,
+        given: str,
+        login: tuple[str, str],
+        *,
+        gone: bool = False,
+    ) -> None:
+        self.logins.append(self._asked(surface, when, given, login, gone=gone))
 
     def ask_rights(self, when: str, login: tuple[str, str], *, gone: bool) -> None:
         """Try on each what administrators alone may; left out where it cannot be told."""
@@ -146,14 +191,17 @@ class Watch:
                     break
                 threading.Event().wait(_PAUSE)
 
-    def keep(self, names: set[str]) -> None:
-        """Go on with these surfaces alone."""
-        self.surfaces = [surface for surface in self.surfaces if surface.name in names]
+    def watched(self) -> set[str]:
+        """The surfaces that took the login at first."""
+        return self._taken_by("before", "old", "accepted")
 
-    def taken_by(self, when: str, given: str, taken: Taken) -> set[str]:
-        """The surfaces that answered such a login so."""
+    def _taken_by(self, when: str, given: str, taken: Taken) -> set[str]:
         wanted = (when, given, taken)
-        return {login.surface for login in self.logins if _key(login) == wanted}
+        return {
+            login.surface
+            for login in self.logins
+            if (login.when, login.given, login.taken) == wanted
+        }
 
     def _asked(
         self, surface: Surface, when: str, given: str, login: tuple[str, str], *, gone: bool
@@ -167,7 +215,3 @@ class Watch:
             if not (gone and taken == "accepted" and time.monotonic() < end):
                 return SurfaceLogin(surface.name, when, given, taken, answer)
             threading.Event().wait(_PAUSE)
-
-
-def _key(login: SurfaceLogin) -> tuple[str, str, Taken]:
-    return login.when, login.given, login.taken

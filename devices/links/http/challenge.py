@@ -29,7 +29,9 @@ def answered(
 
     Raises LinkError; Garbled when the answer holds no challenge.
     """
-    return computed(challenge, {**values, **told(challenge, client.perform(challenge.call, values))})
+    return computed(
+        challenge, {**values, **told(challenge, client.perform(challenge.call, values))}
+    )
 
 
 def told(challenge: HttpChallenge, answer: Exchange) -> dict[str, str]:

@@ -103,4 +103,3 @@ def logged_in(link: HttpLink, username: str, password: str) -> bool:
     attempt, client = link.log_in(username, password)
     link.leave(client)
     return attempt.accepted
-

@@ -229,9 +229,7 @@ class HttpLink:
             paths.append("/")
         return list(dict.fromkeys(paths))
 
-    def sign_in(
-        self, client: HttpClient, username: str, password: str
-    ) -> tuple[Exchange, bool]:
+    def sign_in(self, client: HttpClient, username: str, password: str) -> tuple[Exchange, bool]:
         """Send the declared login as ``client``; whether its answer looks like a session's begin.
 
         Only the gate shows whether it is one. Raises NotOffered and LinkError.

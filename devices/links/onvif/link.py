@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Iterable
 from urllib.parse import urlsplit
-from xml.etree.ElementTree import Element
+from xml.etree.ElementTree import Element, tostring
 
 from devices.description import DeviceFile, Role
 from devices.errors import DeviceFileError, LoginRefused
@@ -263,6 +263,24 @@ class OnvifLink:
             if time.monotonic() > end:
                 return False
             pause.wait(_PAUSE)
+
+    def documents(self) -> list[tuple[str, bytes]]:
+        """What the camera says of itself to an administrator, as it was sent, by operation.
+
+        The users, the system and access logs, and the addresses of streams and pictures.
+        Operations that it does not offer are left out. Raises LinkError.
+        """
+        with self.session(self.default_account()) as session:
+            found = [
+                (soap.local(body), reply.body)
+                for body in requests.telling()
+                if (reply := session.call("device", body)).body is not None
+            ]
+            profiles = onvif_media.read_profiles(session)
+            uris = (*onvif_media.stream_uris(session, profiles).uris,)
+            uris += onvif_media.snapshot_uris(session, profiles).uris
+        texts = [(name, tostring(node)) for name, node in found if node is not None]
+        return texts + [(f"Uri of {uri.service} {uri.profile}", uri.uri.encode()) for uri in uris]
 
     def takes(self, username: str, password: str, operation: str = "") -> Outcome:
         """How the gate, or ``operation`` of the device service, answers a login; one request.
