@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from typing import Any
+from urllib.parse import urlsplit
 
 from conformance.case import case
 from conformance.credentials.session_events import web_trial
@@ -88,14 +89,20 @@ def test_secrets_of_logins_stand_nowhere_else(
     found = evidence.observe(search.result())
     faults = list(_faults(found))
     assert not faults, " ".join(faults)
-    missing = [name for name in _NAMED if not operation_target(http, name)]
-    if missing:
-        raise Inconclusive(
-            "the device file describes no operation "
-            + " and none ".join(f"{name!r} ({_NAMED[name]})" for name in missing)
-            + " under links.http.operations; where the camera has none, describe under "
-            "declared.not_applicable why",
-            "undeclared",
+    if missing := list(_unseen(http, device, found)):
+        raise Inconclusive("; ".join(missing), "undeclared")
+
+
+def _unseen(http: HttpLink, device: DeviceFile, found: LeakSearch) -> Iterator[str]:
+    """What could not be searched because the device file does not say where it is."""
+    if not operation_target(http, "logs") and not any(p.kind == "log" for p in found.places):
+        yield "no log was found: describe the operation logs under links.http.operations"
+    if device.declared.exports_configuration is not False and not operation_target(
+        http, "configuration"
+    ):
+        yield (
+            "describe the operation configuration (its export) under links.http.operations, or "
+            "declare exports_configuration = false"
         )
 
 
@@ -126,11 +133,12 @@ def _accounts(device: DeviceFile, secrets: Secrets) -> Iterator[Sought]:
 def _documents(http: HttpLink, device: DeviceFile) -> list[tuple[str, str]]:
     named = [(kind, operation_target(http, name)) for name, kind in _NAMED.items()]
     known = {target for _, target in named}
+    media = {urlsplit(stream.url).path for stream in device.declared.streams}
     readable = [
         ("answer", resource.path)
         for resource in device.declared.api
         if resource.method == "GET" and "{" not in resource.path and "admin" in resource.roles
-        if resource.path not in known
+        if resource.path not in known | media
     ]
     return [(kind, target) for kind, target in named if target] + readable
 

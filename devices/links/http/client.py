@@ -41,6 +41,11 @@ class HttpClient:
         self.sender = username
         self._headers["Authorization"] = basic(username, password)
 
+    def use_fields(self, sender: str, fields: Mapping[str, str]) -> None:
+        """Send these header fields with every request from now on, in the name of ``sender``."""
+        self.sender = sender
+        self._headers |= fields
+
     def use_token(self, exchange: Exchange, token: HttpToken) -> bool:
         """Send the token of a login answer from now on; False when the answer holds none."""
         try:

@@ -25,6 +25,7 @@ SHORTEST = 8
 """A shorter secret, or one of fewer than three kinds of character, may stand anywhere by chance."""
 _LIMIT = 512 * 1024
 _PAGES = 12
+_SECONDS = 8.0
 _TEXT = ("text/", "application/json", "application/xml", "application/javascript")
 _USERINFO = re.compile(rb"\b[a-z]{3,6}://[^\s/\"'<>@:]{1,64}:[^\s/\"'<>@]{1,128}@")
 
@@ -154,7 +155,7 @@ class Search:
         """Documents that an administrator may read: (kind, path)."""
         for kind, target in targets:
             try:
-                answer = client.request("GET", target, limit=_LIMIT)
+                answer = client.request("GET", target, limit=_LIMIT, seconds=_SECONDS)
             except LinkError as error:
                 self.missing.append(f"{target}: {error}")
                 continue

@@ -6,9 +6,10 @@ Every method opens a session of its own, so that observations can run side by si
 from __future__ import annotations
 
 import contextlib
+import secrets
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from urllib.parse import urlsplit
 from xml.etree.ElementTree import Element, tostring
 
@@ -17,11 +18,13 @@ from devices.errors import DeviceFileError, LoginRefused
 from devices.links.http.server import Protection, protection_of, server_of
 from devices.links.onvif import media as onvif_media
 from devices.links.onvif import probes as onvif_probes
+from devices.links.onvif import matrix as onvif_matrix
 from devices.links.onvif import requests
 from devices.links.onvif.addresses import OnvifAddresses, read_addresses
 from devices.links.onvif.capabilities import OnvifCapabilities, read_capabilities
 from devices.links.onvif.client import Credentials
 from devices.links.onvif.events import OnvifEvents, observe_events
+from devices.links.onvif.matrix import OnvifColumn
 from devices.links.onvif.observations import (
     FirmwareUpload,
     MediaProfiles,
@@ -281,6 +284,21 @@ class OnvifLink:
             uris += onvif_media.snapshot_uris(session, profiles).uris
         texts = [(name, tostring(node)) for name, node in found if node is not None]
         return texts + [(f"Uri of {uri.service} {uri.profile}", uri.uri.encode()) for uri in uris]
+
+    def matrix(self, accounts: Mapping[str, str]) -> list[OnvifColumn]:
+        """The answers to nobody, to a made-up login, and to accounts by subject."""
+        with self.session(self.default_account()) as right:
+            asked = onvif_matrix.calls(onvif_probes.profile_token(right))
+            found: list[OnvifColumn] = []
+            for subject, account in {ANONYMOUS: ANONYMOUS, **accounts}.items():
+                with self.session(account) as session:
+                    found.append(onvif_matrix.column(session, subject, asked, sparing=None))
+            right.gate()
+            made_up = f"x{secrets.token_hex(5)}", secrets.token_hex(8)
+            with self.session_with(*made_up) as session:
+                session.client.scheme = right.client.scheme  # so that each try is one
+                found.append(onvif_matrix.column(session, "wrong", asked, sparing=right))
+        return found
 
     def takes(self, username: str, password: str, operation: str = "") -> Outcome:
         """How the gate, or ``operation`` of the device service, answers a login; one request.
