@@ -24,6 +24,7 @@ from devices.secrets import Secrets
     changes="settings",
 )
 def test_changes_of_a_user_count_everywhere(
+    *,
     user_ways: Sequence[UserWay],
     administrations: Sequence[Administration],
     surfaces: Sequence[Surface],
@@ -35,10 +36,10 @@ def test_changes_of_a_user_count_everywhere(
 
     Method: by each way to administer users (ONVIF, the web interface's declared operations), make
     a viewer, and try the login on the web interface, over ONVIF, RTSP and SSH (by password): those
-    that take it, and refuse a made-up password, are watched. Change the password, make the user an administrator
-    and a viewer again (where ONVIF can), remove the user. After each, try the logins that were
-    right before and those that should be right now, each on a new connection. A camera has the
-    seconds of policy "passwords" to carry a change out.
+    that take it, and refuse a made-up password, are watched. Change the password, make the user an
+    administrator and a viewer again (where ONVIF can), remove the user. After each, try the logins
+    that were right before and those that should be right now, each on a new connection. A camera
+    has the seconds of policy "passwords" to carry a change out.
     Pass: no surface takes the old password, the removed user, or lets a former administrator do
     what administrators alone may; every surface takes the new password.
     """

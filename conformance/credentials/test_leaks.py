@@ -37,6 +37,7 @@ _NAMED = {"configuration": "export", "logs": "log"}
     applies_to=("http",),
 )
 def test_secrets_of_logins_stand_nowhere_else(
+    *,
     http: HttpLink,
     user_ways: Sequence[UserWay],
     camera: Any,

@@ -10,7 +10,7 @@ from typing import Any
 from conformance.case import case
 from conformance.credentials.matrix_picture import Cell, Row, State, picture
 from conformance.credentials.role_judgement import gets_through, judge
-from conformance.credentials.test_roles import SESSION_CALLS, callers_of
+from conformance.credentials.role_survey import callers_of, surveyed
 from conformance.credentials.web_accounts import strong_password
 from conformance.verdict import Inconclusive
 from devices.description import DeviceFile
@@ -19,7 +19,7 @@ from devices.links.http.client import HttpClient
 from devices.links.http.discovery import FoundOperation, FoundOperations, ask_found
 from devices.links.http.link import HttpLink
 from devices.links.http.operations import discovered, undeclared
-from devices.links.http.roles import RoleAnswer, RoleMatrix, survey_roles
+from devices.links.http.roles import RoleAnswer, RoleMatrix
 from devices.links.onvif.link import OnvifLink
 from devices.links.onvif.matrix import OnvifColumn, left_out
 from devices.links.onvif.observations import OperationAnswer, Outcome
@@ -27,7 +27,6 @@ from devices.links.users import OnvifUserWay, TrialViewer
 from devices.secrets import Secrets
 
 _SUBJECTS = ("anonymous", "wrong", "viewer", "operator", "admin")
-_OF_THEIR_OWN = {"digest", "basic"}
 
 
 @case(
@@ -54,11 +53,10 @@ def test_every_web_operation_by_every_subject(
     """
     rule = policy("passwords")["roles"]["avoid"]
     with ExitStack() as stack:
+        matrix = evidence.observe(surveyed(http, device, secrets, rule))
         callers = callers_of(http, secrets)
         for client in callers.values():
             stack.callback(http.leave, client)
-        callers = _with_impostor(http, callers)
-        matrix = evidence.observe(_declared(http, callers, device, rule))
         found = evidence.observe(_found(http, callers, device, rule))
     subjects = [subject for subject in _SUBJECTS if subject in callers]
     rows = [*_declared_rows(matrix), *_found_rows(found)]
@@ -68,34 +66,6 @@ def test_every_web_operation_by_every_subject(
     judge(matrix)
     if doubts := list(_undeclared(found)):
         raise Inconclusive(" ".join(doubts), "undeclared")
-
-
-def _with_impostor(http: HttpLink, callers: dict[str, HttpClient]) -> dict[str, HttpClient]:
-    """A caller with a session, or a login, that was made up. No real account is touched."""
-    impostor, known = http.anonymous(), callers[next(reversed(callers))]
-    kind = http.description.authentication
-    if kind in _OF_THEIR_OWN:
-        use = impostor.use_digest if kind == "digest" else impostor.use_basic
-        use(f"x{random.token_hex(5)}", random.token_hex(8))
-    else:
-        fields = {"Cookie": "; ".join(f"{n}={random.token_hex(16)}" for n in known.cookies)}
-        if http.description.token is not None:
-            token = http.description.token
-            fields[token.header] = token.prefix + random.token_hex(16)
-        impostor.use_fields("wrong", {name: text for name, text in fields.items() if text})
-    first, *others = callers.items()
-    return dict([first, ("wrong", impostor), *others])
-
-
-def _declared(
-    http: HttpLink, callers: dict[str, HttpClient], device: DeviceFile, avoid: Sequence[str]
-) -> RoleMatrix:
-    known = [http.description.operations.get(name) for name in SESSION_CALLS]
-    calls = [call for call in known if call is not None]
-    if http.description.authentication in _OF_THEIR_OWN:
-        # Each request would be a wrong login; what is closed to nobody is closed to a wrong one.
-        callers = {name: client for name, client in callers.items() if name != "wrong"}
-    return survey_roles(callers, device.declared.api, session_calls=calls, avoid=avoid)
 
 
 def _found(

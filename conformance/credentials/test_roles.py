@@ -6,16 +6,11 @@ from typing import Any
 
 from conformance.case import case
 from conformance.credentials.role_judgement import judge
-from conformance.credentials.web_accounts import MODEST_FIRST
+from conformance.credentials.role_survey import surveyed, without
 from conformance.verdict import Inconclusive
 from devices.description import DeviceFile
-from devices.links.http.client import HttpClient
-from devices.links.http.exchange import ANONYMOUS
 from devices.links.http.link import HttpLink
-from devices.links.http.roles import survey_roles
 from devices.secrets import Secrets
-
-SESSION_CALLS = ("login", "logout", "setup")
 
 
 @case(
@@ -40,28 +35,5 @@ def test_roles_hold_on_the_web_interface(
     """
     if not device.declared.api:
         raise Inconclusive("the device file declares no resource under declared.api", "undeclared")
-    callers = callers_of(http, secrets)
-    known = [http.description.operations.get(name) for name in SESSION_CALLS]
-    try:
-        matrix = evidence.observe(
-            survey_roles(
-                callers,
-                device.declared.api,
-                session_calls=[call for call in known if call is not None],
-                avoid=policy("passwords")["roles"]["avoid"],
-            )
-        )
-    finally:
-        for client in callers.values():
-            http.leave(client)
-    judge(matrix)
-
-
-def callers_of(http: HttpLink, secrets: Secrets) -> dict[str, HttpClient]:
-    callers = {ANONYMOUS: http.anonymous()}
-    for role in MODEST_FIRST:
-        if found := secrets.account(role=role, service="http"):
-            callers[role] = http.account(found[0])
-    if len(callers) == 1:
-        raise Inconclusive("the device file gives no account for http", "no-account")
-    return callers
+    avoid = policy("passwords")["roles"]["avoid"]
+    judge(evidence.observe(without(surveyed(http, device, secrets, avoid), "wrong")))

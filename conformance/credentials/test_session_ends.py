@@ -61,6 +61,7 @@ def restart(
     applies_to=("http",),
 )
 def test_sessions_end_and_cannot_be_guessed(
+    *,
     http: HttpLink,
     user_ways: Sequence[UserWay],
     administrations: Sequence[Administration],

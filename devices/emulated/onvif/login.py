@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, NoReturn
 
 from aiohttp import web
 
-from devices.emulated.onvif.call import Caller, NotAuthorized
 from devices.emulated.http_digest import web_digest
+from devices.emulated.onvif.call import Caller, NotAuthorized
 from devices.errors import DeviceError, Garbled
 from devices.protocols.soap import Envelope
 from devices.protocols.wsse import UsernameToken, username_token

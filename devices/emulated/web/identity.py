@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 from aiohttp import web
 
 from devices.emulated.accounts import User
+from devices.emulated.http_digest import web_digest
 from devices.emulated.sessions import Session, SessionStore
 from devices.emulated.web.access import Resource
 from devices.emulated.web.answers import Refusal
-from devices.emulated.http_digest import web_digest
 from devices.errors import DeviceError
 
 if TYPE_CHECKING:

@@ -26,6 +26,7 @@ from devices.links.http.challenge import answered
 from devices.links.http.client import HttpClient
 from devices.links.http.exchange import ANONYMOUS, Exchange
 from devices.links.http.pages import impossible_neighbour, same_page
+from devices.links.http.raw import raw_exchange
 from devices.links.http.server import Protection, Server, protection_of, server_of
 from devices.links.http.transport import Transport
 from devices.observation import Observation
@@ -145,6 +146,13 @@ class HttpLink:
         accepted = gate.opened_by(answer)
         attempt = LoginAttempt(username=username, accepted=accepted, answer=answer, opened=answer)
         return attempt, client
+
+    def raw(self, request: bytes, sender: str, limit: int, seconds: float) -> Exchange:
+        """Send exactly these bytes on a connection of their own. Raises LinkError."""
+        protection = self._protected(self.server)
+        return raw_exchange(
+            self.server, protection, request, sender=sender, limit=limit, seconds=seconds
+        )
 
     def perform(self, client: HttpClient, name: str, **values: str) -> Exchange:
         """Call a named operation as ``client``. Raises NotOffered and LinkError."""
@@ -273,12 +281,16 @@ class HttpLink:
         return LoginAttempt(username=username, accepted=accepted, answer=answer, opened=opened)
 
     def _client(self, server: Server) -> HttpClient:
+        transport = Transport(server, self._protected(server))
+        with self._lock:
+            self._transports.append(transport)
+        return HttpClient(transport)
+
+    def _protected(self, server: Server) -> Protection:
         with self._lock:
             if server.url not in self._protection:
                 self._protection[server.url] = protection_of(server, self.description.trust)
-            transport = Transport(server, self._protection[server.url])
-            self._transports.append(transport)
-        return HttpClient(transport)
+            return self._protection[server.url]
 
 
 def _why_no_gate(answers: Sequence[Exchange]) -> str:

@@ -15,7 +15,9 @@ _LIMIT = 512 * 1024
 _SCRIPTS = 8
 _REFERENCE = re.compile(rb"""(?:src|href|action)\s*=\s*["']([^"'<>\s]{1,200})["']""", re.IGNORECASE)
 _QUOTED = re.compile(rb"""["'`](/?[A-Za-z][\w./-]{2,120}(?:\?[\w=&.%-]{0,80})?)["'`$?]""")
-_CALLS = re.compile(r"^/?(?:api|cgi-bin|cgi|isapi|rest|rpc|axis-cgi|web/api|onvif|sdk)/", re.I)
+_CALLS = re.compile(
+    r"^/?(?:api|cgi-bin|cgi|isapi|rest|rpc|axis-cgi|web/api|onvif|sdk)/", re.IGNORECASE
+)
 _ENDINGS = (".cgi", ".php", ".asp", ".asmx", ".xml", ".json", ".do", ".lua")
 STATIC = (".css", ".js", ".svg", ".png", ".ico", ".gif", ".jpg", ".woff", ".woff2", ".map", ".ttf")
 

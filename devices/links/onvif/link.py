@@ -16,9 +16,9 @@ from xml.etree.ElementTree import Element, tostring
 from devices.description import DeviceFile, Role
 from devices.errors import DeviceFileError, LoginRefused
 from devices.links.http.server import Protection, protection_of, server_of
+from devices.links.onvif import matrix as onvif_matrix
 from devices.links.onvif import media as onvif_media
 from devices.links.onvif import probes as onvif_probes
-from devices.links.onvif import matrix as onvif_matrix
 from devices.links.onvif import requests
 from devices.links.onvif.addresses import OnvifAddresses, read_addresses
 from devices.links.onvif.capabilities import OnvifCapabilities, read_capabilities
