@@ -15,14 +15,17 @@ from xml.etree.ElementTree import Element, tostring
 
 from devices.description import DeviceFile, Role
 from devices.errors import DeviceFileError, LoginRefused
+from devices.links.http.digests import DigestDoor, DoorAnswer
 from devices.links.http.server import Protection, protection_of, server_of
 from devices.links.onvif import matrix as onvif_matrix
+from devices.links.http.transport import Transport
 from devices.links.onvif import media as onvif_media
 from devices.links.onvif import probes as onvif_probes
 from devices.links.onvif import requests
+from devices.links.onvif import tokens as onvif_tokens
 from devices.links.onvif.addresses import OnvifAddresses, read_addresses
 from devices.links.onvif.capabilities import OnvifCapabilities, read_capabilities
-from devices.links.onvif.client import Credentials
+from devices.links.onvif.client import Credentials, SoapClient
 from devices.links.onvif.events import OnvifEvents, observe_events
 from devices.links.onvif.matrix import OnvifColumn
 from devices.links.onvif.observations import (
@@ -44,6 +47,7 @@ from devices.links.onvif.observations import (
     Outcome,
 )
 from devices.links.onvif.session import OnvifSession
+from devices.links.onvif.tokens import OnvifTokens
 from devices.links.ports.udp import UdpProbe
 from devices.permit import Permit
 from devices.protocols import soap
@@ -247,6 +251,36 @@ class OnvifLink:
         """Whether logins can be used again, and whether the password is taken in clear."""
         with self.session(account) as session:
             return onvif_probes.replay(session)
+
+    def tokens(self, account: str, window_seconds: float) -> OnvifTokens:
+        """Which UsernameTokens are taken that should not be; the window is a policy's."""
+        with self.session(account) as session:
+            return onvif_tokens.try_tokens(session, window_seconds)
+
+    def digest_door(self, account: str) -> DigestDoor:
+        """The gate, to be opened by HTTP digest. Raises NotOffered and other link errors."""
+        with self.session(account) as session:
+            gate, credentials = session.gate(), session.credentials
+            assert credentials is not None  # the gate was opened with them
+            target = session.path(gate.service)
+        body = requests.plain(gate.service, gate.operation)
+        protection = self._protection
+        assert protection is not None  # a session was open
+        server = server_of(self._link.url, self._permit)
+
+        def send(authorization: str) -> DoorAnswer:
+            client = SoapClient(Transport(server, protection))
+            try:
+                sender = credentials.username if authorization else ANONYMOUS
+                reply = client.send(target, body, authorization=authorization, sender=sender)
+            finally:
+                client.close()
+            accepted = reply.outcome is Outcome.DATA
+            return DoorAnswer(accepted, reply.http_status, reply.challenges)
+
+        name, password = credentials.username, credentials.password
+        message = soap.envelope(body)
+        return DigestDoor("ONVIF", "POST", target, name, password, send, message)
 
     def guess(self, account: str, attempts: int) -> OnvifGuessing:
         """Try wrong passwords for an account that may be locked, then the right one."""
