@@ -68,4 +68,5 @@ def _row(row: Row, subjects: Sequence[str]) -> str:
 
 def _cell(cell: Cell) -> str:
     colour = _COLOURS[cell.state][0]
-    return f'<td style="background:{colour}" title="{escape(cell.state)}">{escape(cell.text[:40])}</td>'
+    text = escape(cell.text[:40])
+    return f'<td style="background:{colour}" title="{escape(cell.state)}">{text}</td>'

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import secrets as random
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from conformance.credentials.web_accounts import strong_password
-from conformance.verdict import Inconclusive
-from devices.errors import BenchError, DeviceFileError, LinkError, NotOffered, OutsideAuthorisation
+from devices.errors import BenchError, LinkError, NotOffered, OutsideAuthorisation
 from devices.links.administration import Administration
 from devices.links.http.endings import SessionEnding, WatchedSession, logged_in
 from devices.links.http.link import HttpLink
-from devices.links.users import TrialViewer, UserWay
+from devices.links.users import TrialViewer
 from devices.secrets import Secrets
 
 
@@ -212,44 +210,3 @@ class Events:
     def _removal(self) -> None:
         user = self.user
         self._watch("user removal", user.remove, user.way.name)
-
-
-@contextmanager
-def web_trial(http: HttpLink, ways: Sequence[UserWay], secrets: Secrets) -> Iterator[TrialViewer]:
-    """A viewer made for the test who can log in over the web, by the first way that makes one.
-
-    Raises Inconclusive when there is none, or when it is still there afterwards.
-    """
-    refusals: list[str] = []
-    with ExitStack() as stack:
-        viewer = _made(http, ways, secrets, stack, refusals)
-        if viewer is None:
-            raise Inconclusive(
-                "no user for the test could be made who logs in to the web interface: "
-                + ("; ".join(refusals) or "the device file gives no [links.onvif] and no web call"),
-                "not-offered" if refusals else "no-link",
-            )
-        yield viewer
-    if viewer.left_behind:
-        raise Inconclusive(viewer.left_behind, "not-offered")
-
-
-def _made(
-    http: HttpLink,
-    ways: Sequence[UserWay],
-    secrets: Secrets,
-    stack: ExitStack,
-    refusals: list[str],
-) -> TrialViewer | None:
-    for way in ways:
-        viewer = TrialViewer(way, f"Tr1al{random.token_hex(3)}", strong_password())
-        secrets.remember(f"trial.{random.token_hex(3)}", viewer.password)
-        try:
-            stack.enter_context(viewer)
-            if logged_in(http, viewer.username, viewer.password):
-                return viewer
-            viewer.remove()
-            refusals.append(f"{way.name}: its users cannot log in to the web interface")
-        except (LinkError, DeviceFileError) as error:
-            refusals.append(f"{way.name}: {error}")
-    return None

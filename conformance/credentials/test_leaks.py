@@ -8,8 +8,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from conformance.case import case
-from conformance.credentials.session_events import web_trial
-from conformance.credentials.web_accounts import administrator, strong_password
+from conformance.credentials.web_accounts import administrator, strong_password, trial_viewer
 from conformance.verdict import Inconclusive
 from devices.description import DeviceFile
 from devices.errors import DeviceFileError, LinkError
@@ -111,7 +110,7 @@ def _user(
     http: HttpLink, ways: Sequence[UserWay], secrets: Secrets, stack: ExitStack
 ) -> tuple[str, str]:
     try:
-        user = stack.enter_context(web_trial(http, ways, secrets))
+        user = stack.enter_context(trial_viewer(http, ways, secrets))
     except Inconclusive:
         found = secrets.account(role="viewer", service="http")
         if found is None:

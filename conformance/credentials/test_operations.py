@@ -176,7 +176,7 @@ def test_every_onvif_class_by_every_subject(
     accounts = {
         role: found[0]
         for role in ("viewer", "operator", "admin")
-        if (found := secrets.account(role=role, service="onvif")) is not None  # type: ignore[arg-type]
+        if (found := secrets.account(role=role, service="onvif")) is not None
     }
     columns = onvif.matrix(accounts)
     columns.sort(key=lambda column: _SUBJECTS.index(column.subject))
@@ -268,9 +268,7 @@ def _deletes(
         tried = evidence.observe(onvif.delete_user(account, user.username), f"delete as {role}")
         gone = tried.answer.outcome is Outcome.DATA
         if gone:
-            gone = all(
-                known.name != user.username for known in onvif.users(onvif.default_account()).users
-            )
+            gone = all(known.name != user.username for known in onvif.users().users)
         if gone:
             user.forget()
     if user.left_behind:

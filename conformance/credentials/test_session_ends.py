@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from conformance.case import case
-from conformance.credentials.session_events import Bench, Events, web_trial
+from conformance.credentials.session_events import Bench, Events
+from conformance.credentials.web_accounts import trial_viewer
 from conformance.verdict import Inconclusive, NotApplicable
 from devices.description import DeviceFile
 from devices.errors import OutsideAuthorisation
@@ -91,7 +92,7 @@ def test_sessions_end_and_cannot_be_guessed(
         raise NotApplicable(f"the device file declares {kind} authentication: no sessions")
     rule = policy("passwords")["sessions"]
     idle = min(rule["idle_seconds"], device.declared.session_idle_seconds or rule["idle_seconds"])
-    with web_trial(http, user_ways, secrets) as user:
+    with trial_viewer(http, user_ways, secrets) as user:
         login = (user.username, user.password)
         sample = evidence.observe(sample_tokens(http, *login, rule["sample"]), "tokens")
         events = Events(

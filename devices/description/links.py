@@ -110,9 +110,9 @@ class HttpLink(Part):
     operations: dict[str, Operation] = Field(
         default_factory=dict,
         description="login, logout, change_password, create_user, delete_user, users, snapshot, "
-        "device_information, factory_reset, setup, configuration (its export), logs, set_password (an "
-        "administrator gives {username} the {new_password}): those that "
-        "the camera has",
+        "device_information, factory_reset, setup, configuration (its export), logs, "
+        "set_password (an administrator gives {username} the {new_password}): those that the "
+        "camera has",
     )
 
 

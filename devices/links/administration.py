@@ -18,7 +18,7 @@ LEVELS: dict[Role, str] = {"admin": "Administrator", "operator": "Operator", "vi
 
 @dataclass(frozen=True)
 class Administration:
-    """One way to change users. ``password`` takes name, new password; ``role`` name, password, role.
+    """One way to change users: ``password`` (name, new one) and ``role`` (name, password, role).
 
     Both raise NotOffered where the camera refuses, and other link errors.
     """

@@ -36,8 +36,10 @@ class Answered:
 
 @dataclass(frozen=True, kw_only=True)
 class FoundOperation(Observation):
-    """One operation that is not declared, by subject. ``telling``: what an answer holds that is
-    nobody's business without login (words for people; never the thing itself).
+    """One operation that is not declared, by subject.
+
+    ``telling``: what an answer holds that is nobody's business without login (words for people;
+    never the thing itself).
     """
 
     path: str

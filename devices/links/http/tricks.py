@@ -89,6 +89,7 @@ class _Closed:
 def survey_tricks(
     link: HttpLink,
     tricks: Sequence[Trick],
+    *,
     callers: Mapping[str, HttpClient],
     targets: Mapping[str, Sequence[str]],
     admin: HttpClient,

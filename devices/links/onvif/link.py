@@ -17,8 +17,8 @@ from devices.description import DeviceFile, Role
 from devices.errors import DeviceFileError, LoginRefused
 from devices.links.http.digests import DigestDoor, DoorAnswer
 from devices.links.http.server import Protection, protection_of, server_of
-from devices.links.onvif import matrix as onvif_matrix
 from devices.links.http.transport import Transport
+from devices.links.onvif import matrix as onvif_matrix
 from devices.links.onvif import media as onvif_media
 from devices.links.onvif import probes as onvif_probes
 from devices.links.onvif import requests
