@@ -89,7 +89,7 @@ def trial_user(
             http.leave(admin)
         return
     if not http.offers("change_password") and ways:
-        with trial_viewer(http, secrets, ways) as viewer:
+        with trial_viewer(http, ways, secrets) as viewer:
             yield TrialUser(
                 viewer.username, viewer.password, made=True, change=viewer.change_password
             )

@@ -19,7 +19,7 @@ def web_digest(camera: Camera, realm: str) -> DigestServer:
     return DigestServer(
         realm,
         posture.digest_algorithms,
-        counting=posture.digest_nonces == "counted",
+        counting=posture.digest_nonces != "uncounted",
         lifetime=None if posture.digest_nonces == "endless" else NONCE_SECONDS,
         clock=camera.clock.time,
     )
