@@ -15,7 +15,7 @@ from web_stand import PASSWORD, Handler, Kept, digest_camera, foreign_server, la
 from conformance import policy
 from conformance.credentials.test_digest import test_digest_is_not_by_md5_alone as algorithms
 from conformance.credentials.test_digest import test_no_login_is_good_twice as twice
-from conformance.verdict import Inconclusive
+from conformance.verdict import Inconclusive, NotApplicable
 from devices.emulated.clock import dial_of
 from devices.emulated.posture import Posture
 from devices.errors import LoginRefused
@@ -136,6 +136,9 @@ def test_no_digest_anywhere_is_inconclusive(tmp_path: Path) -> None:
 
     for found in web(Basic, tmp_path):
         with pytest.raises(Inconclusive, match="no place was found"):
+            algorithms(found["camera"], found["device"], Kept(), policy.load)
+        found["device"].links.http.__dict__["authentication"] = "basic"
+        with pytest.raises(NotApplicable):
             algorithms(found["camera"], found["device"], Kept(), policy.load)
 
 

@@ -100,7 +100,8 @@ class Rpc2(Handler):
         session = asked["session"]
         inner = upper_md5(f"{user}:Login to X:{PASSWORD}")
         right = upper_md5(f"{user}:{self.given.pop(session, '-')}:{inner}") == password
-        self.alive |= {session} if right else set()
+        if right:
+            self.alive.add(session)
         body = {"session": session} if right else {"error": 1}
         return self.answer(200, json.dumps(body).encode(), Content_Type="application/json")
 

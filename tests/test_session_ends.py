@@ -159,7 +159,7 @@ def test_users_are_made_over_onvif_where_the_page_is_not_described(tmp_path: Pat
                 "secrets": each.lab.secrets,
                 "evidence": each.kept,
             }
-            rules = {"device": each.lab.device, "policy": policy.load}
+            rules: dict[str, Any] = {"device": each.lab.device, "policy": policy.load}
             if fails:
                 with pytest.raises(AssertionError, match="7 characters of four kinds"):
                     test_password_rules.test_weak_passwords_are_refused(**arguments, **rules)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from conformance.case import case
-from conformance.verdict import Inconclusive
+from conformance.verdict import Inconclusive, NotApplicable
 from devices.description import DeviceFile
 from devices.errors import DeviceFileError, LinkError
 from devices.links.http.digests import (
@@ -51,6 +51,7 @@ def test_digest_is_not_by_md5_alone(
         for surface, offers in weak.items()
     )
     if not digests:
+        _demand_declared(device)
         raise Inconclusive("no place was found that asks for a login by HTTP digest", "not-offered")
 
 
@@ -135,9 +136,18 @@ def test_no_login_is_good_twice(
             faults += _token_faults(tokens)
             doubts += _token_doubts(tokens)
     assert not faults, " ".join(faults)
+    if not judged and not doubts:
+        _demand_declared(device)
     if doubts or not judged:
         why = "; ".join(doubts) or "neither HTTP digest nor WS-UsernameToken is asked for"
         raise Inconclusive(why, "not-measured" if doubts else "not-offered")
+
+
+def _demand_declared(device: DeviceFile) -> None:
+    """Raise NotApplicable where no such login is declared, once none was found either."""
+    web = device.links.http
+    if device.links.onvif is None and (web is None or web.authentication != "digest"):
+        raise NotApplicable("the device file declares neither HTTP digest nor ONVIF")
 
 
 def _doors(
