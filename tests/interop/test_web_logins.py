@@ -133,20 +133,21 @@ class Attacker:
         assert link is not None
         monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(link.trust))
         parts = urlsplit(link.url)
-        self._make = lambda name, password: onvif.ONVIFClient(
+        make: Any = onvif.ONVIFClient
+        self._make = lambda name, password: make(
             parts.hostname, parts.port, name, password, use_https=True, verify_ssl=True
         )
 
     def service(self, account: str, **token: Any) -> Any:
         """The device service as an account; ``token`` are arguments of zeep's UsernameToken."""
-        from zeep.wsse.username import UsernameToken  # noqa: PLC0415 - installed with onvif-python
+        from zeep.wsse.username import UsernameToken  # noqa: PLC0415 - comes with it
 
         name = self.device.accounts[account].username
         password = Secrets(self.device).password(account)
         service = self._make(name, password).devicemgmt()
         if token:
-            made = UsernameToken(name, password, use_digest=True, **token)
-            service.operator.client.wsse = made
+            make: Any = UsernameToken
+            service.operator.client.wsse = make(name, password, use_digest=True, **token)
         return service
 
 

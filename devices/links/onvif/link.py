@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from xml.etree.ElementTree import Element, tostring
 
 from devices.description import DeviceFile, Role
-from devices.errors import DeviceFileError, LoginRefused
+from devices.errors import DeviceFileError, LoginRefused, NotOffered
 from devices.links.http.digests import DigestDoor, DoorAnswer
 from devices.links.http.server import Protection, protection_of, server_of
 from devices.links.http.transport import Transport
@@ -327,7 +327,10 @@ class OnvifLink:
             for subject, account in {ANONYMOUS: ANONYMOUS, **accounts}.items():
                 with self.session(account) as session:
                     found.append(onvif_matrix.column(session, subject, asked, sparing=None))
-            right.gate()
+            try:
+                right.gate()
+            except (LoginRefused, NotOffered) as error:  # what a login is cannot be told
+                return [*found, OnvifColumn(subject="wrong", answers=(), shortfall=str(error))]
             made_up = f"x{secrets.token_hex(5)}", secrets.token_hex(8)
             with self.session_with(*made_up) as session:
                 session.client.scheme = right.client.scheme  # so that each try is one
