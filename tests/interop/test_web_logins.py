@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import socket
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -134,7 +134,7 @@ class Attacker:
         monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(link.trust))
         parts = urlsplit(link.url)
         make: Any = onvif.ONVIFClient
-        self._make = lambda name, password: make(
+        self._make: Callable[[str, str], Any] = lambda name, password: make(
             parts.hostname, parts.port, name, password, use_https=True, verify_ssl=True
         )
 
