@@ -120,7 +120,7 @@ def test_a_careless_server_fails(server: type[Handler], said: str, tmp_path: Pat
 
 def test_nothing_closed_is_inconclusive() -> None:
     with pytest.raises(Inconclusive, match="no trick could be tried"):
-        judge(TrickSurvey(tried=0, results=(), resources={}))
+        judge(TrickSurvey(tried=0, results=(), closed=()))
 
 
 def hostile(folder: Path, answer: Callable[[socket.socket], None], seconds: float = 5) -> None:

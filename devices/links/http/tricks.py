@@ -71,13 +71,21 @@ class TrickResult(Observation):
         return same_kind(answer, genuine)
 
 
+@dataclass(frozen=True)
+class ClosedResource:
+    """A resource that refuses this caller when asked plainly."""
+
+    caller: str
+    target: str
+
+
 @dataclass(frozen=True, kw_only=True)
 class TrickSurvey(Observation):
-    """``tried``: how often; ``results`` are those that got a success. ``resources`` by caller."""
+    """``tried``: how often; ``results`` got a success; ``closed`` is what was closed."""
 
     tried: int
     results: tuple[TrickResult, ...]
-    resources: Mapping[str, tuple[str, ...]]
+    closed: tuple[ClosedResource, ...]
 
 
 @dataclass(frozen=True)
@@ -101,11 +109,11 @@ def survey_tricks(
     """
     results: list[TrickResult] = []
     undecided: list[str] = []
-    resources: dict[str, tuple[str, ...]] = {}
+    refused: list[ClosedResource] = []
     tried = 0
     for name, client in callers.items():
         closed = _closed(client, admin, targets[name], undecided)
-        resources[name] = tuple(each.target for each in closed)
+        refused += [ClosedResource(name, each.target) for each in closed]
         for trick in tricks:
             for known in closed:
                 if (trick.sparing and known.target in changing) or len(undecided) >= _ENOUGH:
@@ -121,7 +129,7 @@ def survey_tricks(
     return TrickSurvey(
         tried=tried,
         results=tuple(results),
-        resources=resources,
+        closed=tuple(refused),
         shortfall="; ".join(undecided[:_ENOUGH]),
     )
 
