@@ -38,7 +38,8 @@ from conformance.verdict import Inconclusive
 from devices.description import DeviceFile, Stream
 from devices.errors import Garbled, LinkError, LoginRefused, NotOffered, TimedOut, Unreachable
 from devices.links.capture import Capture
-from devices.links.ports.link import NamedService, PortServices
+from devices.links.ports.fingerprint import NamedService
+from devices.links.ports.link import PortServices
 from devices.links.rtsp.client import Endpoint
 from devices.links.rtsp.doors import doors
 from devices.links.rtsp.endings import endings

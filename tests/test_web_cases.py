@@ -333,10 +333,10 @@ def test_the_data_for_everybody_fails(tmp_path: Path) -> None:
 def test_what_the_device_file_does_not_describe_is_not_offered(digest: Laboratory) -> None:
     arguments = case_arguments(digest)
     with pytest.raises(NotOffered, match="'change_password'"):
-        test_password_rules.test_a_changed_password_ends_the_old_one(**arguments)
+        test_password_rules.test_a_changed_password_ends_the_old_one(**arguments, user_ways=[])
     with pytest.raises(NotOffered, match="'change_password'"):
         test_password_rules.test_weak_passwords_are_refused(
-            **arguments, device=digest.device, policy=policy.load
+            user_ways=[], **arguments, device=digest.device, policy=policy.load
         )
 
 

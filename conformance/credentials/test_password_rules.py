@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets as random
 import string
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from conformance.case import case
@@ -19,8 +19,10 @@ from conformance.credentials.web_accounts import (
 )
 from conformance.verdict import Inconclusive
 from devices.description import DeviceFile
+from devices.errors import NotOffered
 from devices.links.http.client import HttpClient
 from devices.links.http.link import HttpLink
+from devices.links.users import TrialViewer, UserWay
 from devices.secrets import Secrets
 
 _KIND = {
@@ -38,9 +40,16 @@ _KIND = {
     catches=("cred-short-password", "cred-simple-password", "cred-username-as-password"),
     changes="settings",
     applies_to=("http",),
+    revision=2,
 )
 def test_weak_passwords_are_refused(
-    http: HttpLink, device: DeviceFile, secrets: Secrets, evidence: Any, policy: Any
+    *,
+    http: HttpLink,
+    device: DeviceFile,
+    user_ways: Sequence[UserWay],
+    secrets: Secrets,
+    evidence: Any,
+    policy: Any,
 ) -> None:
     """Weak passwords are refused.
 
@@ -49,7 +58,8 @@ def test_weak_passwords_are_refused(
     than the rule, with passwords that lack one of the kinds of character that the policy
     "passwords" asks for, and with the user name as the password. Where the device file describes no
     creation of users, the account set aside with purpose "lockout" changes its password instead,
-    and gets its own back. Only a weak password that then logs in counts.
+    and gets its own back; where it describes neither, users are created over ONVIF. Only a weak
+    password that then logs in counts.
     Pass: every weak password is refused.
     """
     rule = policy("passwords")["rule"]
@@ -58,8 +68,11 @@ def test_weak_passwords_are_refused(
     weak = list(_weak_passwords(name, length, rule["kinds"]))
     for number, (_, password) in enumerate(weak):
         secrets.remember(f"weak.{number}", password)
-    taken = _taken_at_creation if http.offers("create_user") else _taken_at_change
-    accepted = taken(http, secrets, evidence, name, weak)
+    if not http.offers("create_user") and not http.offers("change_password") and user_ways:
+        accepted = _taken_elsewhere(http, user_ways[0], evidence, name, weak)
+    else:
+        taken = _taken_at_creation if http.offers("create_user") else _taken_at_change
+        accepted = taken(http, secrets, evidence, name, weak)
     assert not accepted, (
         f"{http.server.url} accepts as a password: {', '.join(accepted)}; expected a refusal."
     )
@@ -97,6 +110,34 @@ def _taken_at_creation(
             _prove_creation(http, admin, name)  # else the refusals may have had another reason
     finally:
         http.leave(admin)
+    return accepted
+
+
+def _taken_elsewhere(
+    http: HttpLink, way: UserWay, evidence: Any, name: str, weak: list[tuple[str, str]]
+) -> list[str]:
+    """By the way of ONVIF: the same rule has to hold there. Raises Inconclusive."""
+    accepted: list[str] = []
+    trials = [("a strong password", strong_password()), *weak]
+    for what, password in [*trials, ("a strong password again", strong_password())]:
+        created, left = False, ""
+        try:
+            with TrialViewer(way, name, password) as viewer:
+                attempt = evidence.observe(accepts(http, name, password), f"login with {what}")
+                created = attempt.accepted
+            left = viewer.left_behind
+        except NotOffered as error:
+            evidence.record(f"refused {what}", f"{way.name}: {error}\n")
+        if left:
+            raise Inconclusive(left, "not-offered")
+        if what.startswith("a strong") and not created:
+            raise Inconclusive(
+                f"a user with {what}, made over {way.name}, cannot log in to the web interface, "
+                "and the device file describes neither create_user nor change_password",
+                "not-offered",
+            )
+        if created and not what.startswith("a strong"):
+            accepted.append(what)
     return accepted
 
 
@@ -172,23 +213,29 @@ def _change(
     catches=("cred-old-password-survives", "cred-session-survives-change"),
     changes="settings",
     applies_to=("http",),
+    revision=2,
 )
 def test_a_changed_password_ends_the_old_one(
-    http: HttpLink, secrets: Secrets, evidence: Any
+    http: HttpLink, user_ways: Sequence[UserWay], secrets: Secrets, evidence: Any
 ) -> None:
     """A change of password ends the old password and the sessions that it opened.
 
     Method: with a user made for the test (or the account set aside with purpose "lockout"), log in
-    twice, change the password in the second session, then log in with the new password and with
+    twice, change the password in the second session (over ONVIF, where the device file does not
+    describe how), then log in with the new password and with
     the old one, and use the first session again.
     Pass: the new password logs in, the old one does not, and the first session is closed.
     """
-    http.operation("change_password")
-    with trial_user(http, secrets) as user:
+    if not user_ways:
+        http.operation("change_password")
+    with trial_user(http, secrets, user_ways) as user:
         first = _session(http, user)
         new = strong_password()
         secrets.remember("trial.new-password", new)
-        _change(http, user.username, (user.password, new), evidence, "a new password")
+        if user.change is not None:
+            user.change(new)
+        else:
+            _change(http, user.username, (user.password, new), evidence, "a new password")
         try:
             faults = list(_what_survives(http, user, new, first, evidence))
         finally:

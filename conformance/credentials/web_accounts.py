@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import secrets as random
 import string
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
 from conformance.verdict import Inconclusive
 from devices.description import Account, Role
+from devices.errors import DeviceFileError, LinkError
 from devices.links.http.client import HttpClient
 from devices.links.http.link import HttpLink, LoginAttempt
+from devices.links.users import TrialViewer, UserWay
 from devices.secrets import Secrets
 
 MODEST_FIRST: tuple[Role, ...] = ("viewer", "operator", "admin")
@@ -21,11 +23,15 @@ _KINDS = (string.ascii_uppercase, string.ascii_lowercase, string.digits, _OTHERS
 
 @dataclass(frozen=True)
 class TrialUser:
-    """A user whose password a test case may change. ``made``: it was created for the test case."""
+    """A user whose password a test case may change. ``made``: it was created for the test case.
+
+    ``change`` gives it another password where the web interface's own way is not described.
+    """
 
     username: str
     password: str
     made: bool
+    change: Callable[[str], None] | None = None
 
 
 def expendable_account(secrets: Secrets) -> tuple[str, Account]:
@@ -63,10 +69,13 @@ def accepts(http: HttpLink, username: str, password: str) -> LoginAttempt:
 
 
 @contextmanager
-def trial_user(http: HttpLink, secrets: Secrets) -> Iterator[TrialUser]:
+def trial_user(
+    http: HttpLink, secrets: Secrets, ways: Sequence[UserWay] = ()
+) -> Iterator[TrialUser]:
     """A user for one test case: created and deleted again, or the account that may be locked.
 
-    The latter gets its password back. Raises Inconclusive when neither can be had.
+    Where the web interface's operations are not described, one of ``ways`` makes it (ONVIF). The
+    account gets its password back. Raises Inconclusive when none can be had.
     """
     if http.offers("create_user") and http.offers("delete_user"):
         admin = administrator(http, secrets)
@@ -78,6 +87,12 @@ def trial_user(http: HttpLink, secrets: Secrets) -> Iterator[TrialUser]:
         finally:
             http.perform(admin, "delete_user", username=user.username)
             http.leave(admin)
+        return
+    if not http.offers("change_password") and ways:
+        with trial_viewer(http, ways, secrets) as viewer:
+            yield TrialUser(
+                viewer.username, viewer.password, made=True, change=viewer.change_password
+            )
         return
     name, account = expendable_account(secrets)
     yield TrialUser(account.username, secrets.password(name), made=False)
@@ -92,3 +107,46 @@ def create(http: HttpLink, admin: HttpClient, username: str, password: str) -> N
             "no user for the test could be made",
             "not-offered",
         )
+
+
+@contextmanager
+def trial_viewer(
+    http: HttpLink, ways: Sequence[UserWay], secrets: Secrets
+) -> Iterator[TrialViewer]:
+    """A viewer made for the test who can log in over the web, by the first way that makes one.
+
+    Raises Inconclusive when there is none, or when it is still there afterwards.
+    """
+    refusals: list[str] = []
+    with ExitStack() as stack:
+        viewer = _made(http, ways, secrets, stack, refusals)
+        if viewer is None:
+            raise Inconclusive(
+                "no user for the test could be made who logs in to the web interface: "
+                + ("; ".join(refusals) or "the device file gives no [links.onvif] and no web call"),
+                "not-offered" if refusals else "no-link",
+            )
+        yield viewer
+    if viewer.left_behind:
+        raise Inconclusive(viewer.left_behind, "not-offered")
+
+
+def _made(
+    http: HttpLink,
+    ways: Sequence[UserWay],
+    secrets: Secrets,
+    stack: ExitStack,
+    refusals: list[str],
+) -> TrialViewer | None:
+    for way in ways:
+        viewer = TrialViewer(way, f"Tr1al{random.token_hex(3)}", strong_password())
+        secrets.remember(f"trial.{random.token_hex(3)}", viewer.password)
+        try:
+            stack.enter_context(viewer)
+            if accepts(http, viewer.username, viewer.password).accepted:
+                return viewer
+            viewer.remove()
+            refusals.append(f"{way.name}: its users cannot log in to the web interface")
+        except (LinkError, DeviceFileError) as error:
+            refusals.append(f"{way.name}: {error}")
+    return None

@@ -31,6 +31,8 @@ from devices.description.declared import (
 )
 from devices.description.file import DeviceFile, Documents
 from devices.description.links import (
+    Computed,
+    HttpChallenge,
     HttpLink,
     HttpToken,
     Links,
@@ -54,12 +56,14 @@ __all__ = [
     "BenchCommand",
     "CaptureMethod",
     "Clock",
+    "Computed",
     "Declared",
     "Device",
     "DeviceFile",
     "Documents",
     "Firmware",
     "Gateway",
+    "HttpChallenge",
     "HttpLink",
     "HttpToken",
     "Intrusion",

@@ -36,6 +36,11 @@ class Clock(Part):
     command: list[str] | None = Field(
         None, min_length=1, description="a command, with {seconds} for the seconds ahead"
     )
+    counts: bool = Field(
+        default=False,
+        description="whether what the camera counts in seconds (idle sessions, locks) follows it; "
+        "most cameras count by a timer of their own, and nothing is then concluded from waiting so",
+    )
 
     @model_validator(mode="after")
     def _one_way(self) -> Clock:

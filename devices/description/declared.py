@@ -124,6 +124,12 @@ class Declared(Part):
     update: Update | None = None
     passwords: PasswordRule = PasswordRule()
     lockout: Lockout | None = None
+    exports_configuration: bool | None = Field(
+        None, description="false: the configuration cannot be exported"
+    )
+    session_idle_seconds: float | None = Field(
+        None, gt=0, description="after how long without a request a web session ends"
+    )
     storage: list[Storage] = Field(default_factory=list)
     outbound: list[Outbound] = Field(default_factory=list)
     sensors: list[str] = Field(default_factory=list)

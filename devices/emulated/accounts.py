@@ -72,6 +72,7 @@ class AccountStore:
         self._in_clear = posture.password_storage == "plain"  # noqa: S105 - a way, not a password
         self._seal = AESGCM(_storage_key(path.parent.parent / "otp" / "storage-key.bin"))
         self._entries = self._load()
+        self._copies = {name: entry.password for name, entry in self._entries.items()}
         self._revoked: list[Callable[[str], None]] = []
 
     def on_revoked(self, listener: Callable[[str], None]) -> None:
@@ -98,8 +99,14 @@ class AccountStore:
             right = right or _same(entry.previous, password)
         return User(name, entry.role) if known and right else None
 
-    def password(self, name: str) -> str | None:
-        """The clear password, for digest calculations; None for an unknown name."""
+    def password(self, name: str, service: str = "") -> str | None:
+        """The clear password, for digest calculations; None for an unknown name.
+
+        Under a fault ``service`` (``rtsp``, ``onvif``) has a list of users of its own, which no
+        change and no removal reaches.
+        """
+        if service in self._posture.users_copied:
+            return self._copies.get(name)
         entry = self._find(name)
         return entry.password if entry else None
 
@@ -119,6 +126,7 @@ class AccountStore:
         if problem := self.problem_with(name, password):
             raise AccountError(problem)
         self._entries[name] = _Entry(_role(role), password)
+        self._copies[name] = password
         self._save()
 
     def set_password(self, name: str, password: str) -> None:
@@ -129,7 +137,8 @@ class AccountStore:
         previous = entry.password if self._posture.old_password_survives else ""
         self._entries[name] = _Entry(entry.role, password, previous)
         self._save()
-        self._tell_revoked(name)
+        if password != entry.password:
+            self._tell_revoked(name)
 
     def set_role(self, name: str, role: str) -> None:
         """Change a role; raises AccountError, also when no administrator would be left."""

@@ -32,6 +32,11 @@ class ClockControl:
             raise OutsideAuthorisation("authorisation.allow does not name 'settings'")
         self._set(0)
 
+    @property
+    def counts(self) -> bool:
+        """Whether what the camera counts in seconds is declared to follow its clock."""
+        return self._clock.counts
+
     @contextmanager
     def moved(self, seconds: float) -> Iterator[None]:
         """Have the clock ``seconds`` ahead of the true time, and right again afterwards."""

@@ -128,6 +128,10 @@ class TrialViewer:
             except (LinkError, DeviceFileError) as error:
                 self.left_behind = f"the trial user {self.username} could not be removed: {error}"
 
+    def forget(self) -> None:
+        """It is gone already: leave it out."""
+        self._there = False
+
     def remove(self) -> None:
         """Remove it now. Raises NotOffered and other link errors."""
         self.way.delete(self.username)

@@ -27,6 +27,7 @@ class AccessClass(StrEnum):
 class ServiceDefinition:
     """One ONVIF service: its namespace, the class of each operation, harmless probes.
 
+    ``reads`` are further operations that only read and need no argument;
     ``also`` are further namespaces that its operations stand in.
     """
 
@@ -34,6 +35,7 @@ class ServiceDefinition:
     namespace: str
     access: Mapping[str, AccessClass]
     probes: tuple[str, ...]
+    reads: tuple[str, ...]
     also: tuple[str, ...]
     actions: Mapping[str, str]
 
@@ -53,6 +55,7 @@ def services() -> Mapping[str, ServiceDefinition]:
                 for operation in operations
             },
             tuple(table["probes"]),
+            tuple(table.get("reads", ())),
             tuple(table.get("also", ())),
             table.get("actions", {}),
         )

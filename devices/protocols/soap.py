@@ -130,14 +130,20 @@ def fault(code: str, subcodes: Iterable[str], reason: str) -> bytes:
     )
 
 
-def parse(data: bytes) -> Envelope:
-    """Parse a message. Raises Garbled when it is not a SOAP envelope, or too long."""
+def element_tree(data: bytes) -> Element:
+    """Parse any XML document; no DTD is taken. Raises Garbled, also when it is too long."""
     if len(data) > MAX_BYTES:
-        raise Garbled(f"a SOAP message of more than {MAX_BYTES} bytes")
+        raise Garbled(f"an XML document of more than {MAX_BYTES} bytes")
     try:
         root: Element = fromstring(data, forbid_dtd=True)
     except (ET.ParseError, DefusedXmlException, ValueError, LookupError) as error:
         raise Garbled(f"not well-formed XML: {error}") from error
+    return root
+
+
+def parse(data: bytes) -> Envelope:
+    """Parse a message. Raises Garbled when it is not a SOAP envelope, or too long."""
+    root = element_tree(data)
     if local(root) != "Envelope":
         raise Garbled(f"not a SOAP envelope: the root element is {local(root)}")
     body = child(root, "Body")

@@ -36,7 +36,7 @@ def device_file(
     content["links"] = _links(production, address, serial_url)
     content["bench"] = _bench(production, address, power_url, host_ports)
     content["bench"] |= {
-        "clock": {"url": clock_url},
+        "clock": {"url": clock_url, "counts": True},
         "gateway": _gateway(production, address),
         "storage": _card_reader(production),
     }

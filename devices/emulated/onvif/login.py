@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, NoReturn
 
 from aiohttp import web
 
+from devices.emulated.http_digest import web_digest
 from devices.emulated.onvif.call import Caller, NotAuthorized
 from devices.errors import DeviceError, Garbled
-from devices.protocols.digest import DigestServer
 from devices.protocols.soap import Envelope
 from devices.protocols.wsse import UsernameToken, username_token
 
@@ -43,6 +43,10 @@ class SeenNonces:
         return True
 
 
+class StaleNonce(NotAuthorized):
+    """A right login by a nonce that is too old or a count that was used: asked for again."""
+
+
 class Login:
     """Finds out who sends a request.
 
@@ -53,7 +57,7 @@ class Login:
         self._camera = camera
         self._clock = clock or camera.clock.now
         self._nonces = SeenNonces()
-        self._digest = DigestServer(camera.reported.brand)
+        self._digest = web_digest(camera, camera.reported.brand)
 
     def caller(self, request: web.BaseRequest, message: Envelope, body: bytes) -> Caller | None:
         """Who is logged in; None without credentials. Raises NotAuthorized for wrong ones."""
@@ -66,9 +70,9 @@ class Login:
             raise NotAuthorized(str(error)) from error
         return self._by_token(token, request.remote or "") if token is not None else None
 
-    def challenges(self) -> list[str]:
+    def challenges(self, *, stale: bool = False) -> list[str]:
         """The ``WWW-Authenticate`` values of a 401."""
-        return self._digest.challenges()
+        return self._digest.challenges(stale=stale)
 
     def _by_token(self, token: UsernameToken, source: str) -> Caller:
         camera = self._camera
@@ -86,9 +90,14 @@ class Login:
 
     def _fresh(self, token: UsernameToken) -> bool:
         now, created = self._clock(), token.created_at()
-        if created is None or not token.nonce or abs(now - created) > WINDOW:
+        flaws = self._camera.posture.onvif_token_flaws
+        if created is None:
+            return "no-created" in flaws and not token.created
+        if not token.nonce and "no-nonce" not in flaws:
             return False
-        return self._nonces.first_use(token, now)
+        if now - created > WINDOW or (created - now > WINDOW and "future" not in flaws):
+            return False
+        return not token.nonce or self._nonces.first_use(token, now)
 
     def _by_http_digest(self, header: str, request: web.BaseRequest, body: bytes) -> Caller:
         camera, source = self._camera, request.remote or ""
@@ -100,23 +109,25 @@ class Login:
             raise NotAuthorized(str(error)) from error
         if camera.lockout.locked(SERVICE, checked.username):
             self._refuse(checked.username, source, "account locked")
+        if checked.stale:
+            raise StaleNonce
         if not checked.accepted:
-            if not checked.stale:
-                camera.lockout.failed(SERVICE, checked.username)
+            camera.lockout.failed(SERVICE, checked.username)
             self._refuse(checked.username, source, "HTTP digest not accepted")
         return self._accept(checked.username)
 
     def _accept(self, name: str) -> Caller:
         self._camera.lockout.succeeded(SERVICE, name)
         own = name == self._camera.posture.extra_onvif_account.partition(":")[0]
-        return Caller(name, "viewer" if own else self._camera.accounts.role(name) or "")
+        role = self._camera.accounts.role(name) or ("viewer" if self._password(name) else "")
+        return Caller(name, "viewer" if own else role)
 
     def _password(self, name: str) -> str | None:
         """The password of an account; also of one that only ONVIF knows."""
         extra_name, _, extra_password = self._camera.posture.extra_onvif_account.partition(":")
         if extra_name and name == extra_name:
             return extra_password
-        return self._camera.accounts.password(name)
+        return self._camera.accounts.password(name, service=SERVICE)
 
     def _refuse(self, name: str, source: str, why: str) -> NoReturn:
         self._camera.audit.write("onvif-login-failed", user=name, source=source, detail=why)

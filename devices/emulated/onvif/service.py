@@ -15,7 +15,7 @@ from aiohttp import web
 from devices.emulated.onvif import device, events, media, media2, network, security, users
 from devices.emulated.onvif.call import Call, Caller, NotAuthorized, OnvifFault, Operation
 from devices.emulated.onvif.events import PullPoints
-from devices.emulated.onvif.login import Login
+from devices.emulated.onvif.login import Login, StaleNonce
 from devices.emulated.onvif.upgrade import Uploads, start_firmware_upgrade
 from devices.errors import Garbled
 from devices.protocols import soap
@@ -86,9 +86,9 @@ class OnvifService:
         try:
             answer = self._dispatch(request, body)
             return _answer(soap.envelope(await answer if isawaitable(answer) else answer))
-        except _NoCredentials as fault:
+        except (_NoCredentials, StaleNonce) as fault:
             response = _fault(fault, 401)
-            for challenge in self._login.challenges():
+            for challenge in self._login.challenges(stale=isinstance(fault, StaleNonce)):
                 response.headers.add("WWW-Authenticate", challenge)
             return response
         except OnvifFault as fault:
@@ -130,9 +130,8 @@ class OnvifService:
             if not (open_read or open_update or self._open_event(arguments)):
                 raise _NoCredentials
             return
-        free = not posture.onvif_roles_enforced or (
-            operation == "StartFirmwareUpgrade" and not posture.update_needs_admin
-        )
+        free = not posture.onvif_roles_enforced or operation in posture.onvif_open_operations
+        free = free or (operation == "StartFirmwareUpgrade" and not posture.update_needs_admin)
         if not free and access.value not in _MAY_CALL[caller.role]:
             self._camera.audit.write("onvif-refused", user=caller.name, detail=operation)
             raise NotAuthorized

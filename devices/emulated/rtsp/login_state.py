@@ -31,14 +31,14 @@ class LoginState:
 
     def password(self, name: str) -> str | None:
         """The password of an account; under a fault, of one that was removed since its login."""
-        current = self._camera.accounts.password(name)
+        current = self._camera.accounts.password(name, service="rtsp")
         if not self._camera.posture.rtsp_login_cached:
             return current
         return self._remembered.get(name, current)
 
     def logged_in(self, name: str) -> None:
         """Remember, under that fault, what was right once."""
-        password = self._camera.accounts.password(name)
+        password = self._camera.accounts.password(name, service="rtsp")
         if self._camera.posture.rtsp_login_cached and password is not None:
             self._remembered.setdefault(name, password)
 

@@ -47,6 +47,8 @@ class AccountApi:
             {"user": name, "role": self._identity.role(name), "csrf": session.csrf}, status=201
         )
         self._identity.set_cookie(request, response, session)
+        if self._camera.posture.session_in_url:
+            response.headers["Location"] = f"/?session={session.id}"
         return response
 
     async def who(self, request: web.Request, caller: Caller) -> web.Response:  # noqa: ARG002
@@ -76,7 +78,6 @@ class AccountApi:
             camera.accounts.set_password(caller.name, new)
         except AccountError as error:
             raise Refusal(422, str(error)) from error
-        self._identity.sessions.password_changed(caller.name)
         camera.audit.write("password-changed", user=caller.name, source=where)
         return self._without_cookie(request)
 
@@ -104,7 +105,6 @@ class AccountApi:
             self._camera.accounts.delete(name)
         except AccountError as error:
             raise Refusal(409, str(error)) from error
-        self._identity.sessions.user_removed(name)
         self._camera.audit.write(
             "user-deleted", user=caller.name, source=source(request), detail=name
         )

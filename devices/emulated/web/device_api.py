@@ -50,6 +50,16 @@ class DeviceApi:
         """All settings."""
         return web.json_response(self._camera.settings.as_dict())
 
+    async def configuration(self, request: web.Request, caller: Caller) -> web.Response:
+        """Settings and users as a file; without secrets, which an import has to be given anew."""
+        accounts = self._camera.accounts
+        rows = [{"username": user.name, "role": user.role} for user in accounts.users()]
+        if self._camera.posture.export_holds_passwords:
+            rows = [row | {"password": accounts.password(row["username"]) or ""} for row in rows]
+        self._camera.audit.write("exported", user=caller.name, source=source(request))
+        exported = {"settings": self._camera.settings.as_dict(), "users": rows}
+        return web.json_response(exported, headers={"Content-Disposition": "attachment"})
+
     async def change_settings(self, request: web.Request, caller: Caller) -> web.Response:
         """Change the settings given in the body, all or none."""
         changes = await json_object(request)

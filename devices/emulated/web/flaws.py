@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 _AUTH_PARAMETER = "YWRtaW46MTEK"  # "admin:11", as in CVE-2017-7921
 _ACCOUNT_FILES = ("/current_config/passwd", "/current_config/Account1")
+HIDDEN = "/api/support/accounts"
+"""An operation that no document names."""
 _LEGACY_INFORMATION = ("/System/deviceInfo", "/onvif-http/snapshot")
 
 
@@ -25,9 +27,19 @@ class Flaws:
         self._camera = camera
         self._active = frozenset(camera.posture.web_bypasses)
 
-    def unguarded_path(self, request: web.Request) -> str:
-        """The path of a resource that this request gets without login; empty for none."""
+    def unguarded(self, request: web.Request) -> tuple[str, str]:
+        """Method and path of a resource that this request gets without login; empty for none."""
+        tricks, headers = self._camera.posture.web_tricks, request.headers
         raw = request.raw_path.partition("?")[0]
+        if "rewrite-header" in tricks and (path := headers.get("X-Original-URL", "")):
+            return "GET", path
+        if "override-header" in tricks and headers.get("X-HTTP-Method-Override") == "GET":
+            return "GET", raw
+        if "verb" in tricks and request.method in {"HEAD", "PROPFIND"}:
+            return "GET", raw
+        return request.method, self._unguarded_path(request, raw)
+
+    def _unguarded_path(self, request: web.Request, raw: str) -> str:
         if "double-slash" in self._active and raw.startswith("//"):
             return re.sub("/+", "/", raw)
         if "suffix" in self._active and request.query_string.startswith(".cab"):
@@ -39,6 +51,8 @@ class Flaws:
         path = request.path
         if path in self._camera.posture.web_debug_pages:
             return web.Response(text=self._debug_text(), content_type="text/html")
+        if path == HIDDEN and self._camera.posture.web_hidden_operation:
+            return self._user_list(granted=True, passwords=False)
         if path in _ACCOUNT_FILES and "config-download" in self._active:
             return self._account_file()
         if path in _LEGACY_INFORMATION and "auth-parameter" in self._active:
@@ -76,13 +90,13 @@ class Flaws:
             content_type="application/octet-stream",
         )
 
-    def _user_list(self, *, granted: bool) -> web.Response:
+    def _user_list(self, *, granted: bool, passwords: bool = True) -> web.Response:
         if not granted:
             return web.Response(status=401)
         users = self._camera.accounts.users()
-        rows = [
-            {"uid": user.name, "pwd": self._camera.accounts.password(user.name)} for user in users
-        ]
+        rows = [{"uid": user.name, "role": user.role} for user in users]
+        for row in rows if passwords else ():
+            row["pwd"] = self._camera.accounts.password(row["uid"]) or ""
         return web.json_response({"result": 0, "list": rows})
 
     def _parameters(self, *, granted: bool) -> web.Response:

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 from aiohttp import web
 
 from devices.emulated.accounts import User
+from devices.emulated.http_digest import web_digest
 from devices.emulated.sessions import Session, SessionStore
 from devices.emulated.web.access import Resource
 from devices.emulated.web.answers import Refusal
 from devices.errors import DeviceError
-from devices.protocols.digest import DigestServer
 
 if TYPE_CHECKING:
     from devices.emulated.camera import Camera
@@ -36,8 +36,10 @@ class Identity:
 
     def __init__(self, camera: Camera) -> None:
         self._camera = camera
-        self.sessions = SessionStore(camera.posture)
-        self._digest = DigestServer(realm=f"{camera.reported.brand} {camera.reported.model}")
+        kept = camera.flash / "data" / "sessions.json"
+        self.sessions = SessionStore(camera.posture, camera.clock.time, kept)
+        camera.accounts.on_revoked(self._revoked)
+        self._digest = web_digest(camera, f"{camera.reported.brand} {camera.reported.model}")
 
     def authorise(self, request: web.Request, resource: Resource) -> Caller:
         """The caller, when the table lets it call ``resource``; raises Refusal."""
@@ -57,7 +59,7 @@ class Identity:
         """Who sends this request, by session cookie or, where offered, by digest."""
         cookies = request.cookies
         session = self.sessions.find(cookies.get(COOKIE) or cookies.get(CLEAR_COOKIE, ""))
-        if session is not None and (role := self.role(session.user)):
+        if session is not None and (role := self._role_in(session)):
             return Caller(session.user, role, session)
         if resource.digest and "Authorization" in request.headers:
             return self._digest_caller(request)
@@ -71,13 +73,30 @@ class Identity:
             raise Refusal(429, "too many failed logins; try again later")
         if self._check(name, password) is None:
             camera.lockout.failed("http", name)
-            camera.audit.write("login-failed", user=name, source=where)
+            typed = f"password {password}" if camera.posture.log_holds_passwords else ""
+            camera.audit.write("login-failed", user=name, source=where, detail=typed)
             if camera.posture.login_tells_unknown_user and camera.accounts.role(name) is None:
                 raise Refusal(404, "there is no such user")
             raise Refusal(401, "the user name or the password is wrong")
         camera.lockout.succeeded("http", name)
         camera.audit.write("login", user=name, source=where)
-        return self.sessions.begin(name)
+        return self.sessions.begin(name, self.role(name) or "")
+
+    def _role_in(self, session: Session) -> str | None:
+        """The role that a session gives now; under a fault, the one that it began with."""
+        survives = self._camera.posture.session_survives
+        if "role" in survives:
+            return session.role
+        return self.role(session.user) or (session.role if "removal" in survives else None)
+
+    def _revoked(self, name: str) -> None:
+        """End the sessions of a user who was removed, or got another password."""
+        survives = self._camera.posture.session_survives
+        if self._camera.accounts.role(name) is None:
+            if "removal" not in survives:
+                self.sessions.user_removed(name)
+        elif "admin-password" not in survives:
+            self.sessions.password_changed(name)
 
     def still_known(self, caller: Caller) -> bool:
         """Whether who is looking may go on: the session is alive, the account exists."""
@@ -122,13 +141,15 @@ class Identity:
             )
         except DeviceError:  # not a digest header
             return Caller()
+        if checked.stale:
+            again = self._digest.challenges(stale=True)
+            raise Refusal(401, "log in again", [("WWW-Authenticate", c) for c in again])
         role = camera.accounts.role(checked.username)
         if checked.accepted and role is not None:
             camera.lockout.succeeded("http", checked.username)
             return Caller(checked.username, role)
-        if not checked.stale:
-            camera.lockout.failed("http", checked.username)
-            camera.audit.write("login-failed", user=checked.username, source=source(request))
+        camera.lockout.failed("http", checked.username)
+        camera.audit.write("login-failed", user=checked.username, source=source(request))
         return Caller()
 
     def _challenges(self, resource: Resource) -> list[tuple[str, str]]:

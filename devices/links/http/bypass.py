@@ -34,7 +34,7 @@ class Bypass:
     without the trick) or, where the path itself is the secret, a path that cannot exist;
     ``marker`` is a regular expression for what a success shows. kind ``trick``: ``target`` is a
     template over a closed resource of the camera under test, with ``{path}`` (without the first
-    slash) and ``{query}`` (``?...`` or empty).
+    slash; ``{PATH}`` in capital letters) and ``{query}`` (``?...`` or empty).
     """
 
     id: str
@@ -182,7 +182,9 @@ def _trick(client: HttpClient, bypass: Bypass, known: _Closed) -> BypassResult:
 def _filled(template: str, path: str, query: str) -> str:
     if query and "?" in template:
         query = "&" + query[1:]
-    return template.replace("{path}", path.lstrip("/")).replace("{query}", query)
+    bare = path.lstrip("/")
+    filled = template.replace("{path}", bare).replace("{PATH}", bare.upper())
+    return filled.replace("{query}", query)
 
 
 def _compared(

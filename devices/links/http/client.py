@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 from urllib.parse import quote, urlencode
+from xml.sax.saxutils import escape
 
 from devices.description import HttpToken, Operation
 from devices.errors import Garbled
@@ -17,6 +18,7 @@ from devices.links.http.transport import ANSWER_SECONDS, MAX_BODY, Transport
 from devices.protocols.digest import Challenge, DigestClient, basic, parse_challenges
 
 _STALE_RETRIES = 2
+_QUOTES = {'"': "&quot;", "'": "&apos;"}
 
 
 class HttpClient:
@@ -38,6 +40,11 @@ class HttpClient:
         """Send Basic credentials (RFC 7617) from now on."""
         self.sender = username
         self._headers["Authorization"] = basic(username, password)
+
+    def use_fields(self, sender: str, fields: Mapping[str, str]) -> None:
+        """Send these header fields with every request from now on, in the name of ``sender``."""
+        self.sender = sender
+        self._headers |= fields
 
     def use_token(self, exchange: Exchange, token: HttpToken) -> bool:
         """Send the token of a login answer from now on; False when the answer holds none."""
@@ -62,6 +69,12 @@ class HttpClient:
         """The header fields that carry the login in every request, cookies included; no Digest."""
         cookies = "; ".join(f"{name}={value}" for name, value in self.cookies.items())
         return self._headers | ({"Cookie": cookies} if cookies else {})
+
+    def forget(self) -> None:
+        """Be nobody again, on the same connection."""
+        self._transport.cookies.clear()
+        self._headers.clear()
+        self._digest, self.token, self.sender = None, "", ANONYMOUS
 
     def close(self) -> None:
         """Close the connection."""
@@ -140,14 +153,19 @@ def filled(operation: Operation, values: Mapping[str, str]) -> Call:
     """Fill an operation's ``{placeholders}``; in the path they are percent-encoded."""
     escaped = {name: quote(value, safe="") for name, value in values.items()}
     target = _replaced(operation.path, escaped)
+    fixed = _replaced(operation.headers, values)
     if operation.json_body is not None:
         body = json.dumps(_replaced(operation.json_body, values)).encode()
-        return Call(operation.method, target, {"Content-Type": "application/json"}, body)
+        return Call(operation.method, target, {"Content-Type": "application/json"} | fixed, body)
     if operation.form is not None:
         body = urlencode(_replaced(operation.form, values)).encode()
         kind = {"Content-Type": "application/x-www-form-urlencoded"}
-        return Call(operation.method, target, kind, body)
-    return Call(operation.method, target, {}, b"")
+        return Call(operation.method, target, kind | fixed, body)
+    if operation.text is not None:
+        text = _replaced(operation.text, {k: escape(v, _QUOTES) for k, v in values.items()})
+        kind = {"Content-Type": "application/xml" if text.lstrip()[:1] == "<" else "text/plain"}
+        return Call(operation.method, target, kind | fixed, text.encode())
+    return Call(operation.method, target, fixed, b"")
 
 
 def _replaced(value: Any, values: Mapping[str, str]) -> Any:

@@ -22,9 +22,11 @@ from devices.errors import (
     TimedOut,
     Unreachable,
 )
+from devices.links.http.challenge import answered
 from devices.links.http.client import HttpClient
 from devices.links.http.exchange import ANONYMOUS, Exchange
 from devices.links.http.pages import impossible_neighbour, same_page
+from devices.links.http.raw import raw_exchange
 from devices.links.http.server import Protection, Server, protection_of, server_of
 from devices.links.http.transport import Transport
 from devices.observation import Observation
@@ -145,6 +147,13 @@ class HttpLink:
         attempt = LoginAttempt(username=username, accepted=accepted, answer=answer, opened=answer)
         return attempt, client
 
+    def raw(self, request: bytes, sender: str, limit: int, seconds: float) -> Exchange:
+        """Send exactly these bytes on a connection of their own. Raises LinkError."""
+        protection = self._protected(self.server)
+        return raw_exchange(
+            self.server, protection, request, sender=sender, limit=limit, seconds=seconds
+        )
+
     def perform(self, client: HttpClient, name: str, **values: str) -> Exchange:
         """Call a named operation as ``client``. Raises NotOffered and LinkError."""
         return client.perform(self.operation(name), values)
@@ -228,29 +237,60 @@ class HttpLink:
             paths.append("/")
         return list(dict.fromkeys(paths))
 
-    def _session(
-        self, client: HttpClient, gate: Gate, username: str, password: str
-    ) -> LoginAttempt:
+    def sign_in(self, client: HttpClient, username: str, password: str) -> tuple[Exchange, bool]:
+        """Send the declared login as ``client``; whether its answer looks like a session's begin.
+
+        Only the gate shows whether it is one. Raises NotOffered and LinkError.
+        """
         login = self.operation("login")
-        answer = client.perform(login, {"username": username, "password": password})
+        answer = client.perform(login, self.login_values(client, username, password))
         client.sender = username
         token = self.description.token
         carries = bool(client.cookies)
         if token is not None:
             carries = client.use_token(answer, token) or carries
-        if answer.status not in login.success or not carries:
+        return answer, carries and answer.status in login.success
+
+    def login_values(self, client: HttpClient, username: str, password: str) -> dict[str, str]:
+        """What the placeholders of the login stand for; asks for a challenge where one is declared.
+
+        Raises Garbled when the camera gives none that can be answered.
+        """
+        values = {"username": username, "password": password}
+        challenge = self.description.challenge
+        return values if challenge is None else answered(client, challenge, values)
+
+    def targets_for(self, roles: Sequence[str]) -> list[str]:
+        """Declared paths that these roles, and no others, may read."""
+        return [
+            resource.path
+            for resource in self._device.declared.api
+            if resource.method == "GET"
+            and set(resource.roles) == set(roles)
+            and "{" not in resource.path
+        ]
+
+    def _session(
+        self, client: HttpClient, gate: Gate, username: str, password: str
+    ) -> LoginAttempt:
+        answer, taken = self.sign_in(client, username, password)
+        if not taken:
             return LoginAttempt(username=username, accepted=False, answer=answer)
         opened = client.request("GET", gate.target)
         accepted = gate.opened_by(opened)
         return LoginAttempt(username=username, accepted=accepted, answer=answer, opened=opened)
 
     def _client(self, server: Server) -> HttpClient:
+        transport = Transport(server, self._protected(server))
+        with self._lock:
+            self._transports.append(transport)
+        return HttpClient(transport)
+
+    def _protected(self, server: Server) -> Protection:
         with self._lock:
             if server.url not in self._protection:
                 self._protection[server.url] = protection_of(server, self.description.trust)
-            transport = Transport(server, self._protection[server.url])
-            self._transports.append(transport)
-        return HttpClient(transport)
+            return self._protection[server.url]
 
 
 def _why_no_gate(answers: Sequence[Exchange]) -> str:

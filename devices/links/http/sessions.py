@@ -97,7 +97,7 @@ def survey_sessions(link: HttpLink, account: str, username: str, password: str) 
             raise NotOffered(
                 "the newest of several sessions is not alive: sessions cannot be compared"
             )
-        name = _session_cookie(link, last)
+        name = session_cookie(link, last)
         exchanges = [attempt.answer]
         facts = SessionFacts(
             carrier="cookie" if name else "token",
@@ -169,7 +169,7 @@ def _counting(identifiers: Sequence[str]) -> bool:
     return False
 
 
-def _session_cookie(link: HttpLink, client: HttpClient) -> str:
+def session_cookie(link: HttpLink, client: HttpClient) -> str:
     """The cookie without which the gate stays closed; empty when a token carries the session."""
     gate = link.gate()
     for name in client.cookies:
@@ -189,7 +189,7 @@ def _fixation(
 ) -> bool:
     """Log in with a made-up identifier; true when it then is the session's."""
     client, brought = link.anonymous(), {"Cookie": f"{name}={secrets.token_hex(16)}"}
-    call = filled(link.operation("login"), {"username": username, "password": password})
+    call = filled(link.operation("login"), link.login_values(client, username, password))
     exchanges.append(
         client.request(
             call.method, call.target, headers={**call.headers, **brought}, body=call.body

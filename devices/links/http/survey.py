@@ -176,8 +176,8 @@ def _clear_port(link: HttpLink, port: int) -> ClearPort:
         gate = _closed_resource(link, client)
         login = neighbour = None
         if link.offers("login"):
-            made_up = {"username": f"nobody-{secrets.token_hex(4)}", "password": _made_up()}
             operation = link.operation("login")
+            made_up = link.login_values(client, f"nobody-{secrets.token_hex(4)}", _made_up())
             login = client.perform(operation, made_up)
             elsewhere = operation.model_copy(update={"path": impossible_neighbour(operation.path)})
             neighbour = client.perform(elsewhere, made_up)

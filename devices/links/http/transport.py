@@ -109,6 +109,7 @@ class Transport:
             data=body or None,
             cookies=None if "Cookie" in headers else self._session.cookies,
         )
+        prepared.method = method  # which requests would write in capital letters
         return prepared
 
     def _body(self, answer: requests.Response, limit: int) -> tuple[bytes, bool]:

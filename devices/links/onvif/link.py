@@ -6,19 +6,24 @@ Every method opens a session of its own, so that observations can run side by si
 from __future__ import annotations
 
 import contextlib
+import secrets
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from urllib.parse import urlsplit
-from xml.etree.ElementTree import Element
+from xml.etree.ElementTree import Element, tostring
 
 from devices.description import DeviceFile
-from devices.errors import LoginRefused
+from devices.errors import LoginRefused, NotOffered
+from devices.links.http.digests import DigestDoor, DoorAnswer
 from devices.links.http.server import Protection, protection_of, server_of
+from devices.links.http.transport import Transport
 from devices.links.onvif import device as onvif_device
+from devices.links.onvif import matrix as onvif_matrix
 from devices.links.onvif import media as onvif_media
 from devices.links.onvif import probes as onvif_probes
 from devices.links.onvif import requests
+from devices.links.onvif import tokens as onvif_tokens
 from devices.links.onvif.accounts import OnvifAccounts
 from devices.links.onvif.addresses import OnvifAddresses, read_addresses
 from devices.links.onvif.capabilities import (
@@ -26,8 +31,9 @@ from devices.links.onvif.capabilities import (
     read_capabilities,
     read_websockets,
 )
-from devices.links.onvif.client import Credentials
+from devices.links.onvif.client import Credentials, SoapClient
 from devices.links.onvif.events import OnvifEvents, observe_events
+from devices.links.onvif.matrix import OnvifColumn
 from devices.links.onvif.observations import (
     FirmwareUpload,
     MediaProfiles,
@@ -42,8 +48,10 @@ from devices.links.onvif.observations import (
     OnvifReplay,
     OnvifServices,
     OnvifUsers,
+    Outcome,
 )
 from devices.links.onvif.session import OnvifSession
+from devices.links.onvif.tokens import OnvifTokens
 from devices.links.ports.udp import UdpProbe
 from devices.permit import Permit
 from devices.protocols import soap
@@ -179,6 +187,36 @@ class OnvifLink(OnvifAccounts):
         with self.session(account) as session:
             return onvif_probes.replay(session)
 
+    def tokens(self, account: str, window_seconds: float) -> OnvifTokens:
+        """Which UsernameTokens are taken that should not be; the window is a policy's."""
+        with self.session(account) as session:
+            return onvif_tokens.try_tokens(session, window_seconds)
+
+    def digest_door(self, account: str) -> DigestDoor:
+        """The gate, to be opened by HTTP digest. Raises NotOffered and other link errors."""
+        with self.session(account) as session:
+            gate, credentials = session.gate(), session.credentials
+            assert credentials is not None  # the gate was opened with them
+            target = session.path(gate.service)
+        body = requests.plain(gate.service, gate.operation)
+        protection = self._protection
+        assert protection is not None  # a session was open
+        server = server_of(self._link.url, self._permit)
+
+        def send(authorization: str) -> DoorAnswer:
+            client = SoapClient(Transport(server, protection))
+            try:
+                sender = credentials.username if authorization else ANONYMOUS
+                reply = client.send(target, body, authorization=authorization, sender=sender)
+            finally:
+                client.close()
+            accepted = reply.outcome is Outcome.DATA
+            return DoorAnswer(accepted, reply.http_status, reply.challenges)
+
+        name, password = credentials.username, credentials.password
+        message = soap.envelope(body)
+        return DigestDoor("ONVIF", "POST", target, name, password, send, message)
+
     def guess(self, account: str, attempts: int) -> OnvifGuessing:
         """Try wrong passwords for an account that may be locked, then the right one."""
         with self.session(account) as session:
@@ -197,6 +235,55 @@ class OnvifLink(OnvifAccounts):
             if time.monotonic() > end:
                 return False
             pause.wait(_PAUSE)
+
+    def documents(self) -> list[tuple[str, bytes]]:
+        """What the camera says of itself to an administrator, as it was sent, by operation.
+
+        The users, the system and access logs, and the addresses of streams and pictures.
+        Operations that it does not offer are left out. Raises LinkError.
+        """
+        with self.session(self.default_account()) as session:
+            found = [
+                (soap.local(body), reply.body)
+                for body in requests.telling()
+                if (reply := session.call("device", body)).body is not None
+            ]
+            profiles = onvif_media.read_profiles(session)
+            uris = (*onvif_media.stream_uris(session, profiles).uris,)
+            uris += onvif_media.snapshot_uris(session, profiles).uris
+        texts = [(name, tostring(node)) for name, node in found if node is not None]
+        return texts + [(f"Uri of {uri.service} {uri.profile}", uri.uri.encode()) for uri in uris]
+
+    def matrix(self, accounts: Mapping[str, str]) -> list[OnvifColumn]:
+        """The answers to nobody, to a made-up login, and to accounts by subject."""
+        with self.session(self.default_account()) as right:
+            asked = onvif_matrix.calls(onvif_probes.profile_token(right))
+            found: list[OnvifColumn] = []
+            for subject, account in {ANONYMOUS: ANONYMOUS, **accounts}.items():
+                with self.session(account) as session:
+                    found.append(onvif_matrix.column(session, subject, asked, sparing=None))
+            try:
+                right.gate()
+            except (LoginRefused, NotOffered) as error:  # what a login is cannot be told
+                return [*found, OnvifColumn(subject="wrong", answers=(), shortfall=str(error))]
+            made_up = f"x{secrets.token_hex(5)}", secrets.token_hex(8)
+            with self.session_with(*made_up) as session:
+                session.client.scheme = right.client.scheme  # so that each try is one
+                found.append(onvif_matrix.column(session, "wrong", asked, sparing=right))
+        return found
+
+    def takes(self, username: str, password: str, operation: str = "") -> Outcome:
+        """How the gate, or ``operation`` of the device service, answers a login; one request.
+
+        The default account logs in first, to find out how. Raises LinkError.
+        """
+        with self.session(self.default_account()) as session:
+            session.gate()
+            if not operation:
+                return session.log_in(username, password).outcome
+            body = requests.plain("device", operation)
+            credentials = Credentials(username, password)
+            return session.client.call(session.path("device"), body, credentials).outcome
 
     def create_user(self, account: str, name: str, password: str, level: str) -> OnvifCall:
         """Create a user as an account; ``level`` is Administrator, Operator or User."""

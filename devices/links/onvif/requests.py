@@ -9,6 +9,8 @@ from devices.protocols.soap import element
 
 PREFIXES = {"device": "tds", "media": "trt", "media2": "tr2", "events": "tev", "security": "tas"}
 
+_LOGS = ("System", "Access")
+
 STREAM_PROTOCOLS = {
     "media": ("UDP", "RTSP"),
     "media2": ("RtspsUnicast", "RtspUnicast", "RTSP"),
@@ -133,6 +135,12 @@ def set_user(name: str, password: str, level: str) -> Element:
             element("tt:UserLevel", level),
         ),
     )
+
+
+def telling() -> list[Element]:
+    """Requests that only read, for what may hold secrets: users and logs."""
+    logs = (element("tds:GetSystemLog", element("tds:LogType", kind)) for kind in _LOGS)
+    return [plain("device", "GetUsers"), *logs, plain("device", "GetSystemUris")]
 
 
 def delete_user(name: str) -> Element:

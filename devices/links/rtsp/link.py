@@ -167,6 +167,10 @@ class RtspLink:
         """Try published user names and passwords, each once."""
         return rtsp_logins.try_published(self._access, pairs)
 
+    def takes(self, username: str, password: str) -> int:
+        """The status of a description of the first declared stream with this login."""
+        return rtsp_logins.takes(self._access, username, password)
+
     def guess(self, account: str, attempts: int) -> GuessingAnswer:
         """Try wrong passwords of an account that may be locked by it."""
         return rtsp_logins.guess(self._access, account, attempts)

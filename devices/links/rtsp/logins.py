@@ -44,6 +44,11 @@ def _status(access: RtspAccess, url: str, login: DigestClient) -> int:
             return 401
 
 
+def takes(access: RtspAccess, username: str, password: str) -> int:
+    """How DESCRIBE of the first declared stream with this login is answered."""
+    return _status(access, _stream_url(access), DigestClient(username, password))
+
+
 def _attempt(access: RtspAccess, url: str, pair: PublishedPair) -> LoginAttempt:
     began = time.monotonic()
     status = _status(access, url, DigestClient(pair.username, pair.password))

@@ -1,0 +1,77 @@
+"""Every declared resource by every kind of caller: asked once for each camera."""
+
+from __future__ import annotations
+
+import secrets as random
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import replace
+from weakref import WeakKeyDictionary
+
+from conformance.credentials.web_accounts import MODEST_FIRST
+from conformance.verdict import Inconclusive
+from devices.description import DeviceFile
+from devices.links.http.client import HttpClient
+from devices.links.http.exchange import ANONYMOUS
+from devices.links.http.link import HttpLink
+from devices.links.http.roles import RoleMatrix, survey_roles
+from devices.secrets import Secrets
+
+_SESSION_CALLS = ("login", "logout", "setup")
+_TAKEN: WeakKeyDictionary[HttpLink, RoleMatrix] = WeakKeyDictionary()
+
+
+def surveyed(
+    http: HttpLink, device: DeviceFile, secrets: Secrets, avoid: Sequence[str]
+) -> RoleMatrix:
+    """The answers to nobody, to a made-up login (``wrong``) and to each role with an account.
+
+    Raises Inconclusive when there is nobody to ask as, and link errors.
+    """
+    if http not in _TAKEN:
+        known = [http.description.operations.get(name) for name in _SESSION_CALLS]
+        calls = [call for call in known if call is not None]
+        with ExitStack() as stack:
+            callers = callers_of(http, secrets)
+            for client in callers.values():
+                stack.callback(http.leave, client)
+            if http.description.authentication != "session":
+                # Each request would be a wrong login, and might lock the bench out.
+                callers.pop("wrong").close()
+            _TAKEN[http] = survey_roles(
+                callers, device.declared.api, session_calls=calls, avoid=avoid
+            )
+    return _TAKEN[http]
+
+
+def without(matrix: RoleMatrix, role: str) -> RoleMatrix:
+    """The matrix without one kind of caller."""
+    return replace(matrix, answers=tuple(a for a in matrix.answers if a.role != role))
+
+
+def callers_of(http: HttpLink, secrets: Secrets) -> dict[str, HttpClient]:
+    """Nobody, somebody with a made-up login, and each role that has an account, admin last."""
+    callers = {ANONYMOUS: http.anonymous()}
+    for role in MODEST_FIRST:
+        if found := secrets.account(role=role, service="http"):
+            callers[role] = http.account(found[0])
+    if len(callers) == 1:
+        raise Inconclusive("the device file gives no account for http", "no-account")
+    impostor = _impostor(http, callers[next(reversed(callers))])
+    return {ANONYMOUS: callers.pop(ANONYMOUS), "wrong": impostor, **callers}
+
+
+def _impostor(http: HttpLink, known: HttpClient) -> HttpClient:
+    """A caller with a session, or a login, that was made up. No real account is touched."""
+    impostor = http.anonymous()
+    kind, made_up = http.description.authentication, f"x{random.token_hex(5)}"
+    if kind == "digest":
+        impostor.use_digest(made_up, random.token_hex(8))
+    elif kind == "basic":
+        impostor.use_basic(made_up, random.token_hex(8))
+    else:
+        fields = {"Cookie": "; ".join(f"{name}={random.token_hex(16)}" for name in known.cookies)}
+        if (token := http.description.token) is not None:
+            fields[token.header] = token.prefix + random.token_hex(16)
+        impostor.use_fields("wrong", {name: text for name, text in fields.items() if text})
+    return impostor

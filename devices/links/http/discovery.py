@@ -1,0 +1,122 @@
+"""Operations that the pages name and the device file does not, asked by every kind of caller."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from devices.errors import LinkError
+from devices.links.http.client import HttpClient
+from devices.links.http.exchange import Exchange
+from devices.links.http.pages import impossible_neighbour, same_kind, same_page
+from devices.observation import Observation
+
+MOST = 40
+"""Operations that are asked at most."""
+_LIMIT = 64 * 1024
+_SECONDS = 8.0
+
+
+@dataclass(frozen=True)
+class Answered:
+    """What one subject got; ``elsewhere``: at a made-up path beside it."""
+
+    subject: str
+    answer: Exchange
+    elsewhere: Exchange | None = None
+
+    @property
+    def served(self) -> bool:
+        """Whether it got something of its own: a success that is not the page for every path."""
+        if not self.answer.succeeded or not self.answer.body_bytes:
+            return False
+        beside = self.elsewhere
+        return beside is None or not (beside.succeeded and same_page(self.answer, beside))
+
+
+@dataclass(frozen=True, kw_only=True)
+class FoundOperation(Observation):
+    """One operation that is not declared, by subject.
+
+    ``telling``: what an answer holds that is nobody's business without login (words for people;
+    never the thing itself).
+    """
+
+    path: str
+    answers: tuple[Answered, ...]
+    telling: tuple[str, ...] = ()
+
+    def served(self, subject: str) -> bool:
+        """Whether this subject gets what the operation gives to those who are let in."""
+        own = next((a for a in self.answers if a.subject == subject), None)
+        if own is None or not own.served:
+            return False
+        allowed = next((a for a in self.answers if a.subject == "admin" and a.served), None)
+        return allowed is None or same_kind(own.answer, allowed.answer)
+
+
+@dataclass(frozen=True, kw_only=True)
+class FoundOperations(Observation):
+    """``named``: how many paths pages and scripts name; ``left_out`` were not asked, with why."""
+
+    named: int
+    operations: tuple[FoundOperation, ...]
+    left_out: tuple[str, ...]
+
+
+def ask_found(
+    callers: Mapping[str, HttpClient],
+    named: Sequence[str],
+    paths: Sequence[str],
+    *,
+    avoid: Sequence[str],
+    private: Mapping[str, bytes],
+) -> FoundOperations:
+    """Ask every path by GET as every caller; ``avoid`` are words in a path that is not asked.
+
+    ``private`` says what an answer must not hold (name -> bytes), such as names of accounts.
+    """
+    left_out = [f"{path}: it might be obeyed" for path in paths if _avoided(path, avoid)]
+    wanted = [path for path in paths if not _avoided(path, avoid)]
+    left_out += [f"{path}: more than {MOST}" for path in wanted[MOST:]]
+    undecided: list[str] = []
+    found: list[FoundOperation] = []
+    for path in wanted[:MOST]:
+        answers: list[Answered] = []
+        for subject, client in callers.items():
+            try:
+                answers.append(_asked(subject, client, path))
+            except LinkError as error:
+                undecided.append(f"{subject}: {error}")
+        found.append(
+            FoundOperation(path=path, answers=tuple(answers), telling=_telling(answers, private))
+        )
+    return FoundOperations(
+        named=len(named),
+        operations=tuple(found),
+        left_out=tuple(left_out),
+        shortfall="; ".join(undecided[:5]),
+    )
+
+
+def _avoided(path: str, avoid: Sequence[str]) -> bool:
+    return any(word in path.lower() for word in avoid)
+
+
+def _asked(subject: str, client: HttpClient, path: str) -> Answered:
+    answer = client.request("GET", path, limit=_LIMIT, seconds=_SECONDS)
+    elsewhere = None
+    if answer.succeeded:
+        beside = impossible_neighbour(path)
+        elsewhere = client.request("GET", beside, limit=_LIMIT, seconds=_SECONDS)
+    return Answered(subject, answer, elsewhere)
+
+
+def _telling(answers: Sequence[Answered], private: Mapping[str, bytes]) -> tuple[str, ...]:
+    """What those without a login get to see."""
+    nobody = [a for a in answers if a.subject in {"anonymous", "wrong"} and a.served]
+    content = b"\n".join(a.answer.content for a in nobody)
+    found = [name for name, text in private.items() if text and text in content]
+    if any(a.answer.picture for a in nobody):
+        found.append("a picture")
+    return tuple(found)
