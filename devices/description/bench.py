@@ -36,6 +36,11 @@ class Clock(Part):
     command: list[str] | None = Field(
         None, min_length=1, description="a command, with {seconds} for the seconds ahead"
     )
+    timers: str | None = Field(
+        None,
+        description="REST device of an emulated bench; PUT 300 lets five minutes pass at once for "
+        "what the camera times, such as locks",
+    )
 
     @model_validator(mode="after")
     def _one_way(self) -> Clock:
@@ -192,6 +197,11 @@ class Bench(Part):
         None,
         description="puts the declared firmware and state back (a flash programmer); run "
         "after test cases that changed firmware or reset the camera",
+    )
+    sources: list[str] = Field(
+        default_factory=list,
+        description="further IP addresses of the bench's own, from which it may connect as "
+        "somebody else (`ip address add 192.0.2.9/24 dev eth0`; on loopback any 127.x.y.z)",
     )
     boot_seconds: float = Field(120, gt=0, description="longest time from power to service")
     parallel: int = Field(4, ge=1, le=32, description="connections at once that the camera bears")

@@ -37,6 +37,19 @@ class ClockControl:
         finally:
             self._set(0)
 
+    @property
+    def lets_time_pass(self) -> bool:
+        """Whether the bench can let time pass at once for what the camera times."""
+        return self._clock.timers is not None
+
+    def let_pass(self, seconds: float) -> None:
+        """Let so much time pass at once, where ``lets_time_pass``."""
+        if not self._permit.permits("settings"):
+            raise OutsideAuthorisation("authorisation.allow does not name 'settings'")
+        if self._clock.timers is None:
+            raise BenchError("the device file gives no bench.clock.timers")
+        bench_control.put("timers", self._clock.timers, f"{seconds:.0f}")
+
     def _set(self, seconds: float) -> None:
         text = f"{seconds:.0f}"
         if self._clock.url is not None:

@@ -28,6 +28,7 @@ def device_file(
     serial_url: str,
     power_url: str,
     clock_url: str,
+    timers_url: str,
     host_ports: tuple[list[int], list[int]],
 ) -> str:
     """The text of the device file; ``host_ports`` are the TCP and UDP ports of the machine."""
@@ -35,7 +36,7 @@ def device_file(
     content["links"] = _links(production, address, serial_url)
     content["bench"] = _bench(production, address, power_url, host_ports)
     content["bench"] |= {
-        "clock": {"url": clock_url},
+        "clock": {"url": clock_url, "timers": timers_url},
         "gateway": _gateway(production, address),
         "storage": _card_reader(production),
     }
@@ -121,6 +122,7 @@ def _bench(
         "scene": {"file": str(production.state / SCENE)},
         "provision": {"command": provision, "seconds": 30.0},
         "restore": {"command": restore, "seconds": 60.0},
+        "sources": ["127.0.0.77"],
         "boot_seconds": 15.0,
         "parallel": 6,
         "host_tcp_ports": host_ports[0],
