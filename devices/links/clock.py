@@ -31,11 +31,17 @@ class ClockControl:
         """Have the clock ``seconds`` ahead of the true time, and right again afterwards."""
         if not self._permit.permits("settings"):
             raise OutsideAuthorisation("authorisation.allow does not name 'settings'")
+        self._permit.journal.begin("clock")
         try:
             self._set(seconds)
             yield
         finally:
-            self._set(0)
+            self.put_right()
+
+    def put_right(self) -> None:
+        """Set the clock to the true time."""
+        self._set(0)
+        self._permit.journal.ended("clock")
 
     @property
     def lets_time_pass(self) -> bool:

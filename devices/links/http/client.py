@@ -39,6 +39,10 @@ class HttpClient:
         self.sender = username
         self._headers["Authorization"] = basic(username, password)
 
+    def use_headers(self, headers: Mapping[str, str]) -> None:
+        """Send these header fields too from now on."""
+        self._headers |= headers
+
     def use_token(self, exchange: Exchange, token: HttpToken) -> bool:
         """Send the token of a login answer from now on; False when the answer holds none."""
         try:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from devices.description import DeviceFile, Operation
@@ -22,7 +22,9 @@ from devices.errors import (
     TimedOut,
     Unreachable,
 )
+from devices.journal import Journal
 from devices.links.http.client import HttpClient
+from devices.links.http.changes import noted
 from devices.links.http.exchange import ANONYMOUS, Exchange
 from devices.links.http.pages import impossible_neighbour, same_page
 from devices.links.http.server import Protection, Server, protection_of, server_of
@@ -89,6 +91,11 @@ class HttpLink:
         for transport in self._transports:
             transport.close()
 
+    @property
+    def journal(self) -> Journal:
+        """Where changes of the camera are written down."""
+        return self._permit.journal
+
     def offers(self, operation: str) -> bool:
         """Whether the device file describes this operation."""
         return operation in self.description.operations
@@ -131,9 +138,20 @@ class HttpLink:
             )
         return client
 
-    def log_in(self, username: str, password: str) -> tuple[LoginAttempt, HttpClient]:
-        """Try one login; returns what came of it, and the client as it then is."""
-        gate, client = self.gate(), self.anonymous()
+    def log_in(
+        self,
+        username: str,
+        password: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        source: str = "",
+    ) -> tuple[LoginAttempt, HttpClient]:
+        """Try one login; returns what came of it, and the client as it then is.
+
+        ``headers`` go with each of its requests; ``source``: the bench's address to come from.
+        """
+        gate, client = self.gate(), self._client(self.server, source)
+        client.use_headers(headers or {})
         if self.description.authentication == "session":
             return self._session(client, gate, username, password), client
         if self.description.authentication == "digest":
@@ -147,7 +165,10 @@ class HttpLink:
 
     def perform(self, client: HttpClient, name: str, **values: str) -> Exchange:
         """Call a named operation as ``client``. Raises NotOffered and LinkError."""
-        return client.perform(self.operation(name), values)
+        operation = self.operation(name)
+        with noted(self._permit.journal, name, operation, values) as note:
+            note(answer := client.perform(operation, values))
+        return answer
 
     def leave(self, client: HttpClient) -> None:
         """End a client: log it out where that is described, and close it."""
@@ -244,11 +265,11 @@ class HttpLink:
         accepted = gate.opened_by(opened)
         return LoginAttempt(username=username, accepted=accepted, answer=answer, opened=opened)
 
-    def _client(self, server: Server) -> HttpClient:
+    def _client(self, server: Server, source: str = "") -> HttpClient:
         with self._lock:
             if server.url not in self._protection:
                 self._protection[server.url] = protection_of(server, self.description.trust)
-            transport = Transport(server, self._protection[server.url])
+            transport = Transport(server, self._protection[server.url], source)
             self._transports.append(transport)
         return HttpClient(transport)
 

@@ -14,6 +14,7 @@ from xml.etree.ElementTree import Element
 
 from devices.description import DeviceFile, Role
 from devices.errors import DeviceFileError, LoginRefused
+from devices.journal import Journal
 from devices.links.http.server import Protection, protection_of, server_of
 from devices.links.onvif import media as onvif_media
 from devices.links.onvif import probes as onvif_probes
@@ -38,6 +39,7 @@ from devices.links.onvif.observations import (
     OnvifServices,
     OnvifUser,
     OnvifUsers,
+    Outcome,
 )
 from devices.links.onvif.session import OnvifSession
 from devices.links.ports.udp import UdpProbe
@@ -46,6 +48,8 @@ from devices.protocols import soap
 from devices.secrets import Secrets
 
 ANONYMOUS = "anonymous"
+ONVIF = "onvif"
+_REFUSALS = (Outcome.NOT_AUTHORISED, Outcome.NOT_SUPPORTED)
 _PAUSE = 5.0  # s between two looks at a camera that has locked the bench out
 
 
@@ -61,6 +65,11 @@ class OnvifLink:
         self._secrets = secrets
         self._lock = threading.Lock()
         self._protection: Protection | None = None
+
+    @property
+    def journal(self) -> Journal:
+        """Where changes of the camera are written down."""
+        return self._permit.journal
 
     def default_account(self) -> str:
         """The account of links.onvif, else the first administrator. Raises DeviceFileError."""
@@ -265,15 +274,24 @@ class OnvifLink:
 
     def create_user(self, account: str, name: str, password: str, level: str) -> OnvifCall:
         """Create a user as an account; ``level`` is Administrator, Operator or User."""
-        return self._change(account, requests.create_user(name, password, level))
+        entry = self.journal.begin("user", name, ONVIF)
+        call = self._change(account, requests.create_user(name, password, level))
+        if call.answer.outcome in _REFUSALS:
+            self.journal.end(entry, f"refused: {call.answer.detail}")
+        return call
 
     def set_user(self, account: str, name: str, password: str, level: str) -> OnvifCall:
         """Give a user another password and level, as an account."""
+        self.journal.begin("password", name, ONVIF, secrets=[password])
         return self._change(account, requests.set_user(name, password, level))
 
     def delete_user(self, account: str, name: str) -> OnvifCall:
         """Delete a user as an account."""
-        return self._change(account, requests.delete_user(name))
+        call = self._change(account, requests.delete_user(name))
+        if call.answer.outcome is Outcome.DATA:
+            for kind in ("user", "password", "lock"):
+                self.journal.ended(kind, name, "the user was deleted")
+        return call
 
     def reboot(self, account: str) -> OnvifCall:
         """Restart the camera."""
@@ -281,7 +299,11 @@ class OnvifLink:
 
     def factory_default(self, account: str, *, hard: bool = False) -> OnvifCall:
         """Put the camera into its factory state; ``hard`` includes its network settings."""
-        return self._change(account, requests.factory_default(hard=hard))
+        entry = self.journal.begin("factory", via=ONVIF)
+        call = self._change(account, requests.factory_default(hard=hard))
+        if call.answer.outcome in _REFUSALS:
+            self.journal.end(entry, f"refused: {call.answer.detail}")
+        return call
 
     def start_firmware_upgrade(self, account: str = ANONYMOUS) -> FirmwareUpload:
         """Ask where firmware is uploaded. The address is the camera's word: ask the permit."""
