@@ -25,6 +25,9 @@ SECRETS = "changes-secrets.json"
 Kind = Literal["user", "password", "lock", "clock", "power", "factory", "firmware"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
+LOCK_SECONDS = 300.0
+"""How long a lock is taken to last where nothing is declared."""
+
 _MAX_LINE = 64 * 1024  # characters; a longer one is none of ours
 
 

@@ -52,7 +52,7 @@ def test_a_lock_survives(
     Pass: the right password is refused each time.
     """
     survival = policy("guessing")["survival"]
-    surfaces = [s for s in guessing.surfaces]
+    surfaces = list(guessing.surfaces)
     with ExitStack() as users:
         held = [users.enter_context(guessing.locked(surface)) for surface in surfaces]
         near = users.enter_context(guessing.accounts.user(surfaces[0]))
@@ -180,7 +180,9 @@ def test_a_lock_ends_when_it_should(lock_ends: Any, evidence: Any, policy: Any) 
             late_at=longest,
             how="; ".join(ways),
             jumped=jumped,
-            shortfall="" if second else "there was one user to lock, so that nobody could be tried "
+            shortfall=""
+            if second
+            else "there was one user to lock, so that nobody could be tried "
             "before the end: describe create_user and delete_user, or give a second account with "
             "purpose 'lockout'",
         )

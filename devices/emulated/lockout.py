@@ -62,7 +62,7 @@ class Lockout:
         if not self._protected.get(service, True):
             return False
         if self._scope == "everyone":
-            return any([self._locked(key) for key in tuple(self._counts)])
+            return any(self._locked(key) for key in tuple(self._counts))
         return self._locked(self._key(service, name, origin))
 
     def failed(self, service: str, name: str, origin: str = "") -> None:

@@ -6,6 +6,7 @@ import secrets as random
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import Self
 
 from devices.description import DeviceFile, Role
 from devices.errors import DeviceFileError, LinkError, NotOffered
@@ -31,7 +32,9 @@ class GuessAccounts:
         """``make``: users may be made."""
         self._device, self._secrets = device, secrets
         self._ways = list(ways) if make else []
-        self._taken: dict[str, threading.Lock] = {name: threading.Lock() for name in device.accounts}
+        self._taken: dict[str, threading.Lock] = {
+            name: threading.Lock() for name in device.accounts
+        }
         self.spent: set[str] = set()
         """Accounts of the device file that were closed by guessing: they show nothing more."""
 
@@ -97,7 +100,7 @@ class _NotMade(NotOffered):
 class _Viewer(TrialViewer):
     """A trial viewer that tells apart its own making from what happens in its block."""
 
-    def __enter__(self) -> _Viewer:
+    def __enter__(self) -> Self:
         try:
             super().__enter__()
         except (LinkError, DeviceFileError) as error:

@@ -7,7 +7,7 @@ import secrets
 from dataclasses import dataclass
 
 from devices.errors import LoginRefused
-from devices.journal import Journal
+from devices.journal import LOCK_SECONDS, Journal
 from devices.links.guessing.guess import GuessUser, wrong_password
 from devices.links.guessing.refusers import Refusal, Refuser
 from devices.links.guessing.surfaces import Surface
@@ -93,7 +93,9 @@ class Oracle:
     def _log_in(self) -> None:
         answer = self._surface.attempt(self._user.username, self._user.password)
         if not answer.accepted:
-            self._journal.begin("lock", self._user.username, self._surface.kind, seconds=300)
+            self._journal.begin(
+                "lock", self._user.username, self._surface.kind, seconds=LOCK_SECONDS
+            )
             raise LoginRefused(
                 f"{self._surface.name} refuses the right password of {self._user.username} after "
                 f"{self._failures} wrong ones ({answer.status}): samples cannot be taken within "

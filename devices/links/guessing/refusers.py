@@ -14,7 +14,6 @@ from devices.links.guessing.surfaces import OnvifSurface, RtspSurface
 from devices.links.http.client import HttpClient
 from devices.links.http.exchange import Exchange
 from devices.links.http.link import HttpLink
-from devices.links.onvif import requests
 from devices.links.onvif.client import Credentials
 from devices.links.onvif.link import OnvifLink
 from devices.links.onvif.session import OnvifSession

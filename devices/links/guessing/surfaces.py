@@ -7,7 +7,7 @@ Every try has a connection of its own.
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -99,7 +99,9 @@ class ChallengeSurface:
                 answer = client.request("GET", target)
                 if answer.status != 401:
                     continue
-                offered = [c.scheme for c in parse_challenges(answer.all_headers("WWW-Authenticate"))]
+                offered = [
+                    c.scheme for c in parse_challenges(answer.all_headers("WWW-Authenticate"))
+                ]
                 for scheme in ("digest", "basic"):
                     if scheme in offered:
                         return target, scheme
@@ -201,7 +203,7 @@ def find_surfaces(
     """The surfaces of a camera, and why another way in is none (name -> reason)."""
     found: list[Surface] = []
     absent: dict[str, str] = {}
-    makers = []
+    makers: list[tuple[str, Callable[[], Surface]]] = []
     if http is not None:
         makers.append((WEB, lambda: WebSurface(http)))
         if http.description.authentication == "session":

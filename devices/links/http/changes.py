@@ -23,7 +23,7 @@ def noted(
     A clear refusal (4xx) is no change. Any other answer, or none, leaves the change open: it may
     have been made all the same.
     """
-    username, new = values.get("username", ""), False
+    username, new = values.get("username", ""), True
     if name == "create_user":
         identifier = journal.begin("user", username, WEB)
     elif name == "change_password" and username:
@@ -43,9 +43,8 @@ def noted(
             journal.ended("lock", username, "the user was deleted")
         elif name == "change_password" and done:
             _own_again(journal, identifier, values.get("new_password", ""))
-        elif identifier and 400 <= answer.status < 500 and not done:
-            if name != "change_password" or new:
-                journal.end(identifier, f"refused with {answer.status}")
+        elif identifier and new and 400 <= answer.status < 500 and not done:
+            journal.end(identifier, f"refused with {answer.status}")
 
     yield note
 

@@ -23,8 +23,8 @@ from devices.errors import (
     Unreachable,
 )
 from devices.journal import Journal
-from devices.links.http.client import HttpClient
 from devices.links.http.changes import noted
+from devices.links.http.client import HttpClient
 from devices.links.http.exchange import ANONYMOUS, Exchange
 from devices.links.http.pages import impossible_neighbour, same_page
 from devices.links.http.server import Protection, Server, protection_of, server_of

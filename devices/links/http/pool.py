@@ -56,11 +56,9 @@ class PinnedAdapter(HTTPAdapter):
         super().close()
 
 
-def _pool(
-    server: Server, protection: Protection, guard: Guard, source: str
-) -> HTTPConnectionPool:
+def _pool(server: Server, protection: Protection, guard: Guard, source: str) -> HTTPConnectionPool:
     pool: HTTPConnectionPool
-    own = {"source_address": (source, 0)} if source else {}
+    own: Any = {"source_address": (source, 0)} if source else {}
     if protection.context is None:
         pool = HTTPConnectionPool(server.address, server.port, maxsize=1, guard=guard, **own)
         pool.ConnectionCls = _Connection

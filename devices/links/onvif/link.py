@@ -14,7 +14,7 @@ from xml.etree.ElementTree import Element
 
 from devices.description import DeviceFile, Role
 from devices.errors import DeviceFileError, LoginRefused
-from devices.journal import Journal
+from devices.journal import LOCK_SECONDS, Journal
 from devices.links.http.server import Protection, protection_of, server_of
 from devices.links.onvif import media as onvif_media
 from devices.links.onvif import probes as onvif_probes
@@ -61,6 +61,8 @@ class OnvifLink:
             raise DeviceFileError("the device file gives no [links.onvif]")
         self._link = device.links.onvif
         self._accounts = device.accounts
+        declared = device.declared.lockout
+        self._lock_seconds = declared.seconds if declared else LOCK_SECONDS
         self._permit = permit
         self._secrets = secrets
         self._lock = threading.Lock()
@@ -255,8 +257,13 @@ class OnvifLink:
 
     def guess(self, account: str, attempts: int) -> OnvifGuessing:
         """Try wrong passwords for an account that may be locked, then the right one."""
+        name = self._accounts[account].username
+        entry = self.journal.begin("lock", name, ONVIF, seconds=self._lock_seconds)
         with self.session(account) as session:
-            return onvif_probes.guess(session, attempts)
+            found = onvif_probes.guess(session, attempts)
+        if found.after is Outcome.DATA:
+            self.journal.end(entry, "the right password logs in")
+        return found
 
     def wait_until_admitted(self, account: str, seconds: float) -> bool:
         """Wait until an account can log in again, as after a lock of the bench's address.
