@@ -40,13 +40,17 @@ def tell(console: Console, folder: Path) -> None:
         try:
             left = Journal.read(each)[0].open()
         except JournalError as error:
-            console.print(f"what is changed on the camera cannot be told: {error}", markup=False)
+            console.print(
+                f"what is changed on the camera cannot be told: {error}",
+                markup=False,
+                soft_wrap=True,
+            )
             continue
         if left:
             console.print("left on the camera:", style="bold yellow")
             for change in left:
-                console.print(f"  {change.words}", markup=False, highlight=False)
-            console.print(f"`camproof restore {each}` puts it right", markup=False)
+                console.print(f"  {change.words}", markup=False, soft_wrap=True)
+            console.print(f"`camproof restore {each}` puts it right", markup=False, soft_wrap=True)
 
 
 def _folders(folder: Path) -> Iterator[Path]:
@@ -66,7 +70,7 @@ def _restore(console: Console, folder: Path, path: Path | None) -> Exit:
     try:
         journal, named = Journal.read(folder)
         if not journal.open():
-            console.print(f"{folder}: nothing is open", markup=False)
+            console.print(f"{folder}: nothing is open", markup=False, soft_wrap=True)
             return Exit.APPROVED
         _take(journal)
     except JournalError as error:
@@ -117,20 +121,27 @@ def _undo(console: Console, undo: Undo) -> None:
         try:
             how = undo.undo(change)
         except DeviceError as error:
-            console.print(f"not undone: {change.words} ({error})", style="yellow", markup=False)
+            console.print(
+                f"not undone: {change.words} ({error})",
+                style="yellow",
+                markup=False,
+                soft_wrap=True,
+            )
         else:
-            console.print(f"undone: {change.words}: {how}", markup=False)
+            console.print(f"undone: {change.words}: {how}", markup=False, soft_wrap=True)
     locks = undo.open("lock")
 
     def wait(seconds: float) -> None:
-        console.print(f"waiting {seconds:.0f} s for locks to end", markup=False)
+        console.print(f"waiting {seconds:.0f} s for locks to end", markup=False, soft_wrap=True)
         time.sleep(seconds)
 
     undo.undo_locks(wait)
     still = {change.id for change in undo.open("lock")}
     for change in locks:
         if change.id not in still:
-            console.print(f"undone: {change.subject} logs in over {change.via}", markup=False)
+            console.print(
+                f"undone: {change.subject} logs in over {change.via}", markup=False, soft_wrap=True
+            )
 
 
 def _left(console: Console, left: list[Change]) -> Exit:
@@ -139,5 +150,5 @@ def _left(console: Console, left: list[Change]) -> Exit:
         return Exit.APPROVED
     console.print("a person has to do:", style="bold yellow")
     for change in left:
-        console.print(f"  {change.words}", markup=False, highlight=False)
+        console.print(f"  {change.words}", markup=False, soft_wrap=True)
     return Exit.INCOMPLETE
