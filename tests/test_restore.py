@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from camproof.cli import main
 from devices import device_file
 from devices.description import DeviceFile
 from devices.emulated.bench.launch import EmulatedCamera
@@ -108,7 +109,6 @@ def test_a_run_killed_while_it_guesses_is_restored(
     assert usernames(device) == before
     assert changes(folder) == []
     assert not (folder / SECRETS).exists()
-    assert "nothing is open" in camproof("restore", folder, camera_file).stdout
 
 
 def test_an_account_of_the_device_file_that_a_killed_run_locked_is_opened(
@@ -128,13 +128,14 @@ def test_an_account_of_the_device_file_that_a_killed_run_locked_is_opened(
     right = {account.username: name for name, account in device.accounts.items()}
     password = secrets.password(right[locked.subject])
     assert not http.log_in(locked.subject, password)[0].accepted
-    done = camproof("restore", folder, camera_file)
-    assert done.returncode == 0, done.stdout + done.stderr
+    assert main(["restore", str(folder), str(camera_file)]) == 0
     assert http.log_in(locked.subject, password)[0].accepted
     http.close()
 
 
-def test_a_changed_password_becomes_its_own_again(camera_file: Path, tmp_path: Path) -> None:
+def test_a_changed_password_becomes_its_own_again(
+    camera_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     device = device_file.load(camera_file)
     journal = Journal(tmp_path, device_file=camera_file)
     http, secrets = web(device, journal), Secrets(device)
@@ -150,38 +151,39 @@ def test_a_changed_password_becomes_its_own_again(camera_file: Path, tmp_path: P
     assert "Lantern" not in (tmp_path / CHANGES).read_text()
     journal.close()
 
-    done = camproof("restore", tmp_path)
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "Lantern" not in done.stdout + done.stderr
+    assert main(["restore", str(tmp_path)]) == 0
+    assert "Lantern" not in "".join(capsys.readouterr())
     assert http.log_in(username, own)[0].accepted
     http.close()
 
 
-def test_what_cannot_be_undone_is_left_to_a_person(camera_file: Path, tmp_path: Path) -> None:
+def test_what_cannot_be_undone_is_left_to_a_person(
+    camera_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     journal = Journal(tmp_path, device_file=camera_file)
     journal.begin("lock", "somebody", "serial", seconds=0)
     journal.begin("user", "Tr1algone", "onvif")
     journal.begin("clock")
     journal.close()
-    done = camproof("restore", tmp_path)
-    assert done.returncode == 3
-    assert "the user is not there" in done.stdout
-    assert "the clock is right" in done.stdout
-    assert "a person has to do" in done.stdout
-    assert "somebody may be locked over serial" in " ".join(done.stdout.split())
+    assert main(["restore", str(tmp_path)]) == 3
+    said = capsys.readouterr().out
+    assert "the user is not there" in said
+    assert "the clock is right" in said
+    assert "a person has to do" in said
+    assert "somebody may be locked over serial" in said
     assert [change.kind for change in changes(tmp_path)] == ["lock"]
 
 
-def test_nothing_to_restore_and_no_device_file_are_told(tmp_path: Path) -> None:
-    done = camproof("restore", tmp_path)
-    assert done.returncode == 2
-    assert CHANGES in done.stderr
+def test_nothing_to_restore_and_no_device_file_are_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["restore", str(tmp_path)]) == 2
+    assert CHANGES in capsys.readouterr().err
     journal = Journal(tmp_path, device_file=tmp_path / "gone.toml")
     journal.begin("power")
     journal.close()
-    done = camproof("restore", tmp_path)
-    assert done.returncode == 2
-    assert "name it" in done.stderr
+    assert main(["restore", str(tmp_path)]) == 2
+    assert "name it" in capsys.readouterr().err
 
 
 def test_a_run_that_ends_leaves_nothing_open(camera_file: Path, tmp_path: Path) -> None:

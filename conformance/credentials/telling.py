@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from os.path import commonprefix
 from typing import Any
 
 from conformance.two_samples import Comparison, Shift, compare
@@ -64,14 +65,17 @@ def _apart(one: Sequence[str], other: Sequence[str]) -> bool:
 
 
 def _difference(known: Refusal, unknown: Refusal) -> str:
+    """Both for people, from shortly before the first character in which they differ."""
+    same = max(0, len(commonprefix([known.text, unknown.text])) - 40)
     return (
-        f"a wrong password of an existing user is answered {_said(known)}, a user who does not "
-        f"exist {_said(unknown)}"
+        f"a wrong password of an existing user is answered {_said(known, same)}, a user who does "
+        f"not exist {_said(unknown, same)}"
     )
 
 
-def _said(refusal: Refusal) -> str:
-    return f"{refusal.status} {refusal.text.strip()[:160]!r} ({refusal.size} bytes)"
+def _said(refusal: Refusal, start: int) -> str:
+    text = refusal.text[start:].strip()[:160]
+    return f"{refusal.status} {text!r} ({refusal.size} bytes)"
 
 
 def told_by_time(take: Any, rule: dict[str, Any]) -> tuple[OracleSamples, TimesCompared]:

@@ -32,9 +32,8 @@ class GuessAccounts:
         """``make``: users may be made."""
         self._device, self._secrets = device, secrets
         self._ways = list(ways) if make else []
-        self._taken: dict[str, threading.Lock] = {
-            name: threading.Lock() for name in device.accounts
-        }
+        self._taken = {name: threading.Lock() for name in device.accounts}
+        self._holder: dict[str, int] = {}  # account -> thread
         self.spent: set[str] = set()
         """Accounts of the device file that were closed by guessing: they show nothing more."""
 
@@ -74,7 +73,10 @@ class GuessAccounts:
             fits = all(surface.kind in services for surface in surfaces)
             if account.purpose != "lockout" or account.password is None or not fits:
                 continue
-            with self._taken[name]:
+            if self._holder.get(name) == threading.get_ident():
+                why.append(f"the account {name} is in use already")
+                continue  # waiting for oneself would last for ever
+            with self._taken[name], self._held(name):
                 if name in self.spent:
                     why.append(f"the account {name} is closed by guesses made before")
                     continue
@@ -91,6 +93,14 @@ class GuessAccounts:
             f"no user whose password may be guessed on {', '.join(s.name for s in surfaces)} "
             f"({reasons}): {ADVICE}"
         )
+
+    @contextmanager
+    def _held(self, name: str) -> Iterator[None]:
+        self._holder[name] = threading.get_ident()
+        try:
+            yield
+        finally:
+            del self._holder[name]
 
 
 class _NotMade(NotOffered):
