@@ -38,6 +38,7 @@ from devices.links.guessing.oracle import OracleSamples, Sample
 from devices.links.guessing.refusers import Refusal
 from devices.links.users import OnvifUserWay, UserWay, WebUserWay
 from devices.permit import Permit
+from devices.protocols.digest import basic
 from devices.secrets import Secrets
 from fixtures.camera import Camera
 from fixtures.guessing import Guessing
@@ -245,8 +246,6 @@ def test_a_short_lock_that_ends_as_declared_is_too_short(tmp_path: Path) -> None
 
 
 def _basic(name: str) -> str:
-    from devices.protocols.digest import basic
-
     return basic(name, PASSWORD)
 
 
@@ -372,7 +371,9 @@ PLAIN = Refusal(401, ("content-length",), "wrong", 5, 0.01)
 
 
 def samples(known: list[Refusal], unknown: list[Refusal]) -> OracleSamples:
-    rows = [Sample(True, one) for one in known] + [Sample(False, one) for one in unknown]
+    rows = [Sample(known=True, refusal=one) for one in known] + [
+        Sample(known=False, refusal=one) for one in unknown
+    ]
     return OracleSamples(
         surface="the web login",
         username="a",

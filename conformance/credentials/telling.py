@@ -6,7 +6,6 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from os.path import commonprefix
 from typing import Any
 
 from conformance.two_samples import Comparison, Shift, compare
@@ -66,7 +65,9 @@ def _apart(one: Sequence[str], other: Sequence[str]) -> bool:
 
 def _difference(known: Refusal, unknown: Refusal) -> str:
     """Both for people, from shortly before the first character in which they differ."""
-    same = max(0, len(commonprefix([known.text, unknown.text])) - 40)
+    pairs = enumerate(zip(known.text, unknown.text, strict=False))
+    first = next((place for place, (one, other) in pairs if one != other), 0)
+    same = max(0, first - 40)
     return (
         f"a wrong password of an existing user is answered {_said(known, same)}, a user who does "
         f"not exist {_said(unknown, same)}"
