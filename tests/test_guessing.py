@@ -67,8 +67,8 @@ def guessing_of(device: DeviceFile) -> Iterator[Guessing]:
         camera.close()
 
 
-def judge(device: DeviceFile, number: int) -> Kept:
-    """Have a test case judge a camera; returns its evidence."""
+def judge(device: DeviceFile, number: int) -> list[Any]:
+    """Have a test case judge a camera; returns what it observed."""
     kept = Kept()
     with guessing_of(device) as guessing:
         common = {"evidence": kept}
@@ -84,7 +84,7 @@ def judge(device: DeviceFile, number: int) -> Kept:
                 33: test_oracles.test_rtsp_does_not_tell_which_users_exist,
             }[number]
             case(guessing, **common, policy=policy.load)
-    return kept
+    return [*kept.observations]
 
 
 def foreign(url: str, folder: Path, **declared: Any) -> DeviceFile:
@@ -98,7 +98,7 @@ def test_every_way_of_a_good_camera_is_closed_and_all_together(tmp_path: Path) -
     with web_camera(tmp_path) as (camera, lab):
         kept = judge(lab.device, 27)
         assert not [u for u in camera.accounts.users() if u.name.startswith("Tr1al")]
-    each, together = kept.observations[:-1], kept.observations[-1]
+    each, together = kept[:-1], kept[-1]
     assert [found.surface for found in each] == ["the web login", "HTTP digest"]
     assert all(found.closed_after == 5 for found in each)
     assert len(together.guesses) == 10
@@ -125,7 +125,7 @@ def test_two_counters_of_five_are_within_the_limit_together(tmp_path: Path) -> N
 def test_an_account_set_aside_serves_where_users_cannot_be_made(tmp_path: Path) -> None:
     with foreign_server(digest_camera()) as url:
         kept = judge(foreign(url, tmp_path, lockout=LOCK), 27)
-    assert kept.observations[0].origin == "the account probe"
+    assert kept[0].origin == "the account probe"
 
 
 def test_a_camera_without_any_lock_fails(tmp_path: Path) -> None:
@@ -180,7 +180,7 @@ def test_garbage_is_inconclusive(tmp_path: Path) -> None:
 def test_rtsp_is_guessed_with_the_account_for_it(tmp_path: Path) -> None:
     with rtsp_stand(tmp_path) as stand:
         kept = judge(stand.device, 27)
-    assert [found.closed_after for found in kept.observations] == [5]
+    assert [found.closed_after for found in kept] == [5]
     with (
         rtsp_stand(tmp_path / "open", Posture(lockout_rtsp=False)) as stand,
         pytest.raises(AssertionError, match="RTSP: after 6 wrong passwords of guard"),
@@ -191,7 +191,7 @@ def test_rtsp_is_guessed_with_the_account_for_it(tmp_path: Path) -> None:
 def test_both_ways_of_onvif_are_guessed(tmp_path: Path) -> None:
     with reserved_address() as address, onvif_stand(tmp_path, address) as stand:
         kept = judge(declaring(stand.device), 27)
-    names = [found.surface for found in kept.observations[:2]]
+    names = [found.surface for found in kept[:2]]
     assert names == ["ONVIF UsernameToken", "ONVIF HTTP digest"]
 
 
@@ -311,7 +311,7 @@ def two_users(url: str, folder: Path, sources: list[str], *, scope: bool = True)
 def test_a_digest_login_takes_the_same_time(tmp_path: Path) -> None:
     with foreign_server(digest_camera()) as url:
         kept = judge(foreign(url, tmp_path, lockout=LOCK), 31)
-    samples, times = kept.observations
+    samples, times = kept
     assert samples.right_logins >= 4
     assert len(times.known) == len(times.unknown)
 

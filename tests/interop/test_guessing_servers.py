@@ -14,7 +14,9 @@ from __future__ import annotations
 
 import hashlib
 import shutil
+import socket
 import subprocess
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date, timedelta
@@ -126,9 +128,6 @@ def lighttpd(folder: Path, address: str, method: str) -> Iterator[None]:
 
 
 def _wait_until_listening(address: str) -> None:
-    import socket
-    import time
-
     end = time.monotonic() + 20
     while True:
         try:
