@@ -148,8 +148,8 @@ def test_a_lock_ends_when_it_should(lock_ends: Any, evidence: Any, policy: Any) 
     by two days, send the right password of the first, and set it right. Send it again when nine
     tenths of the declared time are over, and that of the second, which is left alone until then,
     when the time is over with the allowance of the policy "guessing". The time is waited for while
-    other test cases run; on an emulated camera the bench lets it pass at once, and the evidence
-    says so.
+    other test cases run; a bench that can lets it pass at once (bench.clock.timers), and the
+    evidence says so.
     Pass: the first user is refused each time, and the second logs in. A lock lasts as long as the
     policy demands.
     """
@@ -159,7 +159,7 @@ def test_a_lock_ends_when_it_should(lock_ends: Any, evidence: Any, policy: Any) 
     if not guessing.can_hurry and longest > float(end["wait_seconds"]):
         raise Inconclusive(
             f"the lock lasts {lasts:.0f} s, longer than a run waits ({end['wait_seconds']:.0f} s); "
-            "on an emulated camera give bench.clock.timers",
+            "where the bench can let time pass at once, give bench.clock.timers",
             "not-measured",
         )
     first, second = guessing.early_and_late
