@@ -80,6 +80,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_selftest(commands)
     _add_device(commands)
     _add_scene(commands)
+    _add_restore(commands)
     return parser
 
 
@@ -285,6 +286,24 @@ def _scene(console: Console, arguments: argparse.Namespace) -> int:
     from camproof import scene
 
     return scene.show(console, arguments)
+
+
+def _add_restore(commands: Commands) -> None:
+    parser = _command(commands, "restore", "Undo what a run left changed on a camera.", _restore)
+    parser.description = (
+        "A run writes each change of a camera down before it makes it. This undoes what a run "
+        "that was stopped half-way left open: users made, passwords changed, locks, the clock, "
+        "the power, a reset, firmware. It says what it did, and what a person has to do."
+    )
+    parser.add_argument("folder", type=Path, metavar="DIR", help="folder of the run")
+    parser.add_argument("device", type=Path, nargs="?", metavar="DEVICE.toml",
+                        help="device file (default: the one of the run)")  # fmt: skip
+
+
+def _restore(console: Console, arguments: argparse.Namespace) -> int:
+    from camproof import restore
+
+    return restore.restore(console, arguments.folder, arguments.device)
 
 
 if __name__ == "__main__":

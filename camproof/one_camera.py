@@ -6,7 +6,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from camproof import progress, summary
+from camproof import progress, restore, summary
 from camproof.campaign import Campaign, Job, exit_code, interrupted_by_terminate
 from camproof.errors import Exit
 from camproof.options import Options
@@ -52,6 +52,7 @@ def say_how_it_ended(console: Console, campaign: Campaign) -> None:
             style="bold red",
             markup=False,
         )
+    restore.tell(console, campaign.folder)
 
 
 def ended(campaign: Campaign, code: Exit) -> Exit:

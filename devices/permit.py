@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from datetime import date
 
 from devices.errors import OutsideAuthorisation, Unreachable
+from devices.journal import Journal
 
 INTRUSIONS = ("settings", "lockout", "power", "firmware", "factory")
 """Kinds of change that a device file can authorise beyond looking; see ``authorisation.allow``."""
@@ -17,10 +18,18 @@ class Permit:
     """The authorisation record of one camera, asked before anything is sent.
 
     ``addresses`` are IP addresses or networks in CIDR form; ``allow`` is a subset of
-    :data:`INTRUSIONS`; ``expires`` is the last day on which testing is allowed.
+    :data:`INTRUSIONS`; ``expires`` is the last day on which testing is allowed. In ``journal``
+    whoever changes something writes it down before, and again when it is put back.
     """
 
-    def __init__(self, addresses: Sequence[str], allow: Sequence[str], expires: date) -> None:
+    def __init__(
+        self,
+        addresses: Sequence[str],
+        allow: Sequence[str],
+        expires: date,
+        journal: Journal | None = None,
+    ) -> None:
+        self.journal = journal or Journal()
         self._networks = [ipaddress.ip_network(a, strict=False) for a in addresses]
         self._allow = frozenset(allow)
         self._expires = expires

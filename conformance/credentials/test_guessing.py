@@ -15,6 +15,7 @@ from conformance.case import case
 from conformance.credentials.web_accounts import accepts, expendable_account
 from conformance.verdict import Inconclusive
 from devices.description import Account, DeviceFile
+from devices.journal import LOCK_SECONDS
 from devices.links.http.exchange import Exchange
 from devices.links.http.link import HttpLink, LoginAttempt
 from devices.observation import Observation
@@ -78,7 +79,11 @@ def test_web_guessing_is_stopped(
     declared = device.declared.lockout
     allowed = min(declared.attempts if declared else limits["max_attempts"], limits["max_attempts"])
     for attempts in (allowed, allowed + 1):
+        lasts = declared.seconds if declared else LOCK_SECONDS
+        entry = http.journal.begin("lock", account.username, "http", seconds=lasts)
         found = evidence.observe(_guess(http, account.username, password, attempts))
+        if found.right.accepted:
+            http.journal.end(entry, "the right password logs in")
         if found.right.answer.status >= 500:
             raise Inconclusive(
                 f"{found.right.answer.request} is answered {found.right.answer.status} after "

@@ -41,6 +41,11 @@ class Clock(Part):
         description="whether what the camera counts in seconds (idle sessions, locks) follows it; "
         "most cameras count by a timer of their own, and nothing is then concluded from waiting so",
     )
+    timers: str | None = Field(
+        None,
+        description="REST device of an emulated bench; PUT 300 lets five minutes pass at once for "
+        "what the camera times, such as locks",
+    )
 
     @model_validator(mode="after")
     def _one_way(self) -> Clock:
@@ -200,6 +205,11 @@ class Bench(Part):
         None,
         description="puts the declared firmware and state back (a flash programmer); run "
         "after test cases that changed firmware or reset the camera",
+    )
+    sources: list[str] = Field(
+        default_factory=list,
+        description="further IP addresses of the bench's own, from which it may connect as "
+        "somebody else (`ip address add 192.0.2.9/24 dev eth0`; on loopback any 127.x.y.z)",
     )
     boot_seconds: float = Field(120, gt=0, description="longest time from power to service")
     longest_wait: float = Field(

@@ -112,6 +112,7 @@ async def _prepare(
         serial_url=f"socket://127.0.0.1:{bench.serial.port}",
         power_url=bench.power.url,
         clock_url=bench.clock.url,
+        timers_url=bench.timers.url,
         host_ports=host_ports,
     )
     return _written(arguments.write_device_file or arguments.state / "device.toml", text)

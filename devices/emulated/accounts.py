@@ -9,6 +9,7 @@ entries cannot be swapped between users.
 from __future__ import annotations
 
 import base64
+import hashlib
 import hmac
 import os
 import re
@@ -29,6 +30,7 @@ Role = Literal["admin", "operator", "viewer"]
 ROLES: tuple[Role, ...] = get_args(Role)
 MAX_PASSWORD = 128
 MAX_USERS = 32
+_ROUNDS = 100_000
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,31}")
 _NONCE_BYTES = 12
@@ -98,6 +100,11 @@ class AccountStore:
         if self._posture.old_password_survives and entry.previous:
             right = right or _same(entry.previous, password)
         return User(name, entry.role) if known and right else None
+
+    def hash_for(self, surface: str, name: str, password: str) -> None:
+        """Under a fault: a costly hash on ``surface`` (web, onvif, rtsp), of known names alone."""
+        if surface in self._posture.login_slow_for_known and self._find(name) is not None:
+            hashlib.pbkdf2_hmac("sha256", password.encode("utf-8", "replace"), b"salt", _ROUNDS)
 
     def password(self, name: str, service: str = "") -> str | None:
         """The clear password, for digest calculations; None for an unknown name.

@@ -84,8 +84,8 @@ class Camera:
         self.unit = Unit.read(self.flash / "otp" / "unit.json")
         self.settings = Settings(data / "settings.json")
         self.accounts = AccountStore(data / "accounts.json", self.posture)
-        self.lockout = Lockout(path=data / "lockout.json", posture=self.posture)
         self.clock = Clock(dial_of(self.flash))
+        self.lockout = self._lockout(data / "lockout.json")
         self.audit = AuditLog(data / "audit.jsonl")
         self._ending = asyncio.Event()
         self._erase = False
@@ -101,6 +101,15 @@ class Camera:
         if self._tls is None:
             self._tls = server_context(self)
         return self._tls
+
+    def _lockout(self, path: Path) -> Lockout:
+        posture, clock = self.posture, self.clock
+        by_day = posture.lockout_clock == "wall"
+        return Lockout(
+            path if posture.lockout_survives_reboot else None,
+            posture,
+            clock=(lambda: clock.time() + clock.ran_ahead()) if by_day else clock.timer,
+        )
 
     def request_reboot(self) -> None:
         """Restart soon: after the answer to the request has gone out."""

@@ -33,6 +33,25 @@ class Clock:
                 return float(self._dial.read_text("ascii"))
         return 0.0
 
+    def timer(self) -> float:
+        """Seconds by which services time what may not end by setting the clock.
+
+        The bench can let them run ahead (``devices.emulated.bench.clock_dial``).
+        """
+        return time.monotonic() + self.ran_ahead()
+
+    def ran_ahead(self) -> float:
+        """Seconds that the bench has let pass at once, ever."""
+        if self._dial is not None:
+            with contextlib.suppress(OSError, ValueError):
+                return float(timers_of(self._dial).read_text("ascii"))
+        return 0.0
+
+
+def timers_of(dial: Path) -> Path:
+    """The file beside the dial that holds how far the timers ran ahead."""
+    return dial.with_name("ran-ahead")
+
 
 def dial_of(flash: Path) -> Path:
     """Where a camera's dial is."""

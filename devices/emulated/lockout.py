@@ -29,7 +29,8 @@ class Lockout:
     """Counts failed logins. ``path``: where counts outlive a reboot; None keeps them in memory.
 
     A service that the posture leaves unprotected neither counts nor is ever locked. ``service`` is
-    ``http``, ``rtsp`` or ``onvif``.
+    ``http``, ``http-digest``, ``rtsp``, ``onvif``, ``onvif-digest`` or ``ssh``. ``origin`` is where
+    a client says that it is; it matters under a fault alone.
     """
 
     def __init__(
@@ -45,42 +46,57 @@ class Lockout:
         self._path = path
         self._clock = clock
         self._attempts = attempts
-        self._seconds = seconds
+        self._seconds = {"endless": 1e9, "brief": 2.0}.get(posture.lockout_length, seconds)
+        self._scope = posture.lockout_scope
         self._protected = {
             "http": posture.lockout_http,
+            "http-digest": posture.lockout_http_digest,
             "rtsp": posture.lockout_rtsp,
             "onvif": posture.lockout_onvif,
+            "onvif-digest": posture.lockout_onvif_digest,
         }
         self._counts = self._load()
 
-    def locked(self, service: str, name: str) -> bool:
+    def locked(self, service: str, name: str, origin: str = "") -> bool:
         """Whether a login of ``name`` over ``service`` must be refused without looking at it."""
         if not self._protected.get(service, True):
             return False
-        count = self._counts.get(name)
-        if count is None or count.locked_until is None:
-            return False
-        if self._clock() < count.locked_until:
-            return True
-        del self._counts[name]
-        self._save()
-        return False
+        if self._scope == "everyone":
+            return any(self._locked(key) for key in tuple(self._counts))
+        return self._locked(self._key(service, name, origin))
 
-    def failed(self, service: str, name: str) -> None:
+    def failed(self, service: str, name: str, origin: str = "") -> None:
         """Count a wrong password; the last allowed one closes the account."""
         if not self._protected.get(service, True):
             return
-        count = self._counts.setdefault(name, _Count())
+        count = self._counts.setdefault(self._key(service, name, origin), _Count())
         count.failures += 1
         if count.failures >= self._attempts and count.locked_until is None:
             count.locked_until = self._clock() + self._seconds
         self._forget_surplus()
         self._save()
 
-    def succeeded(self, service: str, name: str) -> None:
+    def succeeded(self, service: str, name: str, origin: str = "") -> None:
         """A right password: the count starts again."""
-        if self._protected.get(service, True) and self._counts.pop(name, None) is not None:
+        key = self._key(service, name, origin)
+        if self._protected.get(service, True) and self._counts.pop(key, None) is not None:
             self._save()
+
+    def _key(self, service: str, name: str, origin: str) -> str:
+        """What failures are counted for: the account, but under a fault."""
+        if self._scope == "service":
+            return f"{service}|{name}"
+        return f"{origin}|{name}" if self._scope == "forwarded" else name
+
+    def _locked(self, key: str) -> bool:
+        count = self._counts.get(key)
+        if count is None or count.locked_until is None:
+            return False
+        if self._clock() < count.locked_until:
+            return True
+        del self._counts[key]
+        self._save()
+        return False
 
     def _forget_surplus(self) -> None:
         open_names = (n for n, count in self._counts.items() if count.locked_until is None)

@@ -96,8 +96,17 @@ class Posture:
     lockout_http: bool = True
     lockout_rtsp: bool = True
     lockout_onvif: bool = True
+    lockout_http_digest: bool = True
+    lockout_onvif_digest: bool = True
+    lockout_scope: str = "account"  # account | service | everyone | forwarded (X-Forwarded-For)
+    lockout_length: str = "declared"  # declared | endless | brief
+    lockout_clock: str = "timer"  # timer | wall: the time of day, which can be set
+    lockout_survives_reboot: bool = True
+    login_slow_for_known: tuple[str, ...] = ()  # web onvif rtsp: a hash for existing users alone
     ssh_password_login: bool = False
     login_tells_unknown_user: bool = False
+    onvif_tells_unknown_user: bool = False
+    rtsp_tells_unknown_user: bool = False
     api_roles_enforced: bool = True
     onvif_roles_enforced: bool = True
     onvif_anonymous: bool = False

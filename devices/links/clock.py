@@ -31,6 +31,7 @@ class ClockControl:
         if not self._permit.permits("settings"):
             raise OutsideAuthorisation("authorisation.allow does not name 'settings'")
         self._set(0)
+        self._permit.journal.ended("clock")
 
     @property
     def counts(self) -> bool:
@@ -42,11 +43,25 @@ class ClockControl:
         """Have the clock ``seconds`` ahead of the true time, and right again afterwards."""
         if not self._permit.permits("settings"):
             raise OutsideAuthorisation("authorisation.allow does not name 'settings'")
+        self._permit.journal.begin("clock")
         try:
             self._set(seconds)
             yield
         finally:
-            self._set(0)
+            self.put_right()
+
+    @property
+    def lets_time_pass(self) -> bool:
+        """Whether the bench can let time pass at once for what the camera times."""
+        return self._clock.timers is not None
+
+    def let_pass(self, seconds: float) -> None:
+        """Let so much time pass at once, where ``lets_time_pass``."""
+        if not self._permit.permits("settings"):
+            raise OutsideAuthorisation("authorisation.allow does not name 'settings'")
+        if self._clock.timers is None:
+            raise BenchError("the device file gives no bench.clock.timers")
+        bench_control.put("timers", self._clock.timers, f"{seconds:.0f}")
 
     def _set(self, seconds: float) -> None:
         text = f"{seconds:.0f}"

@@ -28,11 +28,13 @@ class PowerControl:
 
     def off(self) -> None:
         """Cut the power."""
+        self._permit.journal.begin("power")
         self._switch("0", self._power.off)
 
     def on(self) -> None:
         """Give power; returns at once, not when the camera has started."""
         self._switch("1", self._power.on)
+        self._permit.journal.ended("power")
 
     def cycle(self) -> None:
         """Cut the power, wait until the camera is surely dead, and give power again.

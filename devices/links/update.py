@@ -205,6 +205,7 @@ class UpdateLink:
 
     def send_to(self, uri: str, bundle: bytes, what: str, sender: str) -> UpdateAttempt:
         """As send, to a given address."""
+        self._permit.journal.begin("firmware")
         client, method, target = self._client(uri, sender)
         seconds = max(_UPLOAD_SECONDS, self.declared.restart_seconds)
         headers, body = self.packed(bundle)
@@ -230,6 +231,10 @@ class UpdateLink:
             answer=answer,
             accepted=self._accepting(status),
         )
+
+    def without_effect(self) -> None:
+        """What was offered last changed nothing on the camera, nor did anything before."""
+        self._permit.journal.ended("firmware", how="no bundle had an effect")
 
     def packed(self, bundle: bytes) -> tuple[Mapping[str, str], bytes]:
         """The headers and the body in which the device file has bundles sent."""

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from devices.emulated.addresses import gateway_of
 from devices.emulated.bench import zygote_process
-from devices.emulated.bench.clock_dial import ClockDial
+from devices.emulated.bench.clock_dial import ClockDial, TimerDial
 from devices.emulated.bench.exit_status import REBOOT
 from devices.emulated.bench.power_relay import PowerRelay
 from devices.emulated.bench.serial_server import SerialServer
@@ -61,6 +61,7 @@ class EmulatedBench:
         self.serial = SerialServer(bench_end, HOST)
         self.power = PowerRelay(HOST, self.switch, lambda: self._pid is not None)
         self.clock = ClockDial(HOST, dial_of(flash))
+        self.timers = TimerDial(HOST, dial_of(flash))
         self._reader: asyncio.StreamReader | None = None
         self._control: asyncio.StreamWriter | None = None
         self._pid: int | None = None
@@ -74,6 +75,7 @@ class EmulatedBench:
         await self.serial.start()
         await self.power.start()
         await self.clock.start()
+        await self.timers.start()
         self._reader, self._control = await asyncio.open_connection(sock=self._zygote.control)
 
     async def ready(self) -> None:
@@ -90,6 +92,7 @@ class EmulatedBench:
         await self._zygote.end()
         await self.power.stop()
         await self.clock.stop()
+        await self.timers.stop()
         await self.serial.stop()
         self._board_end.close()
 

@@ -29,6 +29,7 @@ def device_file(
     serial_url: str,
     power_url: str,
     clock_url: str,
+    timers_url: str,
     host_ports: tuple[list[int], list[int]],
 ) -> str:
     """The text of the device file; ``host_ports`` are the TCP and UDP ports of the machine."""
@@ -36,7 +37,7 @@ def device_file(
     content["links"] = _links(production, address, serial_url)
     content["bench"] = _bench(production, address, power_url, host_ports)
     content["bench"] |= {
-        "clock": {"url": clock_url, "counts": True},
+        "clock": {"url": clock_url, "counts": True, "timers": timers_url},
         "gateway": _gateway(production, address),
         "storage": _card_reader(production),
     }
@@ -122,6 +123,7 @@ def _bench(
         "scene": {"file": str(production.state / SCENE)},
         "provision": {"command": provision, "seconds": 30.0},
         "restore": {"command": restore, "seconds": 60.0},
+        "sources": ["127.0.0.77"],
         "boot_seconds": 15.0,
         "parallel": 7,  # as many ways as its streams are declared over
         "host_tcp_ports": host_ports[0],

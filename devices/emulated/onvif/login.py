@@ -22,6 +22,7 @@ WINDOW = timedelta(minutes=5)
 
 MAX_NONCES = 8192
 SERVICE = "onvif"
+BY_DIGEST = "onvif-digest"
 
 
 class SeenNonces:
@@ -81,8 +82,11 @@ class Login:
         if not token.digested and not camera.posture.onvif_password_text:
             self._refuse(token.username, source, "password in clear")
         password = self._password(token.username)
+        camera.accounts.hash_for("onvif", token.username, token.secret)
         if password is None or not token.proves(password):
             camera.lockout.failed(SERVICE, token.username)
+            if password is None and camera.posture.onvif_tells_unknown_user:
+                raise NotAuthorized("unknown user")
             self._refuse(token.username, source, "wrong user name or password")
         if token.digested and camera.posture.onvif_replay_window and not self._fresh(token):
             self._refuse(token.username, source, "token replayed or out of date")
@@ -107,17 +111,17 @@ class Login:
             )
         except DeviceError as error:
             raise NotAuthorized(str(error)) from error
-        if camera.lockout.locked(SERVICE, checked.username):
+        if camera.lockout.locked(BY_DIGEST, checked.username):
             self._refuse(checked.username, source, "account locked")
         if checked.stale:
             raise StaleNonce
         if not checked.accepted:
-            camera.lockout.failed(SERVICE, checked.username)
+            camera.lockout.failed(BY_DIGEST, checked.username)
             self._refuse(checked.username, source, "HTTP digest not accepted")
-        return self._accept(checked.username)
+        return self._accept(checked.username, BY_DIGEST)
 
-    def _accept(self, name: str) -> Caller:
-        self._camera.lockout.succeeded(SERVICE, name)
+    def _accept(self, name: str, service: str = SERVICE) -> Caller:
+        self._camera.lockout.succeeded(service, name)
         own = name == self._camera.posture.extra_onvif_account.partition(":")[0]
         role = self._camera.accounts.role(name) or ("viewer" if self._password(name) else "")
         return Caller(name, "viewer" if own else role)

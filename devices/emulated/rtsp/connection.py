@@ -164,7 +164,9 @@ class RtspConnection:
             checked = self._login.check(request)
             if not checked.accepted:
                 values = self._login.challenges(stale=checked.stale)
-                return Response(status=401, headers=(*(("WWW-Authenticate", v) for v in values),))
+                status = self._login.refusal(checked)
+                headers = (*(("WWW-Authenticate", v) for v in values),)
+                return Response(status=status, headers=headers)
         return await handler(request)
 
     def _asks_for_login(self, request: Request) -> bool:

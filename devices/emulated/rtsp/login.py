@@ -50,6 +50,7 @@ class RtspLogin:
 
     def _counted(self, checked: Checked) -> Checked:
         camera, name = self._camera, checked.username
+        camera.accounts.hash_for("rtsp", name, "")
         if camera.lockout.locked("rtsp", name):
             return Checked(name)
         if checked.accepted:
@@ -62,6 +63,11 @@ class RtspLogin:
             camera.lockout.failed("rtsp", name)
             camera.audit.write("login-failed", user=name, source=self._source, detail="rtsp")
         return checked
+
+    def refusal(self, checked: Checked) -> int:
+        """The status of a refused login; under a fault it tells which users exist."""
+        tells = self._camera.posture.rtsp_tells_unknown_user and bool(checked.username)
+        return 403 if tells and self._camera.accounts.role(checked.username) is None else 401
 
     def _basic(self, value: str) -> Checked:
         name, password = parse_basic(value)

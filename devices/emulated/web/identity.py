@@ -67,18 +67,18 @@ class Identity:
 
     def log_in(self, request: web.Request, name: str, password: str) -> Session:
         """Begin a session; raises Refusal. The answers do not tell which names exist."""
-        camera, where = self._camera, source(request)
-        if camera.lockout.locked("http", name):
+        camera, where, origin = self._camera, source(request), _claimed_origin(request)
+        if camera.lockout.locked("http", name, origin):
             camera.audit.write("login-locked", user=name, source=where)
             raise Refusal(429, "too many failed logins; try again later")
         if self._check(name, password) is None:
-            camera.lockout.failed("http", name)
+            camera.lockout.failed("http", name, origin)
             typed = f"password {password}" if camera.posture.log_holds_passwords else ""
             camera.audit.write("login-failed", user=name, source=where, detail=typed)
             if camera.posture.login_tells_unknown_user and camera.accounts.role(name) is None:
                 raise Refusal(404, "there is no such user")
             raise Refusal(401, "the user name or the password is wrong")
-        camera.lockout.succeeded("http", name)
+        camera.lockout.succeeded("http", name, origin)
         camera.audit.write("login", user=name, source=where)
         return self.sessions.begin(name, self.role(name) or "")
 
@@ -120,6 +120,7 @@ class Identity:
         extra_name, _, extra_password = self._camera.posture.extra_web_account.partition(":")
         if extra_name and (name, password) == (extra_name, extra_password):
             return User(name, "viewer")
+        self._camera.accounts.hash_for("web", name, password)
         return self._camera.accounts.check(name, password)
 
     def role(self, name: str) -> str | None:
@@ -129,14 +130,14 @@ class Identity:
         return known or ("viewer" if extra_name and name == extra_name else None)
 
     def _digest_caller(self, request: web.Request) -> Caller:
-        camera = self._camera
+        camera, service = self._camera, "http-digest"
         try:
             checked = self._digest.check(
                 request.headers["Authorization"],
                 request.method,
                 request.raw_path,
                 lambda name: (
-                    None if camera.lockout.locked("http", name) else camera.accounts.password(name)
+                    None if camera.lockout.locked(service, name) else camera.accounts.password(name)
                 ),
             )
         except DeviceError:  # not a digest header
@@ -146,9 +147,9 @@ class Identity:
             raise Refusal(401, "log in again", [("WWW-Authenticate", c) for c in again])
         role = camera.accounts.role(checked.username)
         if checked.accepted and role is not None:
-            camera.lockout.succeeded("http", checked.username)
+            camera.lockout.succeeded(service, checked.username)
             return Caller(checked.username, role)
-        camera.lockout.failed("http", checked.username)
+        camera.lockout.failed(service, checked.username)
         camera.audit.write("login-failed", user=checked.username, source=source(request))
         return Caller()
 
@@ -181,6 +182,11 @@ class Identity:
             return
         if not caller.session.csrf_matches(request.headers.get("X-CSRF-Token", "")):
             raise Refusal(403, "the request lacks this session's X-CSRF-Token")
+
+
+def _claimed_origin(request: web.Request) -> str:
+    """What a client says of where it comes from; a compliant camera does not care."""
+    return request.headers.get("X-Forwarded-For", "")
 
 
 def source(request: web.Request) -> str:

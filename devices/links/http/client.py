@@ -44,7 +44,11 @@ class HttpClient:
     def use_fields(self, sender: str, fields: Mapping[str, str]) -> None:
         """Send these header fields with every request from now on, in the name of ``sender``."""
         self.sender = sender
-        self._headers |= fields
+        self.use_headers(fields)
+
+    def use_headers(self, headers: Mapping[str, str]) -> None:
+        """Send these header fields too from now on."""
+        self._headers |= headers
 
     def use_token(self, exchange: Exchange, token: HttpToken) -> bool:
         """Send the token of a login answer from now on; False when the answer holds none."""

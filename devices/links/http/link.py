@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from devices.description import DeviceFile, Operation
@@ -22,7 +22,9 @@ from devices.errors import (
     TimedOut,
     Unreachable,
 )
+from devices.journal import Journal
 from devices.links.http.challenge import answered
+from devices.links.http.changes import noted
 from devices.links.http.client import HttpClient
 from devices.links.http.exchange import ANONYMOUS, Exchange
 from devices.links.http.pages import impossible_neighbour, same_page
@@ -91,6 +93,11 @@ class HttpLink:
         for transport in self._transports:
             transport.close()
 
+    @property
+    def journal(self) -> Journal:
+        """Where changes of the camera are written down."""
+        return self._permit.journal
+
     def offers(self, operation: str) -> bool:
         """Whether the device file describes this operation."""
         return operation in self.description.operations
@@ -133,9 +140,20 @@ class HttpLink:
             )
         return client
 
-    def log_in(self, username: str, password: str) -> tuple[LoginAttempt, HttpClient]:
-        """Try one login; returns what came of it, and the client as it then is."""
-        gate, client = self.gate(), self.anonymous()
+    def log_in(
+        self,
+        username: str,
+        password: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        source: str = "",
+    ) -> tuple[LoginAttempt, HttpClient]:
+        """Try one login; returns what came of it, and the client as it then is.
+
+        ``headers`` go with each of its requests; ``source``: the bench's address to come from.
+        """
+        gate, client = self.gate(), self._client(self.server, source)
+        client.use_headers(headers or {})
         if self.description.authentication == "session":
             return self._session(client, gate, username, password), client
         if self.description.authentication == "digest":
@@ -156,7 +174,10 @@ class HttpLink:
 
     def perform(self, client: HttpClient, name: str, **values: str) -> Exchange:
         """Call a named operation as ``client``. Raises NotOffered and LinkError."""
-        return client.perform(self.operation(name), values)
+        operation = self.operation(name)
+        with noted(self._permit.journal, name, operation, values) as note:
+            note(answer := client.perform(operation, values))
+        return answer
 
     def leave(self, client: HttpClient) -> None:
         """End a client: log it out where that is described, and close it."""
@@ -280,8 +301,8 @@ class HttpLink:
         accepted = gate.opened_by(opened)
         return LoginAttempt(username=username, accepted=accepted, answer=answer, opened=opened)
 
-    def _client(self, server: Server) -> HttpClient:
-        transport = Transport(server, self._protected(server))
+    def _client(self, server: Server, source: str = "") -> HttpClient:
+        transport = Transport(server, self._protected(server), source)
         with self._lock:
             self._transports.append(transport)
         return HttpClient(transport)

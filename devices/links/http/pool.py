@@ -32,9 +32,11 @@ class VerbatimRequest(requests.PreparedRequest):
 class PinnedAdapter(HTTPAdapter):
     """Connects to the one permitted address, whatever a URL says."""
 
-    def __init__(self, server: Server, protection: Protection, guard: Guard) -> None:
+    def __init__(
+        self, server: Server, protection: Protection, guard: Guard, source: str = ""
+    ) -> None:
         super().__init__(max_retries=0)
-        self._pool = _pool(server, protection, guard)
+        self._pool = _pool(server, protection, guard, source)
 
     def get_connection_with_tls_context(self, *_: Any, **__: Any) -> HTTPConnectionPool:
         """The one pool, for every URL."""
@@ -54,10 +56,11 @@ class PinnedAdapter(HTTPAdapter):
         super().close()
 
 
-def _pool(server: Server, protection: Protection, guard: Guard) -> HTTPConnectionPool:
+def _pool(server: Server, protection: Protection, guard: Guard, source: str) -> HTTPConnectionPool:
     pool: HTTPConnectionPool
+    own: Any = {"source_address": (source, 0)} if source else {}
     if protection.context is None:
-        pool = HTTPConnectionPool(server.address, server.port, maxsize=1, guard=guard)
+        pool = HTTPConnectionPool(server.address, server.port, maxsize=1, guard=guard, **own)
         pool.ConnectionCls = _Connection
         return pool
     checked = protection.context.verify_mode == ssl.CERT_REQUIRED
@@ -66,6 +69,7 @@ def _pool(server: Server, protection: Protection, guard: Guard) -> HTTPConnectio
         server.port,
         maxsize=1,
         guard=guard,
+        **own,
         ssl_context=protection.context,
         cert_reqs="CERT_REQUIRED" if checked else "CERT_NONE",
         server_hostname=server.host,

@@ -28,13 +28,13 @@ _USER_AGENT = "camproof"
 class Transport:
     """Exchanges with one server that share cookies; for one thread at a time."""
 
-    def __init__(self, server: Server, protection: Protection) -> None:
+    def __init__(self, server: Server, protection: Protection, source: str = "") -> None:
         self.server = server
         self.protection = protection
         self._guard = Guard()
         self._session = requests.Session()
         self._session.trust_env = False  # no proxy and no .netrc of the bench's user
-        adapter = PinnedAdapter(server, protection, self._guard)
+        adapter = PinnedAdapter(server, protection, self._guard, source)
         for scheme in ("http://", "https://"):
             self._session.mount(scheme, adapter)
 

@@ -64,7 +64,8 @@ class Reply:
 class SoapClient:
     """Calls the operations of one camera; for one thread at a time.
 
-    ``header`` holds SOAP header blocks that go with every request (WS-Addressing).
+    ``header`` holds SOAP header blocks that go with every request (WS-Addressing), ``last`` the
+    last exchange.
     """
 
     def __init__(self, transport: Transport) -> None:
@@ -74,6 +75,7 @@ class SoapClient:
         self.scheme: Scheme | None = None
         self.offset = timedelta(0)
         self.header: Sequence[Element] = ()
+        self.last: Exchange | None = None
 
     @property
     def url(self) -> str:
@@ -151,6 +153,7 @@ class SoapClient:
             body=message,
             limit=MAX_ANSWER,
         )
+        self.last = exchange
         return read_reply(exchange, soap.local(body))
 
     def _by_digest(

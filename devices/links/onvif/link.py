@@ -15,6 +15,7 @@ from xml.etree.ElementTree import Element, tostring
 
 from devices.description import DeviceFile
 from devices.errors import LoginRefused, NotOffered
+from devices.journal import LOCK_SECONDS, Journal
 from devices.links.http.digests import DigestDoor, DoorAnswer
 from devices.links.http.server import Protection, protection_of, server_of
 from devices.links.http.transport import Transport
@@ -58,6 +59,8 @@ from devices.protocols import soap
 from devices.secrets import Secrets
 
 ANONYMOUS = "anonymous"
+ONVIF = "onvif"
+_REFUSALS = (Outcome.NOT_AUTHORISED, Outcome.NOT_SUPPORTED)
 _PAUSE = 5.0  # s between two looks at a camera that has locked the bench out
 
 
@@ -67,9 +70,16 @@ class OnvifLink(OnvifAccounts):
     def __init__(self, device: DeviceFile, permit: Permit, secrets: Secrets) -> None:
         super().__init__(device, secrets)
         self._accounts = device.accounts
+        declared = device.declared.lockout
+        self._lock_seconds = declared.seconds if declared else LOCK_SECONDS
         self._permit = permit
         self._lock = threading.Lock()
         self._protection: Protection | None = None
+
+    @property
+    def journal(self) -> Journal:
+        """Where changes of the camera are written down."""
+        return self._permit.journal
 
     def session(self, account: str = ANONYMOUS) -> OnvifSession:
         """Open a session as an account, or as nobody, and read the camera's clock.
@@ -219,8 +229,13 @@ class OnvifLink(OnvifAccounts):
 
     def guess(self, account: str, attempts: int) -> OnvifGuessing:
         """Try wrong passwords for an account that may be locked, then the right one."""
+        name = self._accounts[account].username
+        entry = self.journal.begin("lock", name, ONVIF, seconds=self._lock_seconds)
         with self.session(account) as session:
-            return onvif_probes.guess(session, attempts)
+            found = onvif_probes.guess(session, attempts)
+        if found.after is Outcome.DATA:
+            self.journal.end(entry, "the right password logs in")
+        return found
 
     def wait_until_admitted(self, account: str, seconds: float) -> bool:
         """Wait until an account can log in again, as after a lock of the bench's address.
@@ -287,15 +302,24 @@ class OnvifLink(OnvifAccounts):
 
     def create_user(self, account: str, name: str, password: str, level: str) -> OnvifCall:
         """Create a user as an account; ``level`` is Administrator, Operator or User."""
-        return self._change(account, requests.create_user(name, password, level))
+        entry = self.journal.begin("user", name, ONVIF)
+        call = self._change(account, requests.create_user(name, password, level))
+        if call.answer.outcome in _REFUSALS:
+            self.journal.end(entry, f"refused: {call.answer.detail}")
+        return call
 
     def set_user(self, account: str, name: str, password: str, level: str) -> OnvifCall:
         """Give a user another password and level, as an account."""
+        self.journal.begin("password", name, ONVIF, secrets=[password])
         return self._change(account, requests.set_user(name, password, level))
 
     def delete_user(self, account: str, name: str) -> OnvifCall:
         """Delete a user as an account."""
-        return self._change(account, requests.delete_user(name))
+        call = self._change(account, requests.delete_user(name))
+        if call.answer.outcome is Outcome.DATA:
+            for kind in ("user", "password", "lock"):
+                self.journal.ended(kind, name, "the user was deleted")
+        return call
 
     def reboot(self, account: str) -> OnvifCall:
         """Restart the camera."""
@@ -303,7 +327,11 @@ class OnvifLink(OnvifAccounts):
 
     def factory_default(self, account: str, *, hard: bool = False) -> OnvifCall:
         """Put the camera into its factory state; ``hard`` includes its network settings."""
-        return self._change(account, requests.factory_default(hard=hard))
+        entry = self.journal.begin("factory", via=ONVIF)
+        call = self._change(account, requests.factory_default(hard=hard))
+        if call.answer.outcome in _REFUSALS:
+            self.journal.end(entry, f"refused: {call.answer.detail}")
+        return call
 
     def start_firmware_upgrade(self, account: str = ANONYMOUS) -> FirmwareUpload:
         """Ask where firmware is uploaded. The address is the camera's word: ask the permit."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from devices.description import DeviceFile, Stream
 from devices.errors import NotOffered
+from devices.journal import LOCK_SECONDS, Journal
 from devices.links.capture import Capture
 from devices.links.capture.method import beside
 from devices.links.rtsp.client import (
@@ -27,6 +28,17 @@ class RtspAccess:
         self.device = device
         self._permit = permit
         self._secrets = secrets
+
+    @property
+    def journal(self) -> Journal:
+        """Where changes of the camera are written down."""
+        return self._permit.journal
+
+    @property
+    def lock_seconds(self) -> float:
+        """How long a lock lasts, as declared."""
+        declared = self.device.declared.lockout
+        return declared.seconds if declared else LOCK_SECONDS
 
     def streams(self) -> list[Stream]:
         """Return the declared RTSP streams; raises NotOffered when there are none."""

@@ -95,6 +95,7 @@ def guess(access: RtspAccess, account: str, attempts: int) -> GuessingAnswer:
     url = _stream_url(access)
     username = access.device.accounts[account].username
     before = _status(access, url, access.login_of(account))
+    entry = access.journal.begin("lock", username, "rtsp", seconds=access.lock_seconds)
     wrong: list[LoginAttempt] = []
     began = time.monotonic()
     shortfall = ""
@@ -109,6 +110,8 @@ def guess(access: RtspAccess, account: str, attempts: int) -> GuessingAnswer:
         after = _status(access, url, access.login_of(account))
     except LinkError as error:
         after, shortfall = 0, shortfall or f"after the wrong passwords: {error}"
+    if after == 200:
+        access.journal.end(entry, "the right password logs in")
     return GuessingAnswer(
         url=url,
         username=username,

@@ -1,0 +1,235 @@
+"""CRED-028: what a lock survives. CRED-029: when it ends."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from time import monotonic
+from typing import Any
+
+from conformance.case import case
+from conformance.verdict import Inconclusive
+from devices.errors import DeviceError
+from devices.links.guessing.guess import wrong_password
+from devices.links.guessing.surfaces import Try, WebSurface
+from devices.observation import Observation
+
+
+@dataclass(frozen=True, kw_only=True)
+class LockedTries(Observation):
+    """Right passwords of locked users: what was different, the surface, the answer.
+
+    ``begun_again``: the answer to the right password of a user with one failure less than the lock
+    before a restart, and one more after it; None where that was not tried. ``restart_seconds``: how
+    long the camera was away.
+    """
+
+    closed_after: int
+    tries: tuple[tuple[str, str, Try], ...]
+    restart_seconds: float | None = None
+    begun_again: Try | None = None
+
+
+@case(
+    "CRED-028",
+    severity="high",
+    needs=(),
+    catches=("cred-lockout-lost-at-reboot", "cred-lockout-forwarded-for"),
+    changes="power",
+)
+def test_a_lock_survives(
+    guessing: Any, camera: Any, cold_start: Any, evidence: Any, policy: Any
+) -> None:
+    """A lock, and the count that leads to it, survive a reconnect, another client and a restart.
+
+    Method: lock a user on each way in (see CRED-027). On the web interface send the right password
+    on new connections with the header fields of the policy "guessing", by which a client says that
+    it is another or comes from elsewhere. Give another user one wrong password less than its lock
+    takes. Restart the camera (by the power, else by ONVIF), then send the right passwords of the
+    locked users, and one more wrong and the right password of the other. The count is judged where
+    the restart took less than the window of the policy.
+    Pass: the right password is refused each time.
+    """
+    survival = policy("guessing")["survival"]
+    surfaces = list(guessing.surfaces)
+    with ExitStack() as users:
+        held = [users.enter_context(guessing.locked(surface)) for surface in surfaces]
+        near = users.enter_context(guessing.accounts.user(surfaces[0]))
+        tries = [*_pretending(held, survival["headers"])]
+        attempts = held[0].guessing.closed_after
+        for _ in range(attempts - 1):
+            surfaces[0].attempt(near.username, wrong_password())
+        began = monotonic()
+        _restart(camera, cold_start, guessing)
+        away = round(monotonic() - began, 1)
+        tries += [
+            ("after a restart", one.surface.name, _right(one.surface, one.user)) for one in held
+        ]
+        begun_again = None
+        if away < float(survival["window_seconds"]):
+            surfaces[0].attempt(near.username, wrong_password())
+            begun_again = _right(surfaces[0], near)
+        found = evidence.observe(
+            LockedTries(
+                closed_after=attempts,
+                tries=tuple(tries),
+                restart_seconds=away,
+                begun_again=begun_again,
+            )
+        )
+    problems = [
+        f"The right password of a locked user is accepted over {surface} {what}."
+        for what, surface, answer in found.tries
+        if answer.accepted
+    ]
+    if begun_again is not None and begun_again.accepted:
+        problems.append(
+            f"{surfaces[0].name}: {attempts} wrong passwords, the last one after a restart of "
+            f"{away:.0f} s, do not lock: the count begins again."
+        )
+    assert not problems, " ".join(problems)
+    if unclear := [f"{what}: {t.status}" for what, _, t in found.tries if not t.clear]:
+        raise Inconclusive(f"not clearly refused: {', '.join(unclear)}", "garbled")
+
+
+def _pretending(held: list[Any], headers: list[dict[str, str]]) -> Iterator[tuple[str, str, Try]]:
+    for one in held:
+        if not isinstance(one.surface, WebSurface):
+            continue
+        user = one.user
+        for fields in headers:
+            answer = one.surface.attempt_as(user.username, user.password, headers=fields)
+            yield f"with {', '.join(fields)}", one.surface.name, answer
+
+
+def _right(surface: Any, user: Any) -> Try:
+    answer: Try = surface.attempt(user.username, user.password)
+    return answer
+
+
+def _restart(camera: Any, cold_start: Any, guessing: Any) -> None:
+    up = camera.listening()
+    cold_start.begin()
+    camera.wait_gone(services=up)
+    camera.wait_ready(services=up)
+    guessing.wait_until_it_answers()
+
+
+@dataclass(frozen=True, kw_only=True)
+class LockEnd(Observation):
+    """What came of the right password before the end of a lock and after it.
+
+    ``early_at`` and ``late_at``: seconds after the lock. ``how`` tells how the time passed, and
+    ``jumped`` is the answer while the camera's clock was set ahead.
+    """
+
+    surface: str
+    declared_seconds: float
+    early: Try | None
+    early_at: float
+    late: Try
+    late_at: float
+    how: str
+    jumped: Try | None = None
+
+
+@case(
+    "CRED-029",
+    severity="high",
+    needs=(),
+    catches=("cred-lockout-for-ever", "cred-lockout-brief", "cred-lockout-ends-by-clock"),
+    changes="lockout",
+)
+def test_a_lock_ends_when_it_should(lock_ends: Any, evidence: Any, policy: Any) -> None:
+    """A lock ends when it is declared to: not before, not by setting the clock, and not never.
+
+    Method: lock two users. Where the bench can set the camera's clock (bench.clock), set it ahead
+    by two days, send the right password of the first, and set it right. Send it again when nine
+    tenths of the declared time are over, and that of the second, which is left alone until then,
+    when the time is over with the allowance of the policy "guessing". The time is waited for while
+    other test cases run; a bench that can lets it pass at once (bench.clock.timers), and the
+    evidence says so.
+    Pass: the first user is refused each time, and the second logs in. A lock lasts as long as the
+    policy demands.
+    """
+    rules, guessing = policy("guessing"), lock_ends
+    end, lasts = rules["end"], guessing.lock_seconds
+    longest = lasts * (1 + float(end["share"])) + float(end["seconds"])
+    if not guessing.can_hurry and longest > float(end["wait_seconds"]):
+        raise Inconclusive(
+            f"the lock lasts {lasts:.0f} s, longer than a run waits ({end['wait_seconds']:.0f} s); "
+            "where the bench can let time pass at once, give bench.clock.timers",
+            "not-measured",
+        )
+    first, second = guessing.early_and_late
+    jumped = _jumped(first, guessing, float(end["jump_seconds"])) if second else None
+    early, early_at, ways = None, 0.9 * lasts, []
+    if second is not None:
+        ways.append(_until(first, early_at, 0.0, guessing))
+        early = _right(first.surface, first.user)
+    late = second or first
+    ways.append(_until(late, longest, early_at if second else 0.0, guessing))
+    found = evidence.observe(
+        LockEnd(
+            surface=late.surface.name,
+            declared_seconds=lasts,
+            early=early,
+            early_at=early_at if early else 0.0,
+            late=_right(late.surface, late.user),
+            late_at=longest,
+            how="; ".join(ways),
+            jumped=jumped,
+            shortfall=""
+            if second
+            else "there was one user to lock, so that nobody could be tried "
+            "before the end: describe create_user and delete_user, or give a second account with "
+            "purpose 'lockout'",
+        )
+    )
+    guessing.close()
+    problems = list(_wrong_ends(found))
+    assert not problems, " ".join(problems)
+    demanded = float(rules["limits"]["block_seconds"])
+    assert lasts >= demanded, (
+        f"A lock is declared to last {lasts:.0f} s, expected {demanded:.0f} s or more."
+    )
+    if not found.late.clear:
+        raise Inconclusive(f"the right password is answered {found.late.status}", "garbled")
+
+
+def _until(held: Any, seconds: float, passed: float, guessing: Any) -> str:
+    """Let the time after a lock come; ``passed``: what the bench let pass before."""
+    gone = monotonic() - held.at
+    if guessing.can_hurry:
+        gone += passed
+    how: str = guessing.pass_time(seconds - gone)
+    return how
+
+
+def _jumped(held: Any, guessing: Any, seconds: float) -> Try | None:
+    """The right password while the clock is ahead; None where the bench cannot set it."""
+    if guessing.clock is None:
+        return None
+    try:
+        with guessing.clock.moved(seconds):
+            return _right(held.surface, held.user)
+    except DeviceError:
+        guessing.clock.put_right()
+        raise
+
+
+def _wrong_ends(found: LockEnd) -> Iterator[str]:
+    if found.jumped is not None and found.jumped.accepted:
+        yield f"{found.surface}: setting the camera's clock ahead ends a lock."
+    elif found.early is not None and found.early.accepted:
+        yield (
+            f"{found.surface}: a lock that is declared to last {found.declared_seconds:.0f} s ends "
+            f"before {found.early_at:.0f} s are over."
+        )
+    if found.late.clear and not found.late.accepted:
+        yield (
+            f"{found.surface}: {found.late_at:.0f} s after a lock that is declared to last "
+            f"{found.declared_seconds:.0f} s the right password is still refused: the owner is "
+            "locked out."
+        )

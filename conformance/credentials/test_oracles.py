@@ -1,0 +1,80 @@
+"""CRED-031, 032 and 033: no login tells which users exist, by its answer or by its time."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from conformance.case import case
+from conformance.credentials.telling import demand_same_time, told_by_time, told_by_words
+
+
+def _judge(guessing: Any, kind: str, evidence: Any, policy: Any, *, words: bool) -> None:
+    rule = policy("guessing")["oracle"]
+    with guessing.oracle(kind, rule) as take:
+        samples, times = told_by_time(take, rule)
+    evidence.observe(samples, "refusals")
+    evidence.observe(times, "times compared")
+    if words:
+        told = told_by_words(samples)
+        assert not told, f"{samples.surface}: {told}, expected one answer."
+    demand_same_time(times)
+
+
+@case(
+    "CRED-031",
+    severity="medium",
+    needs=("http",),
+    catches=("cred-time-oracle-web",),
+    changes="lockout",
+    applies_to=("http",),
+)
+def test_the_web_login_takes_the_same_time(guessing: Any, evidence: Any, policy: Any) -> None:
+    """The time of a refused web login does not tell which users exist.
+
+    Method: with a user made for it (else an account set aside with purpose "lockout"), send wrong
+    passwords of this user and of made-up names as long as its own, in random order on one
+    connection, with a right login between, so that no lock is reached. Estimate the shift between
+    the times of both by Hodges and Lehmann, with the confidence interval of the Mann-Whitney test;
+    take more answers while it does not decide (policy "guessing").
+    Pass: the interval lies within the least shift that the policy counts. It fails when the
+    interval lies beyond; in between the times are too noisy to tell.
+    """
+    _judge(guessing, "http", evidence, policy, words=False)
+
+
+@case(
+    "CRED-032",
+    severity="medium",
+    needs=("onvif",),
+    catches=("cred-time-oracle-onvif", "cred-onvif-tells-unknown-user"),
+    changes="lockout",
+    applies_to=("onvif",),
+)
+def test_onvif_does_not_tell_which_users_exist(guessing: Any, evidence: Any, policy: Any) -> None:
+    """ONVIF does not tell which users exist.
+
+    Method: as CRED-031, with an ONVIF operation that is refused without login. Compare status,
+    header names, fault, challenges and size too, with the user name left out and what varies
+    between refusals of the same kind.
+    Pass: the refusals of known and of unknown users are the same, and come after the same time.
+    """
+    _judge(guessing, "onvif", evidence, policy, words=True)
+
+
+@case(
+    "CRED-033",
+    severity="medium",
+    needs=("rtsp",),
+    catches=("cred-time-oracle-rtsp", "cred-rtsp-tells-unknown-user"),
+    changes="lockout",
+    applies_to=("rtsp-streams",),
+)
+def test_rtsp_does_not_tell_which_users_exist(guessing: Any, evidence: Any, policy: Any) -> None:
+    """RTSP does not tell which users exist.
+
+    Method: as CRED-031, with DESCRIBE of the first declared stream. Compare status, header names,
+    realm and size too, with the user name left out and what varies between refusals of the same
+    kind.
+    Pass: the refusals of known and of unknown users are the same, and come after the same time.
+    """
+    _judge(guessing, "rtsp", evidence, policy, words=True)

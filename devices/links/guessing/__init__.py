@@ -1,0 +1,1 @@
+"""Passwords tried where a camera takes them: what stops a guesser, and what refusals tell."""

@@ -1,0 +1,144 @@
+"""Wrong passwords in a row on one surface, or spread over all, then the right one."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from devices.errors import LinkError
+from devices.journal import Journal
+from devices.links.guessing.surfaces import Surface, Try
+from devices.observation import Observation
+
+
+@dataclass(frozen=True)
+class GuessUser:
+    """Whose password is guessed, and the right one. ``origin``: how the user came to be."""
+
+    username: str
+    password: str
+    origin: str
+
+
+@dataclass(frozen=True)
+class Round:
+    """Wrong passwords in a row, then the right one; ``seconds`` for the wrong ones together."""
+
+    wrong: tuple[Try, ...]
+    right: Try
+    seconds: float
+
+    @property
+    def closed(self) -> bool:
+        """Whether the right password is clearly refused after the wrong ones."""
+        return self.right.clear and not self.right.accepted
+
+
+@dataclass(frozen=True, kw_only=True)
+class SurfaceGuessing(Observation):
+    """Guesses on one surface; later rounds have more of them. No round: nothing was measured."""
+
+    surface: str
+    username: str
+    origin: str
+    rounds: tuple[Round, ...] = ()
+
+    @property
+    def closed_after(self) -> int | None:
+        """After how many wrong passwords the account was closed; None when it never was."""
+        return next((len(r.wrong) for r in self.rounds if r.closed), None)
+
+    @property
+    def took_wrong(self) -> bool:
+        """Whether a made-up password was accepted."""
+        return any(one.accepted for r in self.rounds for one in r.wrong)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SpreadGuessing(Observation):
+    """Wrong passwords of one user on the surfaces in turn, then the right one on each."""
+
+    username: str
+    origin: str
+    guesses: tuple[str, ...]
+    seconds: float
+    still_open: tuple[str, ...]
+
+
+def wrong_password() -> str:
+    """A password that is none, of the kinds of character that any rule asks for."""
+    return f"Wr0ng-{secrets.token_hex(8)}"
+
+
+def guess(
+    surface: Surface, user: GuessUser, attempts: Sequence[int], journal: Journal, seconds: float
+) -> SurfaceGuessing:
+    """Guess in rounds of so many wrong passwords until the account is closed.
+
+    ``seconds``: how long a lock should last, for the journal. What ends the guessing early (no
+    answer, a status that tells nothing) is the shortfall.
+    """
+    rounds: list[Round] = []
+    shortfall = ""
+    entry = journal.begin("lock", user.username, surface.kind, seconds=seconds)
+    try:
+        for number in attempts:
+            rounds.append(_round(surface, user, number))
+            if not rounds[-1].right.clear:
+                shortfall = (
+                    f"{surface.name}: after {number} wrong passwords the right one is answered "
+                    f"{rounds[-1].right.status}, which is neither a login nor a refusal"
+                )
+            if not rounds[-1].right.accepted:
+                break
+    except LinkError as error:
+        shortfall = f"{surface.name}: the camera stopped answering while it was guessed: {error}"
+    if rounds and rounds[-1].right.accepted and not shortfall:
+        journal.end(entry, "the right password logs in")
+    return SurfaceGuessing(
+        surface=surface.name,
+        username=user.username,
+        origin=user.origin,
+        rounds=tuple(rounds),
+        shortfall=shortfall,
+    )
+
+
+def _round(surface: Surface, user: GuessUser, number: int) -> Round:
+    began = time.monotonic()
+    wrong = tuple(surface.attempt(user.username, wrong_password()) for _ in range(number))
+    seconds = round(time.monotonic() - began, 3)
+    return Round(wrong, surface.attempt(user.username, user.password), seconds)
+
+
+def spread(
+    surfaces: Sequence[Surface], user: GuessUser, number: int, journal: Journal, seconds: float
+) -> SpreadGuessing:
+    """``number`` wrong passwords on the surfaces in turn. Raises LinkError."""
+    entry = journal.begin("lock", user.username, surfaces[0].kind, seconds=seconds)
+    began = time.monotonic()
+    made = []
+    for index in range(number):
+        surface = surfaces[index % len(surfaces)]
+        surface.attempt(user.username, wrong_password())
+        made.append(surface.name)
+    taken = round(time.monotonic() - began, 3)
+    answers = {}
+    for surface in surfaces:
+        answers[surface.name] = answer = surface.attempt(user.username, user.password)
+        if answer.accepted:  # it may have opened the others: what they say now tells nothing
+            break
+    unclear = [name for name, answer in answers.items() if not answer.clear]
+    still_open = tuple(name for name, answer in answers.items() if answer.accepted)
+    if still_open:
+        journal.end(entry, "the right password logs in")
+    return SpreadGuessing(
+        username=user.username,
+        origin=user.origin,
+        guesses=tuple(made),
+        seconds=taken,
+        still_open=still_open,
+        shortfall=f"no clear answer over {', '.join(unclear)}" if unclear else "",
+    )

@@ -1,0 +1,221 @@
+"""The ways into a camera at which passwords can be tried, one password at a time.
+
+A surface is looked for before it is used: where nobody is asked for a login there is none to guess.
+Every try has a connection of its own.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from devices.errors import LinkError, LoginRefused, NotOffered
+from devices.links.http.link import HttpLink
+from devices.links.onvif import requests
+from devices.links.onvif.client import Credentials, Reply
+from devices.links.onvif.link import OnvifLink
+from devices.links.onvif.observations import Outcome
+from devices.links.onvif.session import OnvifGate, OnvifSession
+from devices.links.rtsp.access import RtspAccess
+from devices.links.rtsp.client import endpoint_of, without_userinfo
+from devices.protocols.digest import DigestClient, parse_challenges
+
+WEB, BY_CHALLENGE = "the web login", "HTTP {scheme}"
+ONVIF, ONVIF_DIGEST, RTSP = "ONVIF UsernameToken", "ONVIF HTTP digest", "RTSP"
+
+_DESCRIBE = {"Accept": "application/sdp"}
+
+
+@dataclass(frozen=True)
+class Try:
+    """One password tried. ``status`` of HTTP or RTSP; ``clear``: it is a login or a refusal.
+
+    A fault that says nothing of the login, or a status of 5xx, is neither.
+    """
+
+    accepted: bool
+    status: int
+    seconds: float
+    clear: bool = True
+
+
+class Surface(Protocol):
+    """One way in. ``kind`` is the link that it belongs to: http, onvif or rtsp."""
+
+    name: str
+    kind: str
+
+    def attempt(self, username: str, password: str) -> Try:
+        """Try a password. Raises LinkError when there is no answer to it."""
+
+
+class WebSurface:
+    """The web interface's login, as the device file describes it."""
+
+    name, kind = WEB, "http"
+
+    def __init__(self, http: HttpLink) -> None:
+        http.gate()
+        self._http = http
+
+    def attempt(self, username: str, password: str) -> Try:
+        """Log in, and out again."""
+        return self.attempt_as(username, password)
+
+    def attempt_as(
+        self,
+        username: str,
+        password: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        source: str = "",
+    ) -> Try:
+        """The same with header fields, or from another address of the bench's."""
+        began = time.monotonic()
+        found, client = self._http.log_in(username, password, headers=headers, source=source)
+        seconds = round(time.monotonic() - began, 3)
+        self._http.leave(client)
+        clear = found.accepted or found.answer.status < 500
+        return Try(found.accepted, found.answer.status, seconds, clear)
+
+
+class ChallengeSurface:
+    """HTTP Digest or Basic where the web interface takes it beside its own login."""
+
+    kind = "http"
+
+    def __init__(self, http: HttpLink) -> None:
+        """Look for a declared resource that asks for it. Raises NotOffered, LinkError."""
+        self._http = http
+        self._target, self._scheme = self._find()
+        self.name = BY_CHALLENGE.format(scheme=self._scheme)
+
+    def _find(self) -> tuple[str, str]:
+        client = self._http.anonymous()
+        try:
+            for target in self._http.closed_targets():
+                answer = client.request("GET", target)
+                if answer.status != 401:
+                    continue
+                offered = [
+                    c.scheme for c in parse_challenges(answer.all_headers("WWW-Authenticate"))
+                ]
+                for scheme in ("digest", "basic"):
+                    if scheme in offered:
+                        return target, scheme
+        finally:
+            client.close()
+        raise NotOffered("no declared resource asks for HTTP Digest or Basic")
+
+    def attempt(self, username: str, password: str) -> Try:
+        """Ask for the resource."""
+        client = self._http.anonymous()
+        if self._scheme == "digest":
+            client.use_digest(username, password)
+        else:
+            client.use_basic(username, password)
+        began = time.monotonic()
+        try:
+            answer = client.request("GET", self._target)
+        finally:
+            client.close()
+        seconds = round(time.monotonic() - began, 3)
+        return Try(answer.succeeded, answer.status, seconds, answer.status < 500)
+
+
+class OnvifSurface:
+    """An ONVIF operation that is refused without login, by one of the two ways to log in."""
+
+    kind = "onvif"
+
+    def __init__(self, link: OnvifLink, *, digest: bool) -> None:
+        """Look for the operation, and whether it may be asked so. Raises NotOffered, LinkError."""
+        self._link, self._digest = link, digest
+        self.name = ONVIF_DIGEST if digest else ONVIF
+        with link.session(link.default_account()) as session:
+            self.gate: OnvifGate = session.gate()
+            self._offered(session)
+
+    def _offered(self, session: OnvifSession) -> None:
+        body = requests.plain(self.gate.service, self.gate.operation)
+        path = session.path(self.gate.service)
+        challenges = session.client.call(path, body).challenges
+        digest = any(c.scheme == "digest" for c in parse_challenges(challenges))
+        if self._digest and not digest:
+            raise NotOffered("ONVIF asks for no HTTP digest")
+        if not self._digest and session.credentials is not None:
+            token = session.client.fresh_token(session.credentials)
+            if session.client.with_token(path, body, token).outcome is not Outcome.DATA:
+                raise NotOffered("ONVIF takes no WS-UsernameToken")
+
+    def attempt(self, username: str, password: str) -> Try:
+        """Call the operation."""
+        with self._link.session_with(username, password) as session:
+            began = time.monotonic()
+            reply = self.call(session, Credentials(username, password))
+            seconds = round(time.monotonic() - began, 3)
+        accepted = reply.outcome is Outcome.DATA
+        refused = reply.outcome is Outcome.NOT_AUTHORISED
+        return Try(accepted, reply.http_status, seconds, accepted or refused)
+
+    def call(self, session: OnvifSession, login: Credentials) -> Reply:
+        """Call the operation in a session, with this login. Raises LinkError."""
+        body = requests.plain(self.gate.service, self.gate.operation)
+        path = session.path(self.gate.service)
+        if self._digest:
+            session.client.scheme = "HTTP digest"
+            return session.client.call(path, body, login)
+        return session.client.with_token(path, body, session.client.fresh_token(login))
+
+
+class RtspSurface:
+    """DESCRIBE of the first declared stream."""
+
+    name, kind = RTSP, "rtsp"
+
+    def __init__(self, access: RtspAccess) -> None:
+        """See that it asks for a login. Raises NotOffered, LinkError."""
+        self._access = access
+        self.url = without_userinfo(access.streams()[0].url)
+        with access.connect(endpoint_of(self.url)) as client:
+            status = client.request("DESCRIBE", self.url, _DESCRIBE).status
+        if status != 401:
+            raise NotOffered(f"{self.url} is answered {status} without login, not 401")
+
+    def attempt(self, username: str, password: str) -> Try:
+        """Ask for the description."""
+        login = DigestClient(username, password)
+        began = time.monotonic()
+        with self._access.connect(endpoint_of(self.url), login=login) as client:
+            try:
+                status = client.request("DESCRIBE", self.url, _DESCRIBE).status
+            except LoginRefused:
+                status = 401
+        seconds = round(time.monotonic() - began, 3)
+        return Try(status == 200, status, seconds, status == 200 or status in (401, 403, 404))
+
+
+def find_surfaces(
+    http: HttpLink | None, onvif: OnvifLink | None, rtsp: RtspAccess | None
+) -> tuple[list[Surface], dict[str, str]]:
+    """The surfaces of a camera, and why another way in is none (name -> reason)."""
+    found: list[Surface] = []
+    absent: dict[str, str] = {}
+    makers: list[tuple[str, Callable[[], Surface]]] = []
+    if http is not None:
+        makers.append((WEB, lambda: WebSurface(http)))
+        if http.description.authentication == "session":
+            makers.append(("HTTP digest or basic", lambda: ChallengeSurface(http)))
+    if onvif is not None:
+        makers.append((ONVIF, lambda: OnvifSurface(onvif, digest=False)))
+        makers.append((ONVIF_DIGEST, lambda: OnvifSurface(onvif, digest=True)))
+    if rtsp is not None and any(s.over_rtsp for s in rtsp.device.declared.streams):
+        makers.append((RTSP, lambda: RtspSurface(rtsp)))
+    for name, make in makers:
+        try:
+            found.append(make())
+        except LinkError as error:
+            absent[name] = str(error)
+    return found, absent
