@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from devices.emulated.maker.md5_crypt import md5_crypt
+from devices.protocols.unix_crypt import md5_crypt
 from devices.emulated.maker.os_accounts import (
     check_os_password,
     read_accounts,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import tempfile
 import time
@@ -64,6 +65,20 @@ class DeviceApi:
             detail=", ".join(sorted(changes)),
         )
         return web.json_response(self._camera.settings.as_dict())
+
+    async def configuration(self, request: web.Request, caller: Caller) -> web.Response:
+        """The settings and the names of the accounts, to be kept elsewhere as a backup."""
+        self._camera.audit.write("exported", user=caller.name, source=source(request))
+        accounts = self._camera.accounts
+        rows = [{"username": user.name, "role": user.role} for user in accounts.users()]
+        if self._camera.posture.export_clear:
+            rows = [row | {"password": accounts.password(row["username"]) or ""} for row in rows]
+        text = json.dumps({"settings": self._camera.settings.as_dict(), "accounts": rows})
+        return web.Response(
+            body=gzip.compress(text.encode()),
+            content_type="application/gzip",
+            headers={"Content-Disposition": 'attachment; filename="configuration.json.gz"'},
+        )
 
     async def audit(self, request: web.Request, caller: Caller) -> web.Response:  # noqa: ARG002
         """The audit log's latest entries, the newest first."""

@@ -193,6 +193,7 @@ class WebService:
             "DELETE /api/users/{username}": account.delete_user,
             "GET /api/settings": device.settings,
             "PUT /api/settings": device.change_settings,
+            "GET /api/configuration": device.configuration,
             "GET /api/device": device.device,
             "GET /api/snapshot": device.snapshot,
             "GET /api/live.mjpeg": self._media.mjpeg,
