@@ -45,6 +45,7 @@ def published_password(
 ) -> str:
     """Try the published passwords of boot loaders; says so when one opens it."""
     rows = [row for row in knowledge("default_credentials") if row["service"] == "u-boot"]
+    serial.wait_quiet(0.3, 2.0)  # the answer to the last keys is none to a password
     for row in rows:
         until = f"{landmarks['prompt']}|{landmarks['password']}|{landmarks['handover']}"
         answer = serial.exchange(f"{row['password']}\r", until, 5.0, shown="a published password")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import secrets as random
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -77,10 +78,8 @@ class _Login:
         return self._ended(outcome, began)
 
     def _until_login(self, mark: int) -> str:
-        try:
+        with suppress(TimedOut):  # a getty that does not come back is an answer too
             self._serial.wait_for(f"{self._marks['login']}|{self._marks['shell']}", _SECONDS, mark)
-        except TimedOut:
-            pass  # a getty that does not come back is an answer too
         return self._serial.text_since(mark)
 
     def _is(self, kind: str, text: str) -> bool:

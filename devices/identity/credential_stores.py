@@ -119,7 +119,7 @@ def _row(path: str, line: str) -> Iterator[Entry]:
 
 _SETTING = re.compile(
     r"(?i)[\"']?\b(?P<key>\w{0,40}(?:passw(?:or)?d|passwd|pass|pwd|passphrase)\w{0,24})[\"']?"
-    r"[ \t]*[:=][ \t]*[\"']?(?P<value>[^\s\"',;&<>]{8,512})"
+    r"[ \t]*[:=][ \t]*[\"']?(?P<value>[^\s\0\"',;&<>]{8,512})"
 )
 _ITERATIONS = re.compile(r"(?i)[\"']?\b(?:iterations?|rounds|iter)[\"']?\s*[:=]\s*[\"']?(\d{1,9})")
 _SALT = re.compile(r"(?i)[\"']?\b\w*salt[\"']?\s*[:=]\s*[\"']?([^\s\"',;&<>]{2,128})")

@@ -70,7 +70,7 @@ class SecretSearch:
         ]
         plain = {each.whose for each in found if each.coding == "clear"}
         wanted = [(whose, mask) for whose, mask in self._masked if whose not in plain]
-        if wanted and len(data) > _SHORTEST_MASKED:
+        if wanted and len(data) >= _SHORTEST_MASKED:
             differences = _differences(data)
             found += [
                 Found(whose, "XOR with one byte", offset)

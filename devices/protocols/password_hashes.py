@@ -173,25 +173,34 @@ _FORMS: tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], PasswordHash | No
     for pattern, read in (
         (rf"\$1\$(?P<salt>[^$:\s]{{0,8}})\${_B64}{{22}}", _salted("md5-crypt")),
         (rf"\$apr1\$(?P<salt>[^$:\s]{{0,8}})\${_B64}{{22}}", _salted("apr1-md5")),
-        (rf"\$md5[,$][^$:\s]*?(?P<salt>[^$:\s]{{0,16}})\$+{_B64}{{22}}", _salted("sun-md5")),
+        (
+            rf"\$md5(?:,rounds=\d{{1,9}})?\$(?P<salt>[^$:\s]{{0,16}})\$+{_B64}{{22}}",
+            _salted("sun-md5"),
+        ),
         (rf"\$2[abxy]?\$(?P<log2>\d\d)\$(?P<salt>{_B64}{{22}}){_B64}{{31}}", _bcrypt),
         (rf"\$5\${_ROUNDS}(?P<salt>[^$:\s]{{0,16}})\${_B64}{{43}}", _sha_crypt("sha256-crypt")),
         (rf"\$6\${_ROUNDS}(?P<salt>[^$:\s]{{0,16}})\${_B64}{{86}}", _sha_crypt("sha512-crypt")),
         (
-            rf"\$(?P<name>g?y)\$(?P<parameters>{_B64}{{1,40}})\$(?P<salt>{_B64}{{0,86}})"
-            rf"\${_B64}{{43}}",
+            (
+                rf"\$(?P<name>g?y)\$(?P<parameters>{_B64}{{1,40}})\$(?P<salt>{_B64}{{0,86}})"
+                rf"\${_B64}{{43}}"
+            ),
             _yescrypt,
         ),
         (rf"\$7\$(?P<parameters>{_B64}{{11}})(?P<salt>[^$:\s]{{0,64}})\${_B64}{{43}}", _scrypt7),
         (
-            r"\$(?P<name>argon2(?:id|i|d))\$(?:v=\d+\$)?(?P<cost>[mtp]=\d+(?:,[a-z]+=[^$,]+)*)"
-            r"\$(?P<salt>[^$\s]*)\$[^$\s]+",
+            (
+                r"\$(?P<name>argon2(?:id|i|d))\$(?:v=\d+\$)?(?P<cost>[mtp]=\d+(?:,[a-z]+=[^$,]+)*)"
+                r"\$(?P<salt>[^$\s]*)\$[^$\s]+"
+            ),
             _phc,
         ),
         (r"\$(?P<name>scrypt)\$(?P<cost>ln=[^$]+)\$(?P<salt>[^$\s]*)\$[^$\s]+", _phc),
         (
-            r"\$pbkdf2(?:[-_](?P<digest>sha-?\d+))?\$(?:i=)?(?P<rounds>\d{1,9})(?:,l=\d+)?"
-            r"\$(?P<salt>[^$\s]*)\$[^$\s]+",
+            (
+                r"\$pbkdf2(?:[-_](?P<digest>sha-?\d+))?\$(?:i=)?(?P<rounds>\d{1,9})(?:,l=\d+)?"
+                r"\$(?P<salt>[^$\s]*)\$[^$\s]+"
+            ),
             _pbkdf2,
         ),
         (
@@ -199,14 +208,18 @@ _FORMS: tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], PasswordHash | No
             _pbkdf2,
         ),
         (
-            r"(?:\{|\$)(?:PBKDF2[-_]?)(?P<digest>SHA\d+)?[}$](?P<rounds>\d{1,9})\$"
-            r"(?P<salt>[^$\s]*)\$[^$\s]+",
+            (
+                r"(?:\{|\$)(?:PBKDF2[-_]?)(?P<digest>SHA\d+)?[}$](?P<rounds>\d{1,9})\$"
+                r"(?P<salt>[^$\s]*)\$[^$\s]+"
+            ),
             _pbkdf2,
         ),
         (r"\$(?:3|NT)\$\$?(?P<salt>)[0-9A-Fa-f]{32}", _salted("nt")),
         (
-            r"\{(?P<kind>(?i:SHA|SSHA|MD5|SMD5|SSHA256|SSHA512|SHA256|SHA512|CRYPT))\}"
-            r"(?P<rest>\S+)",
+            (
+                r"\{(?P<kind>(?i:SHA|SSHA|MD5|SMD5|SSHA256|SSHA512|SHA256|SHA512|CRYPT))\}"
+                r"(?P<rest>\S+)"
+            ),
             _ldap,
         ),
     )

@@ -16,9 +16,9 @@ from pathlib import Path
 
 import bcrypt
 
-from devices.protocols.unix_crypt import md5_crypt, sha_crypt
 from devices.emulated.posture import Posture
 from devices.emulated.ssh.demonstration_keys import VENDOR_PHRASE, derived_key, public_line
+from devices.protocols.unix_crypt import md5_crypt, sha_crypt
 
 LOCKED = "*"
 NO_LOGIN = "/usr/sbin/nologin"

@@ -251,6 +251,7 @@ class FoundFiles:
     closed: int = 0
 
     def problems(self) -> list[str]:
+        """What is missing of the list, as sentences."""
         if not self.closed:
             return []
         return [f"{self.closed} folders may not be entered by the laboratory's account"]
