@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -18,37 +19,42 @@ from devices.identity.stored_credentials import StoredCredentials
 _NO_FORM = ("locked", "empty")
 
 
+@dataclass(frozen=True)
+class Stores:
+    """What was searched, and what could not be: a finding counts all the same."""
+
+    found: list[StoredCredentials]
+    problems: list[str]
+
+    def demand_whole(self) -> None:
+        """Raise Inconclusive where a place that is there was not searched."""
+        problems = [*self.problems]
+        problems += [
+            f"no file of the {store.place} was read" for store in self.found if not store.searched
+        ]
+        if problems:
+            raise Inconclusive("; ".join(problems), "no-link")
+
+
 @pytest.fixture
-def stores(
-    request: pytest.FixtureRequest, image_stores: StoredCredentials
-) -> list[StoredCredentials]:
-    """What the image and the camera's files keep, whichever the bench has."""
-    return available(request, image_stores, "device_stores")
+def stores(request: pytest.FixtureRequest, image_stores: StoredCredentials) -> Stores:
+    """What the camera's files and the firmware image keep."""
+    return available(request, image_stores)
 
 
-def available(
-    request: pytest.FixtureRequest, image: StoredCredentials, *names: str
-) -> list[StoredCredentials]:
-    """The image's, and those of these observations that can be had.
-
-    Raises Inconclusive when nothing could be searched.
-    """
-    found = [] if image.absent else [image]
-    problems = [image.absent or image.shortfall]
-    for name in names:
-        try:
-            found.append(request.getfixturevalue(name))
-        except (Inconclusive, LinkError) as error:
-            problems.append(str(error))
-    if not any(store.searched for store in found):
-        raise Inconclusive("; ".join(filter(None, problems)), "no-link")
-    return found
+def available(request: pytest.FixtureRequest, *others: StoredCredentials) -> Stores:
+    """The camera's own files, where they can be read, and ``others`` that the bench has."""
+    found = [store for store in others if not store.absent]
+    try:
+        return Stores([request.getfixturevalue("device_stores"), *found], [])
+    except (Inconclusive, LinkError) as error:
+        return Stores(found, [f"the camera's files: {error}"])
 
 
 @case(
     "CRED-049",
     severity="high",
-    needs=(),
+    needs=("ssh",),
     catches=(
         "cred-hash-descrypt",
         "cred-hash-sha1",
@@ -61,11 +67,11 @@ def available(
 def test_stored_passwords_withstand_guessing(stores: list[StoredCredentials], policy: Any) -> None:
     """Stored passwords are hashed by a costly method, each with a salt of its own.
 
-    Method: open the firmware image and read the camera's configuration over SSH, whichever the
-    bench has; recognise in account files, settings, NVRAM texts, SQLite tables and elsewhere the
-    stored forms of passwords with their cost (crypt, Argon2, PBKDF2, htpasswd, htdigest, smbpasswd,
-    bare digests), and unsalted digests of the laboratory's own passwords. Only method, cost and
-    fingerprints are kept.
+    Method: read the camera's configuration over SSH, and open the firmware image where the device
+    file gives it; recognise in account files, settings, NVRAM texts, SQLite tables and elsewhere
+    the stored forms of passwords with their cost (crypt, Argon2, PBKDF2, htpasswd, htdigest,
+    smbpasswd, bare digests), and unsalted digests of the laboratory's own passwords. Only method,
+    cost and fingerprints are kept.
     Pass: each is of a method of the policy "password_storage" with at least its cost, and no two
     accounts have the same salt. Forms that serve as the password itself (digest HA1, NT) are named
     as such. Salts are compared between units too.
@@ -73,13 +79,16 @@ def test_stored_passwords_withstand_guessing(stores: list[StoredCredentials], po
     rules = policy("password_storage")
     wrong = [
         f"{store.place}: {problem}"
-        for store in stores
+        for store in stores.found
         for problem in (*weak_forms(store.passwords, rules), *_unsalted(store))
     ]
-    wrong += [f"{store.place}: {each}" for store in stores for each in _shared_salts(store)]
+    wrong += [f"{store.place}: {each}" for store in stores.found for each in _shared_salts(store)]
     assert not wrong, f"policy {rules['version']}: " + "; ".join(wrong[:12])
-    if not any(store.passwords for store in stores):
-        searched = ", ".join(f"{store.searched} files of the {store.place}" for store in stores)
+    stores.demand_whole()
+    if not any(store.passwords for store in stores.found):
+        searched = ", ".join(
+            f"{store.searched} files of the {store.place}" for store in stores.found
+        )
         raise Inconclusive(
             f"no password store was recognised in {searched}: nothing was judged", "insufficient"
         )
@@ -137,10 +146,10 @@ def _shared_salts(store: StoredCredentials) -> list[str]:
 @case(
     "CRED-056",
     severity="critical",
-    needs=(),
+    needs=("ssh",),
     catches=("cred-hash-descrypt", "cred-hash-published", "backdoor-serial-password"),
 )
-def test_no_stored_password_is_a_published_one(stores: list[StoredCredentials]) -> None:
+def test_no_stored_password_is_a_published_one(stores: Stores) -> None:
     """No stored password is that of a published account.
 
     Method: compare every stored form of a password in the firmware image and in the camera's files
@@ -152,9 +161,10 @@ def test_no_stored_password_is_a_published_one(stores: list[StoredCredentials]) 
     wrong = [
         f"{store.place}: {each.path} keeps the password of {each.account or 'an account'!r} as "
         f"{each.scheme}; {each.how}"
-        for store in stores
+        for store in stores.found
         for each in store.opened
     ]
     assert not wrong, "; ".join(wrong) + "; expected: none that anyone knows"
-    if not any(store.passwords for store in stores):
+    stores.demand_whole()
+    if not any(store.passwords for store in stores.found):
         raise Inconclusive("no password store was recognised: nothing was compared", "insufficient")
