@@ -9,6 +9,9 @@ from conformance.verdict import Inconclusive
 from devices.links.serial import SerialLink
 
 ANSWER_SECONDS = 8.0
+FLUSH_SECONDS = 0.05
+"""login(1) forgets what was typed up to shortly after its password prompt (tcflush)."""
+
 _UNDECODABLE = 0.2
 
 

@@ -124,6 +124,7 @@ SHAPES = [
     Getty(name_prompt=b"Username: ", prompt=b"# "),
     Getty(name_prompt=b"(none) login: ", prompt=b"[root@cam ~]# ", echo=False),
     Getty(name_prompt=b"LocalHost login: ", end=b"\r\r\n"),
+    Getty(name_prompt=b"vm login: ", prompt=b"~ # \x1b[6n"),  # BusyBox's ash, as Debian builds it
 ]
 
 

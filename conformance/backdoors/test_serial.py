@@ -9,6 +9,7 @@ from typing import Any
 from conformance.case import case
 from conformance.console import (
     ANSWER_SECONDS,
+    FLUSH_SECONDS,
     boot_prompt_answers,
     demand_console,
     patterns,
@@ -219,6 +220,7 @@ def _log_in(serial: SerialLink, name: str, password: str, marks: dict[str, str])
     after_name = f"{marks['password']}|{marks['shell']}"
     serial.exchange("\r", marks["login"], ANSWER_SECONDS)
     serial.exchange(f"{name}\r", after_name, ANSWER_SECONDS)
+    serial.wait_quiet(FLUSH_SECONDS, 1.0)
     until = f"{marks['refused']}|{marks['shell']}|{marks['login']}"
     answer = serial.exchange(f"{password}\r", until, ANSWER_SECONDS)
     return {"user": name, "password": password, "answer": answer.text}
