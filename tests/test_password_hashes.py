@@ -229,6 +229,7 @@ DIGEST = "5baa61e4c9b93f3f0682250b6cf8331b7ee68fd8"
         ),
         ("/data/nvram.txt", f"admin_passwd={DIGEST}\0http_passwd_len=8\0", [("", "sha1-hex")]),
         ("/data/blob", "junk $1$VtzLtwrS$03jhsIj1MUyIRTOpOypBL/ junk", [("", "md5-crypt")]),
+        ("/data/auth.conf", "server:192.168.1.100\nname:absxcfbgXtb3p\n", []),
         ("/data/files.sha1", f"{DIGEST}  /bin/busybox\n", []),
         ("/data/x.conf", "password_min_length=12345678\npassword = correct horse\n", []),
     ],

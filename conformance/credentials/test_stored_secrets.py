@@ -34,10 +34,10 @@ def test_no_password_is_kept_clear_or_reversible(
 
     Method: look for the laboratory's own passwords, clear and in the codings that anyone can undo
     (Base64, hexadecimal, URL, UTF-16, reversed, ROT13, XOR with one byte, Xiongmai's hash), in the
-    camera's files, logs and small flash partitions over SSH, and where the device file gives them
-    in the firmware image and in the configuration that the web interface exports
-    (links.http.operations.export_configuration).
-    Place, coding and offset are kept, never the secret.
+    camera's files and logs of up to 1 MB and its small flash partitions over SSH, and where the
+    device file gives them in the firmware image and in the configuration that the web interface
+    exports (links.http.operations.export_configuration). Place, coding and offset are kept, never
+    the secret.
     Pass: none is found.
     """
     stores = available(request, image_stores, backup_stores)

@@ -69,7 +69,7 @@ class HttpLink(Part):
     operations: dict[str, Operation] = Field(
         default_factory=dict,
         description="login, logout, change_password, create_user, delete_user, users, snapshot, "
-        "device_information, factory_reset, setup: those that the camera has",
+        "device_information, factory_reset, setup, export_configuration: those that the camera has",
     )
 
 

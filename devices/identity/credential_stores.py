@@ -18,6 +18,7 @@ from devices.protocols.password_hashes import PasswordHash, fingerprint, recogni
 
 MAX_ROWS = 2000
 _LARGEST_TEXT = 4_000_000
+_PASSWORD_FILE = re.compile(r"(?i)passwd|shadow|\.ht|lighttpd[^/]*user|users?$")
 _ACCOUNT_FILE = re.compile(r"(?i)passwd|shadow|users?\b|htdigest|digest|auth|\.ht|account|login")
 
 
@@ -113,7 +114,7 @@ def _row(path: str, line: str) -> Iterator[Entry]:
             hashed = recognise(stored, bare=True)
             if hashed is not None or locked or not stored:
                 yield Entry(path, name, stored, hashed)
-    elif (hashed := recognise(line.strip().partition(":")[2].split(":")[0], bare=True)) is not None:
+    elif (hashed := recognise(stored, bare=bool(_PASSWORD_FILE.search(path)))) is not None:
         yield Entry(path, name, stored, hashed)
 
 

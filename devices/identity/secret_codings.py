@@ -130,7 +130,7 @@ def _base64_pieces(raw: bytes) -> Iterator[bytes]:
         coded = base64.b64encode(bytes(before) + raw)
         whole = (before + len(raw)) * 8 // 6
         piece = coded[-(-before * 8 // 6) : whole]
-        if len(piece) >= SHORTEST:
+        if len(piece) >= _SHORTEST_MASKED:
             yield piece
             urlsafe = piece.translate(bytes.maketrans(b"+/", b"-_"))
             if urlsafe != piece:

@@ -18,6 +18,7 @@ LONGEST = 512
 """Characters of a stored form; longer text is none."""
 
 _B64 = r"[./0-9A-Za-z]"
+_FOUR_BITS = "[.26AEIMQUYcgkosw]"  # what the last letter of 64 bits can be
 _ITOA = "./0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _DEFAULT_ROUNDS = 5000  # of sha256-crypt and sha512-crypt, where none are named
 _BARE = {32: "md5-hex", 40: "sha1-hex", 56: "sha224-hex", 64: "sha256-hex", 128: "sha512-hex"}
@@ -57,7 +58,7 @@ def recognise(text: str, *, bare: bool = False) -> PasswordHash | None:
 
 
 def _bare(text: str) -> PasswordHash | None:
-    if re.fullmatch(rf"{_B64}{{13}}", text):
+    if re.fullmatch(rf"{_B64}{{12}}{_FOUR_BITS}", text):
         return PasswordHash("descrypt", {}, text[:2])
     if re.fullmatch(rf"_{_B64}{{19}}", text):
         return PasswordHash("bsdi-crypt", {"rounds": _little_endian(text[1:5])}, text[5:9])
