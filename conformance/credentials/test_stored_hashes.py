@@ -64,7 +64,7 @@ def available(request: pytest.FixtureRequest, *others: StoredCredentials) -> Sto
         "cred-md5-crypt",
     ),
 )
-def test_stored_passwords_withstand_guessing(stores: list[StoredCredentials], policy: Any) -> None:
+def test_stored_passwords_withstand_guessing(stores: Stores, policy: Any) -> None:
     """Stored passwords are hashed by a costly method, each with a salt of its own.
 
     Method: read the camera's configuration over SSH, and open the firmware image where the device

@@ -17,7 +17,7 @@ from devices.emulated.shell.shell import BANNER, Shell
 if TYPE_CHECKING:
     from devices.emulated.camera import Camera
 
-_FAILURE_DELAY = 0.3
+_FAILURE_DELAY = 0.1
 """Seconds before a refusal is answered, as login(1) waits, to slow down guessing."""
 _LINE_LIMIT = 1024
 _START_SECONDS = 2.0
