@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from devices.identity.credential_stores import Entry, entries, is_private_key
-from devices.identity.published_passwords import opened_by_published
+from devices.identity.published_passwords import OutOfTime, opened_by_published
 from devices.protocols.password_hashes import LONGEST, PasswordHash, recognise
 from devices.protocols.unix_crypt import md5_crypt, sha_crypt
 
@@ -292,3 +292,11 @@ def test_published_passwords_open_what_they_made(make: Callable[[], str]) -> Non
 def test_other_passwords_stay_closed() -> None:
     forms = [_entry("root", md5_crypt("something else", "abcdefgh")), _entry("lab", "*")]
     assert not list(opened_by_published(forms, {}, [("root", "xmhdipc")]))
+
+
+def test_trials_that_take_too_long_say_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("devices.identity.published_passwords.SECONDS", -1.0)
+    forms = [_entry("a", "absxcfbgXtb3o"), _entry("root", md5_crypt("x", "abcdefgh"))]
+    with pytest.raises(OutOfTime) as raised:
+        opened_by_published(forms, {"absxcfbgXtb3o": "Mirai"}, [("root", "pass")])
+    assert [each.account for each in raised.value.found] == ["a"]

@@ -6,7 +6,7 @@ import hashlib
 import hmac
 import re
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 import bcrypt
@@ -14,8 +14,11 @@ import bcrypt
 from devices.identity.credential_stores import Entry
 from devices.protocols.unix_crypt import md5_crypt, sha_crypt
 
-SECONDS = 3.0
-"""Time for the trials of one search; the most published passwords come first."""
+SECONDS = 60.0
+"""Time for the trials of one search; past it OutOfTime is raised, for not all was tried."""
+
+TRIES = 60
+"""Published passwords tried against one stored form, the most frequent of its user first."""
 
 
 @dataclass(frozen=True)
@@ -28,34 +31,41 @@ class Opened:
     how: str
 
 
+class OutOfTime(Exception):
+    """The trials took too long; ``found`` is what had been opened by then."""
+
+    def __init__(self, found: tuple[Opened, ...]) -> None:
+        super().__init__(f"not every published password was tried within {SECONDS:.0f} s")
+        self.found = found
+
+
 def opened_by_published(
     forms: Iterable[Entry], published: Mapping[str, str], pairs: Iterable[tuple[str, str]]
-) -> Iterator[Opened]:
-    """Those of ``forms`` that anyone can open.
+) -> tuple[Opened, ...]:
+    """Those of ``forms`` that anyone can open. Raises OutOfTime.
 
     ``published``: stored forms that are known -> where they were published. ``pairs``: user names
     and passwords, the most frequent first; an entry is tried with those of its own name, and one
-    without a name with all. Costly methods are tried as long as SECONDS allow.
+    without a name with all, TRIES at most. Forms of methods that are not computed are not tried.
     """
-    rows = list(pairs)
+    rows, found = list(pairs), list[Opened]()
     ends = time.monotonic() + SECONDS
     for entry in forms:
         if entry.hash is None:
             continue
         known = next((why for form, why in published.items() if _begins(entry.text, form)), "")
-        if known:
-            yield Opened(entry.path, entry.account, entry.hash.scheme, f"published: {known}")
-            continue
-        check = _checks(entry.text)
-        if check is None:
-            continue
-        for name, password in rows:
+        how = f"published: {known}" if known else ""
+        own = [(n, password) for n, password in rows if not entry.account or n == entry.account]
+        check = None if known else _checks(entry.text)
+        for name, password in own[:TRIES] if check is not None else ():
             if time.monotonic() > ends:
-                return
-            if (not entry.account or name == entry.account) and check(password):
+                raise OutOfTime(tuple(found))
+            if check is not None and check(password):
                 how = f"its password is published for the user {name!r}"
-                yield Opened(entry.path, entry.account, entry.hash.scheme, how)
                 break
+        if how:
+            found.append(Opened(entry.path, entry.account, entry.hash.scheme, how))
+    return tuple(found)
 
 
 def _begins(text: str, form: str) -> bool:

@@ -9,7 +9,7 @@ from typing import IO
 
 from devices.identity.credential_stores import Entry, StoredPassword, entries, is_private_key
 from devices.identity.image import ImageFormatError, file_contents, read_bytes
-from devices.identity.published_passwords import Opened, opened_by_published
+from devices.identity.published_passwords import Opened, OutOfTime, opened_by_published
 from devices.identity.secret_codings import SecretSearch
 from devices.observation import Observation
 
@@ -92,13 +92,18 @@ class Collector:
         shortfall: str = "",
     ) -> StoredCredentials:
         """All of it. ``pairs``: published names and passwords that the forms are tried with."""
+        try:
+            opened = opened_by_published(self.forms, self.published, pairs)
+        except OutOfTime as error:
+            opened = error.found
+            shortfall = "; ".join(filter(None, (shortfall, str(error))))
         return StoredCredentials(
             place=self.place,
             searched=self.searched,
             searched_for=tuple(self.search.names),
             passwords=tuple(entry.described() for entry in self.forms),
             secrets=tuple(dict.fromkeys(self.found)),
-            opened=tuple(opened_by_published(self.forms, self.published, pairs)),
+            opened=opened,
             access=tuple(access),
             shortfall=shortfall,
         )
