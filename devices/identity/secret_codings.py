@@ -35,7 +35,7 @@ class Found:
 def sofia_hash(secret: str) -> str:
     """Xiongmai's eight letters of a password, which its services take in place of the password.
 
-    MD5, two bytes together modulo 62 (tothi/pwn-hisilicon-dvr; CVE-2021-43517's neighbourhood).
+    MD5, two bytes together modulo 62 (tothi/pwn-hisilicon-dvr).
     """
     digest = hashlib.md5(secret.encode(), usedforsecurity=False).digest()
     return "".join(_SOFIA[(digest[i] + digest[i + 1]) % 62] for i in range(0, 16, 2))
