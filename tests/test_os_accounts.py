@@ -10,7 +10,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from devices.emulated.maker.md5_crypt import md5_crypt
 from devices.emulated.maker.os_accounts import (
     check_os_password,
     read_accounts,
@@ -19,6 +18,7 @@ from devices.emulated.maker.os_accounts import (
 )
 from devices.emulated.posture import Posture
 from devices.links.ssh.tables import parse_accounts
+from devices.protocols.unix_crypt import md5_crypt
 
 
 def test_md5_crypt_is_what_the_c_library_has() -> None:

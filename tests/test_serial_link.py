@@ -20,7 +20,7 @@ import pytest
 import serial.rfc2217
 from web_stand import Kept
 
-from conformance import knowledge
+from conformance import console, knowledge
 from conformance.backdoors import test_serial as serial_cases
 from conformance.verdict import Inconclusive
 from devices.description import DeviceFile
@@ -296,7 +296,8 @@ def shell_at(prompt: bytes) -> Callable[[bytes], bytes]:
 def judge_console(
     board: TcpBoard, link: SerialLink, react: Callable[[bytes], bytes], monkeypatch: Any
 ) -> None:
-    monkeypatch.setattr(serial_cases, "_ANSWER_SECONDS", 0.5)
+    for module in (serial_cases, console):
+        monkeypatch.setattr(module, "ANSWER_SECONDS", 0.5)
     board.react = react
     log = BootLog(text="Starting kernel ...\r\n", seconds=1.0)
     serial_cases.test_the_serial_console_gives_no_shell(log, link, knowledge.load, Kept())

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import re
-import time
 from collections import Counter
 from typing import Any
 
-import pytest
-
 from conformance.case import case
+from conformance.console import (
+    ANSWER_SECONDS,
+    FLUSH_SECONDS,
+    boot_prompt_answers,
+    demand_console,
+    patterns,
+    published_password,
+    shell_works,
+)
 from conformance.verdict import Inconclusive
 from devices.description import DeviceFile
 from devices.links.power import ColdStart
@@ -19,28 +25,12 @@ from devices.secrets import Secrets
 PAIRS = 8
 """Published pairs that are tried on a console: the most frequent; each costs some seconds."""
 
-_GOES_DOWN = 30.0
-_ANSWER_SECONDS = 8.0
-_UNDECODABLE = 0.2
-
-
-@pytest.fixture(scope="module")
-def boot_log(serial: SerialLink, cold_start: ColdStart, camera: Any, device: DeviceFile) -> BootLog:
-    """One start of the camera, recorded on the console from the first byte."""
-    mark, began = serial.mark(), time.monotonic()
-    cold_start.begin()
-    gone = camera.wait_gone(_GOES_DOWN)
-    camera.wait_ready()
-    serial.wait_quiet(0.5, min(10.0, device.bench.boot_seconds))
-    unseen = f"no declared service went away within {_GOES_DOWN:.0f} s: was there a restart?"
-    return serial.log_since(mark, began, shortfall="" if gone else unseen)
-
 
 @case(
     "BACKDOOR-009",
     severity="critical",
     needs=("serial",),
-    catches=("backdoor-bootloader",),
+    catches=("backdoor-bootloader", "cred-bootloader-password"),
     changes="power",
 )
 def test_the_boot_loader_gives_no_prompt(
@@ -62,7 +52,7 @@ def test_the_boot_loader_gives_no_prompt(
     Pass: the kernel starts, and no prompt of a boot loader answered before.
     """
     rows = knowledge("bootloader")
-    landmarks = {kind: _patterns(rows, kind) for kind in ("prompt", "password", "handover")}
+    landmarks = {kind: patterns(rows, kind) for kind in ("prompt", "password", "handover")}
     mark = serial.mark()
     cold_start.begin()
     found = serial.interrupt_boot(
@@ -74,9 +64,9 @@ def test_the_boot_loader_gives_no_prompt(
     evidence.observe(found)
     opened = ""
     if found.reached == "password":
-        opened = _published_password(serial, landmarks, knowledge, evidence)
+        opened = published_password(serial, landmarks, knowledge, evidence)
     answered = found.reached == "prompt" or opened
-    proof = _boot_prompt_answers(serial, landmarks["prompt"], evidence) if answered else ""
+    proof = boot_prompt_answers(serial, landmarks["prompt"], evidence) if answered else ""
     if answered:
         cold_start.begin()
     camera.wait_ready()
@@ -84,7 +74,7 @@ def test_the_boot_loader_gives_no_prompt(
         f"the boot loader was stopped from the serial console{opened} and answers commands: "
         f"help printed {proof!r}; expected: no prompt before the kernel starts"
     )
-    _demand_console(found.text)
+    demand_console(found.text)
     if answered or not found.reached:
         raise Inconclusive(
             "what looked like a prompt answered no command, so the start was not watched to its end"
@@ -101,6 +91,7 @@ def test_the_boot_loader_gives_no_prompt(
     catches=(
         "backdoor-serial-shell",
         "backdoor-serial-password",
+        "cred-serial-automatic",
         "cred-ssh-root",
     ),
     changes="power",
@@ -118,13 +109,13 @@ def test_the_serial_console_gives_no_shell(
     Pass: no shell without login, and none of the pairs opens one.
     """
     evidence.observe(boot_log)
-    _demand_console(boot_log.text)
+    demand_console(boot_log.text)
     rows = knowledge("boot_log")
-    shell, login = _patterns(rows, "shell"), _patterns(rows, "login")
-    state = serial.exchange("\r", f"{shell}|{login}", _ANSWER_SECONDS)
+    shell, login = patterns(rows, "shell"), patterns(rows, "login")
+    state = serial.exchange("\r", f"{shell}|{login}", ANSWER_SECONDS)
     evidence.observe(state, "console after the start")
     if re.search(shell, state.text, re.MULTILINE):
-        assert not _shell_works(serial, evidence), (
+        assert not shell_works(serial, evidence), (
             "the serial console is a shell without login: it carried out an echo command; "
             "expected: a login, or nothing"
         )
@@ -137,19 +128,19 @@ def test_the_serial_console_gives_no_shell(
             )
         _demand_no_prompt(state.text, serial, evidence)
         return  # the start was printed, so the line works; nothing asks for anything
-    patterns = {kind: _patterns(rows, kind) for kind in ("shell", "login", "password", "refused")}
+    marks = {kind: patterns(rows, kind) for kind in ("shell", "login", "password", "refused")}
     unanswered = []
     for name, password in _console_pairs(knowledge("default_credentials")):
-        outcome = _log_in(serial, name, password, patterns)
+        outcome = _log_in(serial, name, password, marks)
         evidence.record(f"login {name}", outcome)
         if re.search(shell, outcome["answer"], re.MULTILINE):
-            works = _shell_works(serial, evidence)
-            serial.exchange("exit\r", login, _ANSWER_SECONDS)
+            works = shell_works(serial, evidence)
+            serial.exchange("exit\r", login, ANSWER_SECONDS)
             assert not works, (
                 f"the serial console lets the user {name!r} in with a published password and "
                 "gives a shell; expected: no published pair is accepted"
             )
-        elif not re.search(f"{patterns['refused']}|{login}", outcome["answer"], re.MULTILINE):
+        elif not re.search(f"{marks['refused']}|{login}", outcome["answer"], re.MULTILINE):
             unanswered.append(name)
     if unanswered:
         raise Inconclusive(
@@ -177,14 +168,14 @@ def test_the_boot_log_holds_no_secrets(
     Pass: the log has content, and none of them is in it.
     """
     evidence.observe(boot_log)
-    _demand_console(boot_log.text)
+    demand_console(boot_log.text)
     found = [
         f"the password of the account {name!r}"
         for name, account in device.accounts.items()
         if account.password is not None and secrets.password(name) in boot_log.text
     ]
     rows = knowledge("boot_log")
-    placeholder = _patterns(rows, "placeholder")
+    placeholder = patterns(rows, "placeholder")
     for row in rows:
         if row["kind"] == "secret":
             for match in re.finditer(row["pattern"], boot_log.text):
@@ -196,63 +187,13 @@ def test_the_boot_log_holds_no_secrets(
     )
 
 
-def _patterns(rows: list[dict[str, Any]], kind: str) -> str:
-    return "|".join(f"(?:{row['pattern']})" for row in rows if row["kind"] == kind)
-
-
-def _demand_console(text: str) -> None:
-    """No verdict on a console that was not heard: unplugged and disabled look alike."""
-    if not text.strip():
-        raise Inconclusive(
-            "the serial console printed nothing while the camera started: it is disabled, or the "
-            "bench is not connected to it",
-            "silent-console",
-        )
-    if text.count("\ufffd") > _UNDECODABLE * len(text):
-        raise Inconclusive(
-            "what the serial console printed is not text: check links.serial.baud", "garbled"
-        )
-
-
-def _boot_prompt_answers(serial: SerialLink, prompt: str, evidence: Any) -> str:
-    """The start of the help text that the boot loader printed; empty when nothing answered."""
-    serial.exchange("\x03\r", prompt, 2.0)
-    answer = serial.exchange("help\r", prompt, _ANSWER_SECONDS)
-    evidence.observe(answer, "help of the boot loader")
-    said = re.sub(prompt, "", answer.text.partition("\n")[2], flags=re.MULTILINE)
-    return " ".join(said.split())[:80]
-
-
-def _published_password(
-    serial: SerialLink, landmarks: dict[str, str], knowledge: Any, evidence: Any
-) -> str:
-    """Try the published passwords of boot loaders; says so when one opens it."""
-    rows = [row for row in knowledge("default_credentials") if row["service"] == "u-boot"]
-    for row in rows:
-        until = f"{landmarks['prompt']}|{landmarks['password']}|{landmarks['handover']}"
-        answer = serial.exchange(f"{row['password']}\r", until, 5.0, shown="a published password")
-        evidence.observe(answer, "boot loader after a published password")
-        if re.search(landmarks["prompt"], answer.text, re.MULTILINE):
-            return " with a published password"
-        if re.search(landmarks["handover"], answer.text):
-            break
-    return ""
-
-
-def _shell_works(serial: SerialLink, evidence: Any) -> bool:
-    """Whether the console carries out a command; the quotes keep the echo of typing apart."""
-    answer = serial.exchange("echo cam''proof\r", r"^camproof\b", _ANSWER_SECONDS)
-    evidence.observe(answer, "echo on the console")
-    return re.search(r"^camproof\b", answer.text, re.MULTILINE) is not None
-
-
 def _demand_no_prompt(answer: str, serial: SerialLink, evidence: Any) -> None:
     """Where neither a shell nor a login is recognised: nothing obeys, and nothing waits.
 
     Messages of the system end their lines, a prompt does not. Raises Inconclusive.
     """
     waiting = answer.rpartition("\n")[2].strip()
-    assert not _shell_works(serial, evidence), (
+    assert not shell_works(serial, evidence), (
         f"the serial console carried out an echo command at the prompt {waiting[-40:]!r} without "
         "login; expected: a login, or nothing"
     )
@@ -274,13 +215,12 @@ def _console_pairs(rows: list[dict[str, Any]]) -> list[tuple[str, str]]:
     return [pair for pair, count in weight.most_common(PAIRS) if count]
 
 
-def _log_in(
-    serial: SerialLink, name: str, password: str, patterns: dict[str, str]
-) -> dict[str, str]:
+def _log_in(serial: SerialLink, name: str, password: str, marks: dict[str, str]) -> dict[str, str]:
     """One login; returns what the console said. The password is published, so no secret."""
-    after_name = f"{patterns['password']}|{patterns['shell']}"
-    serial.exchange("\r", patterns["login"], _ANSWER_SECONDS)
-    serial.exchange(f"{name}\r", after_name, _ANSWER_SECONDS)
-    until = f"{patterns['refused']}|{patterns['shell']}|{patterns['login']}"
-    answer = serial.exchange(f"{password}\r", until, _ANSWER_SECONDS)
+    after_name = f"{marks['password']}|{marks['shell']}"
+    serial.exchange("\r", marks["login"], ANSWER_SECONDS)
+    serial.exchange(f"{name}\r", after_name, ANSWER_SECONDS)
+    serial.wait_quiet(FLUSH_SECONDS, 1.0)
+    until = f"{marks['refused']}|{marks['shell']}|{marks['login']}"
+    answer = serial.exchange(f"{password}\r", until, ANSWER_SECONDS)
     return {"user": name, "password": password, "answer": answer.text}

@@ -54,5 +54,6 @@ class Account(Part):
         "test", description="'lockout': may be locked by the brute-force test cases"
     )
     services: list[str] = Field(
-        default_factory=list, description="links it is for; empty: http, onvif and rtsp"
+        default_factory=list,
+        description="links it is for, serial for the console; empty: http, onvif and rtsp",
     )

@@ -34,6 +34,7 @@ _ROUNDS = 100_000
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,31}")
 _NONCE_BYTES = 12
+_CLOUD_MASK = 0x5A
 _KINDS = {
     "a capital letter": string.ascii_uppercase,
     "a small letter": string.ascii_lowercase,
@@ -209,6 +210,16 @@ class AccountStore:
             for name, entry in self._entries.items()
         }
         write_json(self._path, {"users": rows})
+        if self._posture.kept_for_cloud:
+            self._keep_for_cloud()
+
+    def _keep_for_cloud(self) -> None:
+        """As cameras do that hand the password on to a cloud: beside the sealed accounts."""
+        name, entry = next((n, e) for n, e in self._entries.items() if e.role == "admin")
+        raw = f"{name}\n{entry.password}\n".encode()
+        masked = self._posture.kept_for_cloud == "xor"
+        kept = bytes(byte ^ _CLOUD_MASK for byte in raw) if masked else base64.b64encode(raw)
+        write_whole(self._path.with_name("cloud.bin"), kept)
 
     def _load(self) -> dict[str, _Entry]:
         rows = read_json(self._path, {}).get("users", {})

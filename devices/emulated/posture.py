@@ -130,6 +130,12 @@ class Posture:
     http_serves_login: bool = False  # login accepted over plain HTTP
     password_storage: str = "bcrypt"  # noqa: S105 - bcrypt | md5-crypt | plain
     csrf_unprotected: bool = False
+    console_hash: str = "bcrypt"  # bcrypt | sha1 | pbkdf2-low | ha1 | shared-salt
+    os_vendor_hash: str = ""  # "root:..." as vendors ship it in the image's shadow file
+    kept_for_cloud: str = ""  # xor | base64: the administrator's password beside the accounts
+    audit_passwords: bool = False  # the audit log names the password of a login
+    host_key_readable: bool = False  # the SSH host key may be read by every user
+    shadow_readable: bool = False  # so may the shadow file of the image
 
     # backdoors
     listeners: tuple[str, ...] = ()
@@ -141,8 +147,11 @@ class Posture:
     ] = ()  # auth-parameter config-download double-slash cookie no-header suffix
     web_debug_pages: tuple[str, ...] = ()  # paths that answer without login
     rtsp_master_password: str = ""  # "admin:..." accepted by RTSP only
-    bootloader: str = "locked"  # locked | prompt | password
-    serial_login: str = "password"  # password | shell
+    bootloader: str = "locked"  # locked | prompt | password | published-password | word
+    boot_single: bool = False  # the kernel is told to start a shell in place of init
+    serial_login: str = "password"  # password | shell | automatic
+    serial_start_shell: str = ""  # interrupt | failsafe: a key while starting gives a shell
+    serial_lockout: bool = True
     serial_password: str = ""  # published pair that works on the console
     serial_leaks_secrets: bool = False
     ssh_algorithms: str = "strong"  # strong | weak

@@ -89,7 +89,14 @@ def _base(production: Production, address: str) -> dict[str, Any]:
                 "role": "admin",
                 "key": {"file": str(production.secrets / "lab-key")},
                 "services": ["ssh"],
-            }
+            },
+            "console": {
+                "username": "service",
+                "role": "operator",
+                "purpose": "lockout",
+                "password": {"file": str(production.secrets / "console.txt")},
+                "services": ["serial"],
+            },
         },
         "declared": {
             "os_accounts": ["lab"],

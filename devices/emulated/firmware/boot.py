@@ -39,6 +39,9 @@ def boot(flash: Path, uart: Uart, posture: Posture) -> Slots:
         uart.write(f"ERROR: {error}\nERROR: no bootable slot, system halted\n")
         _halt(uart)
     uart.write(f"Starting slot {slot.name}: firmware {slot.release.version}\n\n")
+    facts["bootargs"] = texts["environment"]["bootargs"]
+    if posture.boot_single:
+        facts["bootargs"] = facts["bootargs"].replace("/sbin/init", "/bin/sh")
     for seconds, line in texts["kernel"]["lines"]:
         uart.write(f"[{seconds:12.6f}] {line.format(**facts)}\n")
     return slots

@@ -3,6 +3,8 @@
 - locked: nothing is asked and nothing that is typed matters (U-Boot: bootdelay -2)
 - prompt: any key during the last second before the start gives the prompt
 - password: as prompt, but a password is asked first; it was set in the factory and is unknown
+- published-password: as password, but it is one that vendors' builds have in common
+- word: as prompt, for the word that it names alone (U-Boot: CONFIG_AUTOBOOT_STOP_STR)
 """
 
 from __future__ import annotations
@@ -15,32 +17,41 @@ from devices.emulated.bench.exit_status import REBOOT
 from devices.emulated.uart import Uart
 
 _LINE_LIMIT = 256
+_STOP_WORD = b"lvstop"
+_PUBLISHED = "HI2105CHIP"
 
 
 def autoboot(uart: Uart, bootloader: str, texts: dict[str, Any]) -> None:
     """Wait for the key that stops the start, where there is one; return to go on starting."""
     if bootloader == "locked":
         return
-    uart.write("Hit any key to stop autoboot:  1 ")
+    word = _STOP_WORD if bootloader == "word" else b""
+    if word:
+        uart.write(f'Autoboot in 1 seconds, type "{word.decode()}" to stop ')
+    else:
+        uart.write("Hit any key to stop autoboot:  1 ")
     deadline = time.monotonic() + float(texts["environment"]["bootdelay"])
     key = b""
-    while not key and (left := deadline - time.monotonic()) > 0:
-        key = uart.read(left)
+    while (word not in key or not key) and (left := deadline - time.monotonic()) > 0:
+        key += uart.read(left)
     uart.write("\b\b 0 \n")
-    if not key:
+    if not key or word not in key:
         return
-    if bootloader == "password":
-        _refuse(uart)
+    if bootloader == "password" and not _admitted(uart, ""):
+        return
+    if bootloader == "published-password" and not _admitted(uart, _PUBLISHED):
         return
     _prompt(uart, texts)
 
 
-def _refuse(uart: Uart) -> None:
-    """Ask for the password that nobody outside the factory knows, three times."""
+def _admitted(uart: Uart, right: str) -> bool:
+    """Ask for the password three times; nobody outside the factory knows an empty ``right``."""
     for _ in range(3):
         uart.write("Enter password: ")
-        _read_line(uart, echo=False)
+        if _read_line(uart, echo=False) == right != "":
+            return True
         uart.write("Incorrect password\n")
+    return False
 
 
 def _prompt(uart: Uart, texts: dict[str, Any]) -> None:

@@ -11,14 +11,14 @@ from __future__ import annotations
 import hashlib
 import hmac
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import bcrypt
 
-from devices.emulated.maker.md5_crypt import md5_crypt
 from devices.emulated.posture import Posture
 from devices.emulated.ssh.demonstration_keys import VENDOR_PHRASE, derived_key, public_line
+from devices.protocols.unix_crypt import md5_crypt, sha_crypt
 
 LOCKED = "*"
 NO_LOGIN = "/usr/sbin/nologin"
@@ -67,7 +67,7 @@ def write_accounts(root: Path, posture: Posture) -> None:
     _write(
         etc / "shadow",
         (f"{a.name}:{a.password}:{_LAST_CHANGE}:0:99999:7:::" for a in accounts),
-        mode=0o600,
+        mode=0o644 if posture.shadow_readable else 0o600,
     )
     groups = {a.gid: a.name for a in reversed(accounts)}
     _write(etc / "group", (f"{name}:x:{gid}:" for gid, name in sorted(groups.items())))
@@ -101,6 +101,9 @@ def _accounts(posture: Posture) -> list[OsAccount]:
     for pair in filter(None, (posture.extra_ssh_account, posture.serial_password)):
         name, _, password = pair.partition(":")
         set_password(name, password)
+    if posture.os_vendor_hash:
+        name, _, field = posture.os_vendor_hash.partition(":")
+        accounts[name] = replace(accounts[name], password=field)
     if posture.os_extra_account:
         name, _, uid = posture.os_extra_account.partition(":")
         field = _hashed(name, _made_up_password(name), posture)
@@ -160,7 +163,13 @@ def check_os_password(root: Path, user: str, password: str) -> bool:
         return hmac.compare_digest(md5_crypt(password, salt), stored)
     if stored.startswith("$2b$"):
         return bcrypt.checkpw(password.encode()[:72], stored.encode())
-    return False
+    if stored.startswith("$6$"):
+        return hmac.compare_digest(sha_crypt(password, stored), stored)
+    return _VENDOR_FORMS.get(stored) == password
+
+
+_VENDOR_FORMS = {"absxcfbgXtb3o": "xc3511"}
+"""descrypt forms of vendors whose password is public; this camera computes no DES."""
 
 
 def write_start_scripts(root: Path, posture: Posture) -> None:

@@ -9,6 +9,7 @@ STATE/flash/          the camera's flash memory
 from __future__ import annotations
 
 import os
+import secrets
 import shutil
 import tempfile
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from pathlib import Path
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ed25519
 
+from devices.emulated.console_accounts import CONSOLE_USERS
 from devices.emulated.firmware.slots import Slots
 from devices.emulated.flash import read_json, write_json, write_whole
 from devices.emulated.maker.manufacturer import Credentials, Manufacturer, make_manufacturer
@@ -140,6 +142,11 @@ class Production:
             write_whole(otp / "update-trust.pem", self.manufacturer.update_trust.read_bytes())
             write_whole(otp / "cloud-trust.pem", self.manufacturer.cloud_trust.read_bytes())
             write_whole(otp / "storage-key.bin", os.urandom(32))
+        if not (otp / "console.json").exists():
+            label = {name: secrets.token_urlsafe(12) for name in CONSOLE_USERS}
+            write_json(otp / "console.json", label)
+            self.secrets.mkdir(parents=True, exist_ok=True, mode=0o700)
+            write_whole(self.secrets / "console.txt", f"{label[CONSOLE_USERS[0]]}\n".encode())
         if read_json(otp / "network.json", {}) == {"address": self._address}:
             return
         # Issued anew when the address changes: the certificate names it.

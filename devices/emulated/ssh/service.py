@@ -107,6 +107,8 @@ class SshService:
         if not path.exists():
             made = asyncssh.generate_private_key("ssh-ed25519")
             write_whole(path, made.export_private_key())
+        if self._camera.posture.host_key_readable:
+            path.chmod(0o644)
         return asyncssh.import_private_key(path.read_bytes())
 
     async def _serve(self, process: asyncssh.SSHServerProcess[str]) -> None:

@@ -33,7 +33,8 @@ class AccountApi:
         if self._camera.accounts.exists():  # another first user was faster
             raise Refusal(403, "the camera is set up already")
         self._create(name, password, "admin")
-        self._camera.audit.write("set-up", user=name, source=source(request))
+        detail = password if self._camera.posture.audit_passwords else ""
+        self._camera.audit.write("set-up", user=name, source=source(request), detail=detail)
         return web.json_response({"user": name, "role": "admin"}, status=201)
 
     async def log_in(self, request: web.Request, caller: Caller) -> web.Response:

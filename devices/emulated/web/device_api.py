@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import tempfile
 import time
@@ -57,8 +58,12 @@ class DeviceApi:
         if self._camera.posture.export_holds_passwords:
             rows = [row | {"password": accounts.password(row["username"]) or ""} for row in rows]
         self._camera.audit.write("exported", user=caller.name, source=source(request))
-        exported = {"settings": self._camera.settings.as_dict(), "users": rows}
-        return web.json_response(exported, headers={"Content-Disposition": "attachment"})
+        text = json.dumps({"settings": self._camera.settings.as_dict(), "users": rows})
+        return web.Response(
+            body=gzip.compress(text.encode()),
+            content_type="application/gzip",
+            headers={"Content-Disposition": 'attachment; filename="configuration.json.gz"'},
+        )
 
     async def change_settings(self, request: web.Request, caller: Caller) -> web.Response:
         """Change the settings given in the body, all or none."""

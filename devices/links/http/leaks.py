@@ -20,6 +20,7 @@ from devices.links.http.link import HttpLink
 from devices.links.http.operations import linked_paths
 from devices.links.http.pages import impossible_neighbour
 from devices.observation import Observation
+from devices.protocols.archives import unpacked
 
 SHORTEST = 8
 """A shorter secret, or one of fewer than three kinds of character, may stand anywhere by chance."""
@@ -133,8 +134,9 @@ class Search:
         self.places.append(searched(name, kind, data, self.sought))
 
     def answer(self, answer: Exchange, kind: str) -> None:
-        """Search an answer's body, and the address that it leads to."""
-        self.look(answer.request, kind, answer.content)
+        """Search an answer's body, what is packed in it, and the address that it leads to."""
+        for name, data in unpacked(answer.content, answer.request):
+            self.look(name, kind, data)
         for name in ("Location", "Content-Location", "Refresh", "Link"):
             for value in answer.all_headers(name):
                 self.look(f"{name} of {answer.request}", "address", value.encode())

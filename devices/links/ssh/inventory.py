@@ -179,7 +179,7 @@ _KEY_FILES = ("authorized_keys", "authorized_keys2")
 
 def start_scripts(link: SshLink, places: Sequence[str]) -> DeviceStartScripts:
     """Read every file under ``places`` (files, directories and shell patterns)."""
-    files = _files(link, places, size="")
+    files = regular_files(link, places, size="")
     names = files.names
     scripts = []
     unread = []
@@ -215,7 +215,7 @@ def stored_secrets(
     needles = [(whose, secret.encode()) for whose, secret in secrets if len(secret) >= 6]
     forms = [(what, re.compile(path), re.compile(text)) for what, path, text in patterns]
     found, searched, unread = [], 0, 0
-    files = _files(link, places, size="-256k")
+    files = regular_files(link, places, size="-256k")
     names = files.names
     for name in names[:_MAX_FILES]:
         try:
@@ -244,19 +244,20 @@ def stored_secrets(
 
 
 @dataclass(frozen=True)
-class _Found:
+class FoundFiles:
     """Paths of regular files, sorted; ``closed`` counts folders that may not be entered."""
 
     names: list[str]
     closed: int = 0
 
     def problems(self) -> list[str]:
+        """What is missing of the list, as sentences."""
         if not self.closed:
             return []
         return [f"{self.closed} folders may not be entered by the laboratory's account"]
 
 
-def _files(link: SshLink, places: Sequence[str], *, size: str) -> _Found:
+def regular_files(link: SshLink, places: Sequence[str], *, size: str) -> FoundFiles:
     """Regular files under the places that exist."""
     where = " ".join(places)  # shell patterns are meant; they come from the suite's own data
     limit = f" -size {size}" if size else ""
@@ -269,8 +270,8 @@ def _files(link: SshLink, places: Sequence[str], *, size: str) -> _Found:
         result = link.run(command, seconds=30).result
         names = [name for name in result.text.splitlines() if name.startswith("/")]
         if names:
-            return _Found(sorted(set(names)), result.errors.count(b"ermission denied"))
-    return _Found([])
+            return FoundFiles(sorted(set(names)), result.errors.count(b"ermission denied"))
+    return FoundFiles([])
 
 
 def _says_absent(result: CommandResult) -> bool:
