@@ -159,6 +159,10 @@ class RtspLink:
         """Try published user names and passwords, each once."""
         return rtsp_logins.try_published(self._access, pairs)
 
+    def try_once(self, username: str, password: str) -> int:
+        """The status of one DESCRIBE with this user name and password. Raises LinkError."""
+        return rtsp_logins.try_once(self._access, username, password)
+
     def guess(self, account: str, attempts: int) -> GuessingAnswer:
         """Try wrong passwords of an account that may be locked by it."""
         return rtsp_logins.guess(self._access, account, attempts)

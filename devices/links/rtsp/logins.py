@@ -78,6 +78,12 @@ def try_published(access: RtspAccess, pairs: Iterable[PublishedPair]) -> LoginAt
     )
 
 
+def try_once(access: RtspAccess, username: str, password: str) -> int:
+    """The status of one DESCRIBE of the first declared stream with this login. Raises LinkError."""
+    pair = PublishedPair("given", username, password)
+    return _attempt(access, _stream_url(access), pair).status
+
+
 def _closed_by(access: RtspAccess, url: str, pair: PublishedPair) -> bool:
     """Log in as the account of that name, else as the test's own; whether it is refused."""
     account = access.account_of(pair.username)
