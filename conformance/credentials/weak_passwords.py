@@ -18,8 +18,8 @@ _OF = {
     "others": "-_.+=",
 }
 _LONG = 16
-_MIXED_WORDS = 4
-_PLAIN_WORDS = 2
+_MIXED_WORDS = 3
+_PLAIN_WORDS = 1
 
 
 def user_name(word: str) -> str:
@@ -70,7 +70,6 @@ def _without(kind: str) -> Callable[[str], str]:
 
 
 def _holding_the_name() -> Iterator[Candidate]:
-    yield Candidate("username", "the user name", lambda name: name)
     yield Candidate("username", "the user name with more around it", lambda n: f"Wq7+{n}-zK")
     yield Candidate(
         "username",

@@ -76,12 +76,16 @@ class PasswordTrials(Observation):
 
 @dataclass(frozen=True)
 class Interface:
-    """One interface: the way to use it, what it is called, and how a login there is tried."""
+    """One interface: the way to use it, what it is called, and how a login there is tried.
+
+    ``users`` gives every word of the camera's list of users; None when there is none to be had.
+    """
 
     name: str
     act: Literal["create", "change"]
     way: UserWay
     login: Login
+    users: Callable[[], set[str] | None] = lambda: None
 
 
 class MixedWay:
@@ -184,27 +188,52 @@ def _creations(
     trials: list[Trial],
 ) -> None:
     proof = Candidate("", "a strong password", lambda _: maker.strong())
-    for number, candidate in enumerate([proof, *candidates, proof]):
+    refused: list[str] = []
+    try:
+        _create_each(interface, [proof, *candidates, proof], maker, trials, refused)
+    finally:
+        _sweep(interface, refused)
+
+
+def _sweep(interface: Interface, refused: Sequence[str]) -> None:
+    """Remove users that were made although the camera said that it refused them."""
+    listed = interface.users()
+    for username in refused if listed is None else listed.intersection(refused):
+        with suppress(NotOffered):
+            interface.way.delete(username)
+
+
+def _create_each(
+    interface: Interface,
+    candidates: Sequence[Candidate],
+    maker: Maker,
+    trials: list[Trial],
+    refused: list[str],
+) -> None:
+    for number, candidate in enumerate(candidates):
         username = maker.name(f"{number:02}")
         password = candidate.make(username)
         maker.remember(candidate.rule, password)
-        taken = _created(interface, username, password)
+        answered, taken = _created(interface, username, password)
+        if not answered:
+            refused.append(username)
         if candidate.rule:
             trials.append(_trial(candidate, password, taken=taken))
         elif not taken:
             raise NotOffered("a new user with a strong random password cannot be made, or log in")
 
 
-def _created(interface: Interface, username: str, password: str) -> bool:
-    """Whether a user with this password can be made and logs in; it is removed again."""
+def _created(interface: Interface, username: str, password: str) -> tuple[bool, bool]:
+    """Whether the camera says that it made this user, and whether the user logs in.
+
+    A user that it says it made is removed again.
+    """
     try:
         interface.way.create(username, password)
     except NotOffered:
-        with suppress(NotOffered):  # a refusal need not mean that nothing was made
-            interface.way.delete(username)
-        return False
+        return False, False
     try:
-        return interface.login(username, password)
+        return True, interface.login(username, password)
     finally:
         interface.way.delete(username)
 
