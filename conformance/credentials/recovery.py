@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -20,6 +21,7 @@ from devices.observation import Observation
 Rows = Sequence[Mapping[str, Any]]
 _MOST_SCRIPTS = 12
 _MOST_LINKS = 30
+_MOST_COMPARED = 64 * 1024
 _MOST = 8 * 1024 * 1024  # bytes of a paper or script that are read
 
 
@@ -144,8 +146,20 @@ def _look(http: HttpLink, path: str, where: str) -> RecoveryLink:
     finally:
         client.close()
     refused = answer.status in {401, 403, 404, 410} or answer.status >= 500
-    as_any = answer.status == beside.status and same_page(answer, beside)
+    as_any = same_page(answer, beside) or _alike(answer, beside)
     return RecoveryLink(path, where, answer.status, there=not refused and not as_any)
+
+
+def _alike(answer: Exchange, beside: Exchange) -> bool:
+    """Whether both are one small page that names the address itself, as the login page does."""
+    if (answer.status, answer.media_type) != (beside.status, beside.media_type):
+        return False
+    texts = [page.content[:_MOST_COMPARED] for page in (answer, beside)]
+    for path in (answer.target, beside.target):
+        texts = [text.replace(path.encode(), b"") for text in texts]
+    words, others = (Counter(re.findall(rb"[\w+/=-]+", text)) for text in texts)
+    differing = max((words - others).total(), (others - words).total())
+    return differing <= max(2, words.total() // 20)
 
 
 def search_papers(papers: Mapping[str, Path], rows: Rows) -> RecoveryPapers:
