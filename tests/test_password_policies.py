@@ -80,7 +80,8 @@ def test_lengths_are_those_of_the_edition() -> None:
 def test_what_is_refused_breaks_no_demand_for_refusal(
     rule: Any, other: str, length: int, kinds: set[str]
 ) -> None:
-    details = {"length": {"min_length": 8}, "kinds": {"kinds": ALL}}.get(rule, {})
+    known: dict[str, dict[str, Any]] = {"length": {"min_length": 8}, "kinds": {"kinds": ALL}}
+    details = known.get(rule, {})
     demand = Demand.model_validate({"rule": rule, "clause": "x", **details})
     assert not demand.broken_by(trial(other, taken=False, length=length, kinds=tuple(kinds)))
 

@@ -50,7 +50,7 @@ class Forgetful(Handler):
     """A login page whose script leads to a recovery; ``page`` and ``script`` are what it shows."""
 
     page = b"<html><script src='/app.js'></script><a href='/help'>help</a></html>"
-    script = b'fetch(\'/cgi-bin/resetPassword.cgi\', {}); load("/forgot.html"); go("//x.example/recover")'
+    script = b"f('/cgi-bin/resetPassword.cgi', {}); load('/forgot.html'); go('//x.example/recover')"
     recovery = 405
 
     def do_GET(self) -> None:  # noqa: N802 - the name that http.server calls
