@@ -38,6 +38,19 @@ def _web(device: DeviceFile) -> str:
     return "" if declared else "the device file declares no web interface"
 
 
+def _users(device: DeviceFile) -> str:
+    if not _web(device) or declares_service(device, "onvif"):
+        return ""
+    return "the device file declares no web interface and no ONVIF, which administer users"
+
+
+def _initial_password(device: DeviceFile) -> str:
+    """Whether one is found where none is declared is seen in the factory state (CRED-001)."""
+    if device.factory.password is not None or not device.declared.passwords.user_set:
+        return ""
+    return "the device file declares that users set every password, and gives no initial one"
+
+
 def _streams(device: DeviceFile) -> str:
     played = any(s.over_rtsp or s.web_container == "mjpeg" for s in device.declared.streams)
     return "" if played else "the device file declares no stream over RTSP, and no MJPEG"
@@ -111,6 +124,8 @@ CONDITIONS: dict[str, Callable[[DeviceFile], str]] = {
     "http": _web,
     "onvif": _service("onvif"),
     "ssh": _service("ssh"),
+    "users": _users,
+    "initial-password": _initial_password,
     "streams": _streams,
     "rtsp-streams": _rtsp_streams,
     "rtsp": _rtsp,

@@ -24,6 +24,7 @@ class Secrets:
 
     def __init__(self, device: DeviceFile) -> None:
         self._accounts = device.accounts
+        self._initial = device.factory.password
         self._known: dict[str, str] = {}  # value -> label
         self._lock = threading.Lock()
         self._marks: list[tuple[bytes, bytes]] = []
@@ -31,6 +32,17 @@ class Secrets:
     def password(self, account: str) -> str:
         """The password of an account. Raises DeviceFileError when it cannot be had."""
         return self._fetch(account, "password", whole=False)
+
+    def initial(self) -> str:
+        """The initial password of the unit. Raises DeviceFileError when it cannot be had."""
+        where = "factory.password"
+        if self._initial is None:
+            raise DeviceFileError(f"{where} is not given; give {{ env = ... }} or {{ file = ... }}")
+        value = (_read(self._initial, where).splitlines() or [""])[0]
+        if not value:
+            raise DeviceFileError(f"{where} is empty")
+        self._know({where: value})
+        return value
 
     def key(self, account: str) -> str:
         """The private SSH key of an account, as text. Raises DeviceFileError."""
@@ -69,6 +81,12 @@ class Secrets:
                 except DeviceFileError as error:
                     why = str(error).removeprefix(f"accounts.{name}.{kind}").lstrip(": ")
                     found.append((("accounts", name, kind), why))
+        if self._initial is not None:
+            try:
+                self.initial()
+            except DeviceFileError as error:
+                why = str(error).removeprefix("factory.password").lstrip(": ")
+                found.append((("factory", "password"), why))
         return found
 
     def redact(self, data: bytes) -> bytes:

@@ -64,13 +64,16 @@ def test_the_examples_of_selections_choose_something(page: str, count: int) -> N
 
 def test_the_example_of_a_device_file_loads(tmp_path: Path) -> None:
     path = tmp_path / "camera.toml"
-    whole, media, web = blocks("device-file.md", "toml")
+    whole, media, passwords, web = blocks("device-file.md", "toml")
     path.write_text(whole)
     device = device_file.load(path)
     assert device.declared.lockout is not None
     assert device.documents.quality_certificate == tmp_path / "quality.json"
     own = device.model_dump(by_alias=True, exclude_none=True)
     own["declared"]["streams"] = tomllib.loads(media)["declared"]["streams"]
+    first_use = tomllib.loads(passwords)
+    own["factory"] = first_use["factory"]
+    own["declared"]["passwords"] = first_use["declared"]["passwords"]
     own["links"]["http"] = tomllib.loads(web)["links"]["http"]
     given = DeviceFile.model_validate(own)
     kinds = [stream.web_container for stream in given.declared.streams]
@@ -78,6 +81,7 @@ def test_the_example_of_a_device_file_loads(tmp_path: Path) -> None:
     http = given.links.http
     assert http is not None
     assert set(http.operations) == {"login"}
+    assert given.declared.passwords.policies == ["nist-800-63b-4"]
 
 
 def test_the_example_of_a_certificate_loads() -> None:

@@ -58,7 +58,7 @@ def test_the_factory_state_opens_nothing(
             "camera up again",
             "no-provisioning",
         )
-    _reset(http, request, secrets, evidence)
+    reset(http, request, secrets, evidence)
     try:
         camera.wait_gone(_RESET_SECONDS)
         http.wait_until_it_answers(device.bench.boot_seconds)
@@ -80,7 +80,11 @@ def test_the_factory_state_opens_nothing(
     assert not faults, "In its factory state, " + " ".join(faults)
 
 
-def _reset(http: HttpLink, request: pytest.FixtureRequest, secrets: Secrets, evidence: Any) -> None:
+def reset(http: HttpLink, request: pytest.FixtureRequest, secrets: Secrets, evidence: Any) -> None:
+    """Put the camera into its factory state, by the web or by ONVIF.
+
+    ``evidence`` observes what is answered. Raises Inconclusive, NotOffered, other link errors.
+    """
     if http.offers("factory_reset"):
         admin = administrator(http, secrets)
         answer = evidence.observe(http.perform(admin, "factory_reset"), "factory reset")

@@ -37,7 +37,12 @@ _KIND = {
     "CRED-003",
     severity="high",
     needs=("http",),
-    catches=("cred-short-password", "cred-simple-password", "cred-username-as-password"),
+    catches=(
+        "cred-short-password",
+        "cred-simple-password",
+        "cred-username-as-password",
+        "cred-rule-in-page-only",
+    ),
     changes="settings",
     applies_to=("http",),
     revision=2,

@@ -45,7 +45,7 @@ from devices.description.links import (
 )
 from devices.description.parts import Intrusion, NamedFile, Part, Port, Role, Secret, Transport
 from devices.description.streams import MediaTransport, Stream, WebContainer
-from devices.description.unit import Account, Authorisation, Device, Firmware
+from devices.description.unit import Account, Authorisation, Device, Factory, Firmware
 
 __all__ = [
     "TLS_PROTOCOLS",
@@ -61,6 +61,7 @@ __all__ = [
     "Device",
     "DeviceFile",
     "Documents",
+    "Factory",
     "Firmware",
     "Gateway",
     "HttpChallenge",

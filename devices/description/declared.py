@@ -65,6 +65,11 @@ class PasswordRule(Part):
     user_set: bool = Field(
         default=True, description="false: unique passwords are set in the factory"
     )
+    policies: list[str] = Field(
+        default_factory=list,
+        description="further policies of conformance/policies/passwords-*.toml that the maker "
+        "claims, by the part of the name after passwords-",
+    )
 
 
 class Lockout(Part):

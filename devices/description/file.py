@@ -11,7 +11,7 @@ from devices.description.bench import Bench
 from devices.description.declared import Declared
 from devices.description.links import Links
 from devices.description.parts import NamedFile, Part
-from devices.description.unit import Account, Authorisation, Device
+from devices.description.unit import Account, Authorisation, Device, Factory
 
 
 class Documents(Part):
@@ -36,6 +36,7 @@ class DeviceFile(Part):
     authorisation: Authorisation
     links: Links = Links()
     accounts: dict[str, Account] = Field(default_factory=dict)
+    factory: Factory = Factory()
     declared: Declared = Declared()
     documents: Documents = Documents()
     bench: Bench = Bench()

@@ -110,9 +110,11 @@ class HttpLink(Part):
     operations: dict[str, Operation] = Field(
         default_factory=dict,
         description="login, logout, change_password, create_user, delete_user, users, snapshot, "
-        "device_information, factory_reset, setup, configuration (its export), logs, "
+        "device_information, factory_reset, setup, wifi, configuration (its export), logs, "
         "set_password (an administrator gives {username} the {new_password}): those that the "
-        "camera has",
+        "camera has; further ones that set a password begin with create_user_, change_password_ "
+        "or set_password_. Placeholders are {username}, {password}, {new_password}, "
+        "{initial_password}, {ssid} and {passphrase}",
     )
 
 

@@ -43,6 +43,17 @@ class Authorisation(Part):
     )
 
 
+class Factory(Part):
+    """How the unit left the factory: what its label, or its papers, give for the first use."""
+
+    username: str = Field(
+        "", description="the account that the initial password is of; empty: of the set-up alone"
+    )
+    password: Secret | None = Field(
+        None, description="the initial password (label, Wi-Fi or set-up code) of this unit"
+    )
+
+
 class Account(Part):
     """An account that the test may use. ``key`` is an SSH private key."""
 

@@ -102,6 +102,7 @@ async def _prepare(
     await bench.switch(on=True)
     production.make_papers()
     public_key = production.laboratory_key()
+    production.copy_label()
     trust = (production.papers / "device-trust.pem").read_text()
     await asyncio.to_thread(wait_for_service, address)
     if not arguments.factory:

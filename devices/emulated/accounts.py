@@ -17,6 +17,7 @@ import secrets
 import string
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -24,14 +25,18 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from devices.emulated.flash import read_json, write_json, write_whole
+from devices.emulated.label import label_password
 from devices.emulated.posture import Posture
 
 Role = Literal["admin", "operator", "viewer"]
 ROLES: tuple[Role, ...] = get_args(Role)
 MAX_PASSWORD = 128
 MAX_USERS = 32
-_ROUNDS = 100_000
+LABEL_USER = "admin"
+"""Whose password the one on the label is, where it opens more than the set-up."""
 
+_ROUNDS = 100_000
+_COMMON = Path(__file__).with_name("common_passwords.txt")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,31}")
 _NONCE_BYTES = 12
 _CLOUD_MASK = 0x5A
@@ -74,6 +79,7 @@ class AccountStore:
         self._posture = posture
         self._in_clear = posture.password_storage == "plain"  # noqa: S105 - a way, not a password
         self._seal = AESGCM(_storage_key(path.parent.parent / "otp" / "storage-key.bin"))
+        self.label = label_password(path.parent.parent / "otp")
         self._entries = self._load()
         self._copies = {name: entry.password for name, entry in self._entries.items()}
         self._revoked: list[Callable[[str], None]] = []
@@ -123,24 +129,30 @@ class AccountStore:
         entry = self._find(name)
         return entry.role if entry else None
 
-    def create(self, name: str, password: str, role: str) -> None:
-        """Add an account; raises AccountError when the name, password or role is not acceptable."""
+    def create(self, name: str, password: str, role: str, way: str = "create") -> None:
+        """Add an account; raises AccountError when the name, password or role is not acceptable.
+
+        ``way``: create, setup or onvif-create, as ``problem_with`` has it.
+        """
         if not _NAME.fullmatch(name):
             raise AccountError("a user name is 1 to 32 letters, digits, dots, hyphens, underscores")
         if name in self._entries:
             raise AccountError("this user name is taken")
         if len(self._entries) >= MAX_USERS:
             raise AccountError(f"there are already {MAX_USERS} users")
-        if problem := self.problem_with(name, password):
+        if problem := self.problem_with(name, password, way):
             raise AccountError(problem)
         self._entries[name] = _Entry(_role(role), password)
         self._copies[name] = password
         self._save()
 
-    def set_password(self, name: str, password: str) -> None:
-        """Change a password; raises AccountError when the rule or the name forbids it."""
+    def set_password(self, name: str, password: str, way: str = "change") -> None:
+        """Change a password; raises AccountError when the rule or the name forbids it.
+
+        ``way``: change or onvif-set, as ``problem_with`` has it.
+        """
         entry = self._own(name)
-        if problem := self.problem_with(name, password):
+        if problem := self.problem_with(name, password, way):
             raise AccountError(problem)
         previous = entry.password if self._posture.old_password_survives else ""
         self._entries[name] = _Entry(entry.role, password, previous)
@@ -165,8 +177,13 @@ class AccountStore:
         self._save()
         self._tell_revoked(name)
 
-    def problem_with(self, name: str, password: str) -> str:
-        """What breaks the password rule, as a sentence; empty when nothing does."""
+    def problem_with(self, name: str, password: str, way: str = "create") -> str:
+        """What breaks the password rule, as a sentence; empty when nothing does.
+
+        ``way``: how the password comes in; a posture lets some of them pass anything.
+        """
+        if way in self._posture.password_rule_skipped:
+            return "" if 0 < len(password) <= MAX_PASSWORD else "a password is needed"
         if len(password) < self._posture.password_min_length:
             return f"a password has at least {self._posture.password_min_length} characters"
         if len(password) > MAX_PASSWORD or not password.isprintable():
@@ -175,9 +192,16 @@ class AccountStore:
             missing = [kind for kind, chars in _KINDS.items() if not set(password) & set(chars)]
             if missing:
                 return f"a password needs {' and '.join(missing)}"
-        if not self._posture.password_may_hold_username and name.lower() in password.lower():
+        if not self._posture.password_may_hold_username and self._holds(name, password):
             return "a password must not hold the user name"
+        if self._posture.password_common_refused and password.lower() in _common_passwords():
+            return "this password is too common"
         return ""
+
+    def _holds(self, name: str, password: str) -> bool:
+        if self._posture.password_username_inside:
+            return name.lower() == password.lower()
+        return name.lower() in password.lower()
 
     def _tell_revoked(self, name: str) -> None:
         for listener in self._revoked:
@@ -187,6 +211,9 @@ class AccountStore:
         factory_name, _, factory_password = self._posture.factory_account.partition(":")
         if not self._entries and factory_name and name == factory_name:
             return _Entry("admin", factory_password)
+        by_label = self._posture.label_logs_in and self.label
+        if not self._entries and by_label and name == LABEL_USER:
+            return _Entry("admin", self.label)
         return self._entries.get(name)
 
     def _own(self, name: str) -> _Entry:
@@ -256,6 +283,11 @@ def _role(role: str) -> Role:
     if role not in ROLES:
         raise AccountError(f"a role is one of {', '.join(ROLES)}")
     return role
+
+
+@cache
+def _common_passwords() -> frozenset[str]:
+    return frozenset(_COMMON.read_text("utf-8").lower().split())
 
 
 def _same(left: str, right: str) -> bool:

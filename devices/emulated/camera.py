@@ -40,6 +40,13 @@ from devices.emulated.uplink import Route
 from devices.emulated.video.lens import Lens
 from devices.emulated.web import WebService
 
+_KEPT = {
+    "accounts": "accounts.json",
+    "keys": "settings.json",
+    "wifi": "wifi.json",
+    "log": "audit.jsonl",
+}
+"""What a posture's word means among the files of FLASH/data."""
 _FAREWELL = 0.2  # s between the answer to a request and the restart that it asked for
 
 
@@ -132,7 +139,17 @@ class Camera:
             with contextlib.suppress(Exception):
                 await asyncio.wait_for(service.stop(), timeout=2)
         if self._erase:
-            shutil.rmtree(self.flash / "data", ignore_errors=True)
+            self._erase_data()
+
+    def _erase_data(self) -> None:
+        """Erase what was set up or made since the factory; a posture forgets some of it."""
+        data = self.flash / "data"
+        kept = {_KEPT[word] for word in self.posture.reset_keeps}
+        for path in data.iterdir() if kept else ():
+            if path.name not in kept:
+                path.unlink() if path.is_file() else shutil.rmtree(path, ignore_errors=True)
+        if not kept:
+            shutil.rmtree(data, ignore_errors=True)
 
 
 def power_on(specification: Specification, uart_fd: int, lifeline_fd: int) -> int:

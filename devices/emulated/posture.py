@@ -93,6 +93,14 @@ class Posture:
     password_min_length: int = 8
     password_complexity: bool = True
     password_may_hold_username: bool = False
+    password_username_inside: bool = False  # refused only where it is the whole password
+    password_common_refused: bool = True
+    password_rule_skipped: tuple[str, ...] = ()  # create change setup onvif-create onvif-set
+    label_password: str = "random"  # noqa: S105 - random | mac | serial | shared: how it was made
+    label_logs_in: bool = False  # before set-up it opens everything, unchanged
+    setup_stays_open: bool = False  # set-up can be called again, and makes an administrator
+    recovery_code: str = ""  # date | page: how the maker gets in
+    reset_keeps: tuple[str, ...] = ()  # accounts | keys | wifi | log
     lockout_http: bool = True
     lockout_rtsp: bool = True
     lockout_onvif: bool = True

@@ -40,16 +40,18 @@ def provision(address: str, ca_pem: str, secrets_dir: Path, ssh_public_key: str)
     passwords = {name: _password(secrets_dir / f"{name}.txt") for name in accounts}
     try:
         with closing(_connect(address, ca_pem)) as connection:
-            _set_up(_Client(connection), passwords, ssh_public_key)
+            label = secrets_dir / "label.txt"
+            read = label.read_text("ascii").strip() if label.exists() else ""
+            _set_up(_Client(connection), passwords, ssh_public_key, read)
     except (OSError, http.client.HTTPException, ValueError, KeyError) as error:
         raise BenchError(f"provisioning {address}: {type(error).__name__}: {error}") from error
 
 
-def _set_up(client: _Client, passwords: dict[str, str], ssh_public_key: str) -> None:
+def _set_up(client: _Client, passwords: dict[str, str], ssh_public_key: str, label: str) -> None:
     if client.call("GET", "/api/status")["state"] != "factory":
         return
     first = {"username": "admin", "password": passwords["admin"]}
-    client.call("POST", "/api/setup", first)
+    client.call("POST", "/api/setup", first | {"label": label})
     client.token = client.call("POST", "/api/session", first)["csrf"]
     for name, account in _declaration()["accounts"].items():
         if name != "admin":

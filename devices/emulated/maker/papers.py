@@ -13,6 +13,7 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from devices.emulated.label import SHARED
 from devices.emulated.maker.authority import Authority
 from devices.emulated.maker.bill_of_materials import bill_of_materials
 from devices.emulated.maker.manufacturer import (
@@ -76,7 +77,7 @@ def write_papers(
     if posture.sbom != "missing":
         bill = bill_of_materials(released_root, unit, version, posture)
         (directory / _DOCUMENTS["sbom"]).write_bytes(_json(bill))
-    for key, text in _texts(unit).items():
+    for key, text in _texts(unit, posture).items():
         (directory / _DOCUMENTS[key]).write_text(text, encoding="utf-8")
 
 
@@ -156,7 +157,9 @@ def _json(content: Mapping[str, Any]) -> bytes:
     return json.dumps(content, indent=1, ensure_ascii=False).encode() + b"\n"
 
 
-def _texts(unit: Unit) -> dict[str, str]:
+def _texts(unit: Unit, posture: Posture) -> dict[str, str]:
+    shared = posture.label_password == "shared"  # noqa: S105 - a way, not a password
+    label = SHARED if shared else "printed on its label"
     product = f"{unit.manufacturer} {unit.model}"
     until = datetime.now(UTC).date() + timedelta(days=5 * 365)
     return {
@@ -170,7 +173,8 @@ def _texts(unit: Unit) -> dict[str, str]:
             f"{product}: installation and secure operation\n\n"
             "1. Connect the camera to power and network. It serves nothing but its set-up page.\n"
             "2. Open https://<address>/ and set the administrator's password (8 characters or\n"
-            "   more, three kinds of character). There is no factory password.\n"
+            "   more, four kinds of character). The page asks for the initial password, which is\n"
+            f"   {label}; it is good for this step alone.\n"
             "3. Create an account for each user, with the least role that will do.\n"
             "4. Install updates when the camera announces them; only signed ones are accepted.\n"
             "5. Before disposal, choose 'Factory reset': it erases accounts, keys and recordings.\n"

@@ -21,6 +21,7 @@ from cryptography.hazmat.primitives.asymmetric import ed25519
 from devices.emulated.console_accounts import CONSOLE_USERS
 from devices.emulated.firmware.slots import Slots
 from devices.emulated.flash import read_json, write_json, write_whole
+from devices.emulated.label import label_password, make_label
 from devices.emulated.maker.manufacturer import Credentials, Manufacturer, make_manufacturer
 from devices.emulated.maker.papers import write_papers
 from devices.emulated.maker.rootfs import build_rootfs
@@ -115,6 +116,13 @@ class Production:
             write_whole(path, data)
         return path
 
+    def copy_label(self) -> Path:
+        """The label's password, as the laboratory wrote it down; returns the file."""
+        path = self.secrets / "label.txt"
+        self.secrets.mkdir(parents=True, exist_ok=True, mode=0o700)
+        write_whole(path, label_password(self.flash / "otp").encode() + b"\n")
+        return path
+
     def laboratory_key(self) -> str:
         """The public half of the laboratory's SSH key; the key is made when first asked for."""
         path = self.secrets / "lab-key"
@@ -147,6 +155,7 @@ class Production:
             write_json(otp / "console.json", label)
             self.secrets.mkdir(parents=True, exist_ok=True, mode=0o700)
             write_whole(self.secrets / "console.txt", f"{label[CONSOLE_USERS[0]]}\n".encode())
+            make_label(otp, self.unit, self._posture.label_password)
         if read_json(otp / "network.json", {}) == {"address": self._address}:
             return
         # Issued anew when the address changes: the certificate names it.

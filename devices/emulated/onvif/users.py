@@ -40,11 +40,11 @@ def create_users(call: Call) -> Element:
     for user in wanted:
         if accounts.role(user.name) is not None:
             raise _prohibited("UsernameClash", "the user name exists already")
-        _check_password(call, user)
+        _check_password(call, user, "onvif-create")
     created: list[str] = []
     try:
         for user in wanted:
-            accounts.create(user.name, user.password, user.role)
+            accounts.create(user.name, user.password, user.role, "onvif-create")
             created.append(user.name)
     except AccountError as error:
         for name in created:
@@ -59,12 +59,12 @@ def set_user(call: Call) -> Element:
     accounts, wanted = call.camera.accounts, _wanted(call)
     for user in wanted:
         _check_known(call, user.name)
-        _check_password(call, user)
+        _check_password(call, user, "onvif-set")
     roles = {user.name: user.role for user in accounts.users()}
     _keep_an_admin(roles | {user.name: user.role for user in wanted})
     for user in sorted(wanted, key=lambda user: user.role != "admin"):  # promotions first
         accounts.set_role(user.name, user.role)
-        accounts.set_password(user.name, user.password)
+        accounts.set_password(user.name, user.password, "onvif-set")
     _audit(call, "user-changed", [user.name for user in wanted])
     return element("tds:SetUserResponse")
 
@@ -98,8 +98,8 @@ def _wanted(call: Call) -> list[_Wanted]:
     return found
 
 
-def _check_password(call: Call, user: _Wanted) -> None:
-    if problem := call.camera.accounts.problem_with(user.name, user.password):
+def _check_password(call: Call, user: _Wanted, way: str) -> None:
+    if problem := call.camera.accounts.problem_with(user.name, user.password, way):
         raise _prohibited("PasswordTooWeak", problem)
 
 

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import hmac
+from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 
+from devices.emulated import wifi
 from devices.emulated.accounts import AccountError
+from devices.emulated.label import maker_code
 from devices.emulated.web.answers import Refusal, json_object, text_field
 from devices.emulated.web.identity import CLEAR_COOKIE, COOKIE, Caller, Identity, source
 
 if TYPE_CHECKING:
     from devices.emulated.camera import Camera
+
+
+_LABEL = "label of the camera"  # no user name: under it wrong label passwords are counted
 
 
 class AccountApi:
@@ -30,12 +36,26 @@ class AccountApi:
         """First use: make the first administrator."""
         body = await json_object(request)
         name, password = text_field(body, "username"), text_field(body, "password")
-        if self._camera.accounts.exists():  # another first user was faster
-            raise Refusal(403, "the camera is set up already")
-        self._create(name, password, "admin")
+        if self._camera.accounts.exists() and not self._camera.posture.setup_stays_open:
+            raise Refusal(403, "the camera is set up already")  # another first user was faster
+        self._check_label(body)
+        self._create(name, password, "admin", "setup")
         detail = password if self._camera.posture.audit_passwords else ""
         self._camera.audit.write("set-up", user=name, source=source(request), detail=detail)
         return web.json_response({"user": name, "role": "admin"}, status=201)
+
+    def _check_label(self, body: dict[str, Any]) -> None:
+        """Who sets the camera up has read its label; a unit made without one asks for nothing."""
+        camera = self._camera
+        if not camera.accounts.label:
+            return
+        if camera.lockout.locked("http", _LABEL):
+            raise Refusal(429, "too many failed attempts; try again later")
+        if not hmac.compare_digest(
+            text_field(body, "label").encode(), camera.accounts.label.encode()
+        ):
+            camera.lockout.failed("http", _LABEL)
+            raise Refusal(403, "this is not the password on the label")
 
     async def log_in(self, request: web.Request, caller: Caller) -> web.Response:
         """Begin a session, always under a new identifier."""
@@ -111,9 +131,33 @@ class AccountApi:
         )
         return web.Response(status=204)
 
-    def _create(self, name: str, password: str, role: str) -> None:
+    async def join_wifi(self, request: web.Request, caller: Caller) -> web.Response:
+        """Keep the wireless network to join."""
+        body = await json_object(request)
+        name = text_field(body, "ssid")
         try:
-            self._camera.accounts.create(name, password, role)
+            wifi.join(self._camera.flash / "data", name, text_field(body, "passphrase"))
+        except wifi.WifiError as error:
+            raise Refusal(422, str(error)) from error
+        self._camera.audit.write("wifi-changed", user=caller.name, source=source(request))
+        return web.Response(status=204)
+
+    async def recover(self, request: web.Request, caller: Caller) -> web.Response:  # noqa: ARG002
+        """A page of the maker's: the password of today lets a new one be set."""
+        body = await json_object(request)
+        code = maker_code(self._camera.clock.now())
+        if not hmac.compare_digest(text_field(body, "code").encode(), code.encode()):
+            raise Refusal(403, "wrong code")
+        name = text_field(body, "username")
+        try:
+            self._camera.accounts.set_password(name, text_field(body, "password"))
+        except AccountError as error:
+            raise Refusal(422, str(error)) from error
+        return web.Response(status=204)
+
+    def _create(self, name: str, password: str, role: str, way: str = "create") -> None:
+        try:
+            self._camera.accounts.create(name, password, role, way)
         except AccountError as error:
             raise Refusal(422, str(error)) from error
         self._camera.lockout.succeeded("http", name)  # guesses at a name that did not exist yet

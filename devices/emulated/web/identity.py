@@ -9,6 +9,7 @@ from aiohttp import web
 
 from devices.emulated.accounts import User
 from devices.emulated.http_digest import web_digest
+from devices.emulated.label import maker_code
 from devices.emulated.sessions import Session, SessionStore
 from devices.emulated.web.access import Resource
 from devices.emulated.web.answers import Refusal
@@ -120,8 +121,14 @@ class Identity:
         extra_name, _, extra_password = self._camera.posture.extra_web_account.partition(":")
         if extra_name and (name, password) == (extra_name, extra_password):
             return User(name, "viewer")
+        by_code = self._camera.posture.recovery_code == "date"
+        if by_code and self.role(name) == "admin" and password == self._code():
+            return User(name, "admin")
         self._camera.accounts.hash_for("web", name, password)
         return self._camera.accounts.check(name, password)
+
+    def _code(self) -> str:
+        return maker_code(self._camera.clock.now())
 
     def role(self, name: str) -> str | None:
         """The role of an account that may log in here; None for an unknown name."""
@@ -159,10 +166,13 @@ class Identity:
 
     def _check_state(self, resource: Resource) -> None:
         if self._camera.accounts.exists():
-            if resource.factory == "only":
+            if resource.factory == "only" and not self._camera.posture.setup_stays_open:
                 raise Refusal(403, "the camera is set up already")
-        elif not resource.factory and not self._camera.posture.factory_account:
+        elif not resource.factory and not self._open_before_set_up():
             raise Refusal(403, _SETUP_FIRST)
+
+    def _open_before_set_up(self) -> bool:
+        return bool(self._camera.posture.factory_account) or self._camera.posture.label_logs_in
 
     def _may(self, caller: Caller, resource: Resource) -> bool:
         posture = self._camera.posture

@@ -36,6 +36,9 @@ _UI_TYPES = {
 }
 _HSTS = {"year": 31_536_000, "minute": 60, "none": 0}  # s that browsers stay with HTTPS
 _SHUTDOWN = 1.0  # s that running requests get when the service stops
+_RECOVERY_SCRIPT = """
+onSubmit("#login form.forgot", (form, fields) => call("POST", "/api/recover-password", fields));
+"""
 _FOREIGN_SERVER = "uc-httpd 1.0.0"  # of the maker that shows under the posture foreign_brand
 
 
@@ -76,6 +79,8 @@ class WebService:
         app.on_response_prepare.append(self._dress)
         for resource in self._resources:
             app.router.add_route(resource.method, resource.path, self._guarded(resource))
+        if self._camera.posture.recovery_code == "page":
+            app.router.add_post("/api/recover-password", self._recover)
         add_onvif_routes(app, self._camera)
         self._add_rtsp(app)
         for path in self._camera.posture.web_media_hidden:
@@ -183,10 +188,15 @@ class WebService:
             raise Refusal(404, "there is no such page")
         told = self._camera.reported
         text = files[name].read_text("utf-8")
+        if name == "app.js" and self._camera.posture.recovery_code == "page":
+            text += _RECOVERY_SCRIPT
         text = text.replace("%BRAND%", told.brand).replace("%MODEL%", told.model)
         if name == "app.js" and self._camera.posture.web_hidden_operation:
             text += f'\nconst SUPPORT = "{HIDDEN}"; // the service desk\'s tool asks here\n'
         return web.Response(text=text, content_type=_UI_TYPES[files[name].suffix])
+
+    async def _recover(self, request: web.Request) -> web.StreamResponse:
+        return await AccountApi(self._camera, self._identity).recover(request, Caller())
 
     async def _hidden(self, request: web.Request) -> web.StreamResponse:
         return await self._media.mjpeg(request, Caller())
@@ -209,6 +219,7 @@ class WebService:
             "GET /api/users": account.users,
             "POST /api/users": account.create_user,
             "DELETE /api/users/{username}": account.delete_user,
+            "PUT /api/wifi": account.join_wifi,
             "GET /api/settings": device.settings,
             "PUT /api/settings": device.change_settings,
             "GET /api/configuration": device.configuration,

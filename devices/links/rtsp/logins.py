@@ -45,7 +45,7 @@ def _status(access: RtspAccess, url: str, login: DigestClient) -> int:
 
 
 def takes(access: RtspAccess, username: str, password: str) -> int:
-    """How DESCRIBE of the first declared stream with this login is answered."""
+    """The status of one DESCRIBE of the first declared stream with this login. Raises LinkError."""
     return _status(access, _stream_url(access), DigestClient(username, password))
 
 

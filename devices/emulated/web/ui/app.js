@@ -127,6 +127,17 @@ async function attempt(action) {
   }
 }
 
+// Tells at once what the camera would refuse; the camera decides again.
+function demandStrong(name, password) {
+  const kinds = [/[A-Z]/, /[a-z]/, /[0-9]/, /[^A-Za-z0-9]/];
+  if (password.length < 8 || !kinds.every((kind) => kind.test(password))) {
+    throw new Error("a password has 8 characters or more: capital and small letters, digits, others");
+  }
+  if (password.toLowerCase().includes(name.toLowerCase())) {
+    throw new Error("a password must not hold the user name");
+  }
+}
+
 function onSubmit(selector, action) {
   const form = $(selector);
   form.addEventListener("submit", (event) => {
@@ -161,9 +172,10 @@ function leave() {
   show("login");
 }
 
-onSubmit("#setup form", async (form, { username, password, again }) => {
+onSubmit("#setup form", async (form, { username, password, again, label }) => {
   if (password !== again) throw new Error("the two passwords differ");
-  await call("POST", "/api/setup", { username, password });
+  demandStrong(username, password);
+  await call("POST", "/api/setup", { username, password, label });
   me = await call("POST", "/api/session", { username, password });
   form.reset();
   await enter();
@@ -185,6 +197,7 @@ onSubmit("#settings form", async (form) => {
 });
 
 onSubmit("#users form", async (form, fields) => {
+  demandStrong(fields.username, fields.password);
   await call("POST", "/api/users", fields);
   form.reset();
   await OPEN.users();
@@ -192,6 +205,7 @@ onSubmit("#users form", async (form, fields) => {
 });
 
 onSubmit("#account form", async (form, fields) => {
+  demandStrong(me.user, fields.new_password);
   await call("PUT", "/api/account/password", fields);
   form.reset();
   leave();

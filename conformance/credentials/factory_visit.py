@@ -1,0 +1,320 @@
+"""What is measured around one factory reset: before it, in the factory state, and after set-up."""
+
+from __future__ import annotations
+
+import re
+import secrets as random
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+
+from conformance.credentials.web_accounts import accepts, administrator, strong_password
+from devices.errors import DeviceFileError, LinkError, NotOffered
+from devices.links.http.link import HttpLink
+from devices.links.onvif import requests
+from devices.links.onvif.link import OnvifLink
+from devices.links.onvif.observations import Outcome
+from devices.links.password_trials import Candidate, Trial, kinds_of
+from devices.links.rtsp.link import RtspLink
+from devices.links.ssh.inventory import stored_secrets
+from devices.links.ssh.link import SshLink
+from devices.links.users import UserWay
+from devices.observation import Observation
+from devices.secrets import Secrets
+
+_PLACES = (
+    "/etc",
+    "/data",
+    "/config",
+    "/mnt/mtd",
+    "/mnt/config",
+    "/overlay",
+    "/var/log",
+    "/var/lib",
+)
+
+
+@dataclass(frozen=True)
+class SurfaceAnswer:
+    """What one surface did before anybody had set a password. ``login``: nobody, or as whom."""
+
+    surface: str
+    login: str
+    asked: str
+    open: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class FirstUse(Observation):
+    """The surfaces of a camera in its factory state: to nobody, and to the initial password."""
+
+    answers: tuple[SurfaceAnswer, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class SetUp(Observation):
+    """First-use set-up: weak passwords tried in it, and calls of it when it was done.
+
+    ``again``: (surface, whether it made a user who can log in).
+    """
+
+    trials: tuple[Trial, ...] = ()
+    again: tuple[tuple[str, bool], ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Remains(Observation):
+    """What was put on the camera before a reset, where it was looked for, and what was left."""
+
+    planted: tuple[str, ...]
+    looked: tuple[str, ...]
+    left: tuple[str, ...]
+
+
+@dataclass
+class Surfaces:
+    """The links that the bench has; None for those it has not."""
+
+    http: HttpLink
+    onvif: OnvifLink | None
+    rtsp: RtspLink | None
+    ssh: SshLink | None
+    ways: Sequence[UserWay]
+    secrets: Secrets
+
+
+@dataclass
+class Planted:
+    """What a test puts on the camera, to be looked for after the reset."""
+
+    username: str = field(default_factory=lambda: f"Tr{random.token_hex(4)}")
+    password: str = field(default_factory=strong_password)
+    network: str = field(default_factory=lambda: f"Trial-{random.token_hex(4)}")
+    user_made: bool = False
+    network_set: bool = False
+
+
+def plant(at: Surfaces) -> Planted:
+    """Make a user and, where that is described, join a wireless network of a made-up name."""
+    made = Planted()
+    at.secrets.remember("trial.password", made.password)
+    for way in at.ways:
+        with suppress(NotOffered, DeviceFileError):
+            way.create(made.username, made.password)
+            made.user_made = True
+            break
+    if at.http.offers("wifi"):
+        admin, phrase = administrator(at.http, at.secrets), strong_password()
+        at.secrets.remember("trial.passphrase", phrase)
+        answer = at.http.perform(admin, "wifi", ssid=made.network, passphrase=phrase)
+        at.http.leave(admin)
+        made.network_set = answer.status in at.http.operation("wifi").success
+    return made
+
+
+def look_at_first_use(at: Surfaces, users: Sequence[str], initial: str, tries: int) -> FirstUse:
+    """Ask every surface as nobody, and as ``users`` with the initial password.
+
+    ``tries``: wrong logins that close nothing; surfaces that would need more are left out.
+    """
+    answers: list[SurfaceAnswer] = []
+    problems: list[str] = []
+    nobody: list[tuple[str, str, Callable[[], bool]]] = []
+    if at.onvif is not None:
+        for service, operation in (("device", "GetUsers"), ("media", "GetProfiles")):
+            nobody.append(("ONVIF", operation, _onvif(at.onvif, service, operation)))
+    for surface, asked, ask in nobody:
+        _ask(answers, problems, SurfaceAnswer(surface, "nobody", asked, open=False), ask)
+    for user in users if initial else ():
+        for surface, asked, ask, cost in _logins(at, user, initial):
+            if cost > tries:
+                problems.append(f"{surface} was not tried as {user}, for the lock forbids more")
+                continue
+            tries -= cost
+            entry = SurfaceAnswer(surface, f"{user} with the initial password", asked, open=False)
+            _ask(answers, problems, entry, ask)
+    return FirstUse(answers=tuple(answers), shortfall="; ".join(problems))
+
+
+def _ask(
+    answers: list[SurfaceAnswer],
+    problems: list[str],
+    entry: SurfaceAnswer,
+    ask: Callable[[], bool],
+) -> None:
+    try:
+        open_ = ask()
+    except NotOffered:
+        return
+    except (LinkError, DeviceFileError) as error:
+        problems.append(f"{entry.surface} {entry.asked}: {error}")
+        return
+    answers.append(SurfaceAnswer(entry.surface, entry.login, entry.asked, open=open_))
+
+
+def _logins(
+    at: Surfaces, user: str, password: str
+) -> list[tuple[str, str, Callable[[], bool], int]]:
+    """(surface, what is asked, how, wrong logins that it may cost)."""
+    found: list[tuple[str, str, Callable[[], bool], int]] = [
+        ("the web interface", "a closed resource", _web(at.http, user, password), 1)
+    ]
+    if at.onvif is not None:
+        call = _onvif(at.onvif, "device", "GetUsers", (user, password))
+        found.append(("ONVIF", "GetUsers", call, 2))
+    if at.rtsp is not None:
+        rtsp = at.rtsp
+        found.append(("RTSP", "DESCRIBE", lambda: rtsp.takes(user, password) == 200, 1))
+    return found
+
+
+def _web(http: HttpLink, user: str, password: str) -> Callable[[], bool]:
+    return lambda: accepts(http, user, password).accepted
+
+
+def _onvif(
+    link: OnvifLink, service: str, operation: str, login: tuple[str, str] | None = None
+) -> Callable[[], bool]:
+    def ask() -> bool:
+        with link.session_with(*login) if login else link.session() as session:
+            reply = session.call(service, requests.plain(service, operation))
+        if reply.outcome is Outcome.NOT_SUPPORTED:
+            raise NotOffered(operation)
+        return reply.outcome is Outcome.DATA
+
+    return ask
+
+
+def try_set_up(
+    at: Surfaces, user: str, initial: str, candidates: Sequence[Candidate]
+) -> tuple[list[Trial], str]:
+    """Set the camera up with weak passwords until one is taken; returns that one too, else ''."""
+    trials: list[Trial] = []
+    setup = at.http.operation("setup")
+    for candidate in candidates:
+        if candidate.rule == "reuse":
+            continue
+        password = candidate.make(user)
+        if candidate.rule in {"length", "kinds"}:
+            at.secrets.remember("trial.password", password)
+        client = at.http.anonymous()
+        answer = at.http.perform(
+            client, "setup", username=user, password=password, initial_password=initial
+        )
+        client.close()
+        answered = answer.status in setup.success
+        taken = answered and accepts(at.http, user, password).accepted
+        kinds = kinds_of(password)
+        trials.append(Trial(candidate.rule, candidate.what, len(password), kinds, taken))
+        if taken:
+            return trials, password
+    return trials, ""
+
+
+def set_up_again(at: Surfaces, initial: str) -> list[tuple[str, bool]]:
+    """Call the set-up on a camera that is set up, as nobody; a user that it makes is removed."""
+    found: list[tuple[str, bool]] = []
+    if at.http.offers("setup"):
+        name, password = f"Tr{random.token_hex(4)}", strong_password()
+        at.secrets.remember("trial.password", password)
+        client = at.http.anonymous()
+        answer = at.http.perform(
+            client, "setup", username=name, password=password, initial_password=initial
+        )
+        client.close()
+        success = answer.status in at.http.operation("setup").success
+        made = success and accepts(at.http, name, password).accepted
+        found.append((answer.request, made))
+        if success:
+            _remove(at, name)
+    if at.onvif is not None:
+        name, password = f"Tr{random.token_hex(4)}", strong_password()
+        at.secrets.remember("trial.password", password)
+        with at.onvif.session() as session:
+            body = requests.create_user(name, password, "User")
+            made = session.call("device", body).outcome is Outcome.DATA
+        found.append(("ONVIF CreateUsers", made))
+        if made:
+            _remove(at, name)
+    return found
+
+
+def _remove(at: Surfaces, name: str) -> None:
+    for way in at.ways:
+        with suppress(LinkError, DeviceFileError):
+            way.delete(name)
+
+
+def look_for_remains(at: Surfaces, made: Planted) -> Remains:
+    """Look for what was planted: first in files, which requests that name it might change."""
+    planted, needles = list[str](), list[tuple[str, str]]()
+    if made.user_made:
+        planted.append("a user")
+        needles.append(("the name of the user made before the reset", made.username))
+    if made.network_set:
+        planted.append("a wireless network")
+        needles.append(("the wireless network set before the reset", made.network))
+    looked: list[str] = []
+    left: list[str] = []
+    problems: list[str] = [] if planted else ["nothing could be put on the camera to look for"]
+    if at.ssh is None:
+        problems.append("files were not searched: the device file gives no [links.ssh]")
+    elif needles:
+        try:
+            found = stored_secrets(at.ssh, _PLACES, needles, ())
+        except (LinkError, DeviceFileError) as error:
+            problems.append(f"files were not searched: {error}")
+        else:
+            looked.append(f"{found.searched} files over SSH")
+            left += [f"{one.path} holds {one.what}" for one in found.found]
+            problems += [found.shortfall] if found.shortfall else []
+    if made.user_made:
+        _look_for_user(at, made, looked, left, problems)
+    return Remains(
+        planted=tuple(planted),
+        looked=tuple(looked),
+        left=tuple(left),
+        shortfall="; ".join(problems),
+    )
+
+
+def _look_for_user(
+    at: Surfaces, made: Planted, looked: list[str], left: list[str], problems: list[str]
+) -> None:
+    try:
+        if at.onvif is not None:
+            looked.append("users over ONVIF")
+            if made.username in {user.name for user in at.onvif.users().users}:
+                left.append("ONVIF lists the user made before the reset")
+        if at.http.offers("users"):
+            admin = administrator(at.http, at.secrets)
+            listed = at.http.perform(admin, "users").content.decode("utf-8", "replace")
+            at.http.leave(admin)
+            looked.append("users on the web")
+            if made.username in re.findall(r"[\w.@-]+", listed):
+                left.append("the web interface lists the user made before the reset")
+        looked.append("a login of the user")
+        if accepts(at.http, made.username, made.password).accepted:
+            left.append("the user made before the reset logs in")
+    except (LinkError, DeviceFileError) as error:
+        problems.append(f"users: {error}")
+
+
+def keys_left(at: Surfaces) -> str:
+    """Whether the laboratory still logs in over SSH before anybody set the camera up."""
+    if at.ssh is None:
+        return ""
+    at.ssh.close()
+    try:
+        at.ssh.run("true")
+    except (LinkError, DeviceFileError):
+        return ""
+    finally:
+        at.ssh.close()
+    return "SSH lets the laboratory's account in before anybody has set the camera up"
+
+
+def forget_planted(at: Surfaces, made: Planted) -> None:
+    """Remove what a reset left of it."""
+    if made.user_made:
+        _remove(at, made.username)
