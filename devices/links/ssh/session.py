@@ -293,9 +293,10 @@ def _ask(channel: Any, request: str) -> None:
     message.add_int(channel.remote_chanid)
     message.add_string(request)
     message.add_boolean(True)  # noqa: FBT003 - paramiko's own form
-    channel._event_pending()
-    channel.transport._send_user_message(message)
-    channel._wait_for_event()
+    # As the channel's own requests do it: there is no public way to ask for this and for a reply.
+    channel._event_pending()  # noqa: SLF001
+    channel.transport._send_user_message(message)  # noqa: SLF001
+    channel._wait_for_event()  # noqa: SLF001
 
 
 def load_key(text: str) -> paramiko.PKey:
