@@ -33,12 +33,6 @@ def weak_algorithms(offer: KexInit, rules: Rules) -> list[str]:
     return wrong
 
 
-def weak_signatures(names: Iterable[str], rules: Rules) -> list[str]:
-    """Signature algorithms of server-sig-algs (RFC 8308, 3.1) that are not allowed."""
-    bad = [name for name in names if not matches(name, rules["signature"]["allowed"])]
-    return [f"signature: {with_reasons(bad, rules)}"] if bad else []
-
-
 def with_reasons(names: Iterable[str], rules: Rules) -> str:
     """The names, each with the policy's reason where it gives one."""
     told = []

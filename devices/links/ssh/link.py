@@ -48,7 +48,8 @@ class SshOffer(Observation):
     """What an SSH server says before login.
 
     ``groups``: sizes of moduli that its Diffie-Hellman group exchanges gave; ``key_flaws``: what
-    can be seen wrong with an RSA host key, by its fingerprint.
+    can be seen wrong with an RSA host key, by its fingerprint; ``without_key``: host key algorithms
+    that it offers and, asked for them twice, ends the connection: it has no such key.
     """
 
     endpoint: str
@@ -57,6 +58,7 @@ class SshOffer(Observation):
     host_keys: tuple[HostKey, ...]
     groups: tuple[OfferedGroup, ...] = ()
     key_flaws: Mapping[str, str] = field(default_factory=dict)
+    without_key: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -77,7 +79,8 @@ class UserAuthentication:
 class SshAuthentication(Observation):
     """Login methods of an SSH server, for each user name asked about.
 
-    ``signature_algorithms``: what it takes from users (RFC 8308, 3.1); None where it names none.
+    ``signature_algorithms``: what it names in ``server-sig-algs`` (RFC 8308, 3.1), None where it
+    names none. OpenSSH before 9.6 names there all that it knows, what it refuses too.
     """
 
     endpoint: str
@@ -133,16 +136,7 @@ class SshLink:
 
     def offer(self) -> SshOffer:
         """Read software, algorithms and host keys from the bytes before login."""
-        found = ssh_probe.survey(*self._target(), _SECONDS)
-        return SshOffer(
-            endpoint=self.endpoint,
-            identification=found.greeting.identification,
-            kexinit=found.greeting.kexinit,
-            host_keys=found.host_keys,
-            groups=found.groups,
-            key_flaws=_flaws(found.host_keys),
-            shortfall=found.shortfall,
-        )
+        return offer_of(*self._target(), _SECONDS)
 
     def authentication(self, users: Sequence[str] = ()) -> SshAuthentication:
         """Ask which login methods the laboratory's user, and each of ``users``, is offered.
@@ -344,6 +338,24 @@ class SshLink:
             except (NotOffered, Garbled):
                 continue
         return found
+
+
+def offer_of(address: str, port: int, seconds: float) -> SshOffer:
+    """What a server offers before login; the link errors of :func:`probe.survey`.
+
+    ``seconds`` is the limit of each connection.
+    """
+    found = ssh_probe.survey(address, port, seconds)
+    return SshOffer(
+        endpoint=f"{address}:{port}",
+        identification=found.greeting.identification,
+        kexinit=found.greeting.kexinit,
+        host_keys=found.host_keys,
+        groups=found.groups,
+        key_flaws=_flaws(found.host_keys),
+        without_key=found.without_key,
+        shortfall=found.shortfall,
+    )
 
 
 def _flaws(keys: Iterable[HostKey]) -> dict[str, str]:

@@ -57,12 +57,16 @@ class OfferedGroup:
 
 @dataclass(frozen=True)
 class Survey:
-    """Everything that a server says before login; ``shortfall`` says what could not be had."""
+    """Everything that a server says before login; ``shortfall`` says what could not be had.
+
+    ``without_key``: host key algorithms that it offers and, asked for them, ends the connection.
+    """
 
     greeting: Greeting
     host_keys: tuple[HostKey, ...]
     groups: tuple[OfferedGroup, ...]
     shortfall: str
+    without_key: tuple[str, ...] = ()
 
 
 def greet(address: str, port: int, seconds: float) -> Greeting:
@@ -96,11 +100,13 @@ def survey(address: str, port: int, seconds: float) -> Survey:
         keys = pool.map(lambda name: call.host_key(exchange or "", name), wanted)
         sizes = pool.map(call.group, asked)
         keys_or_errors, sizes_or_errors = list(keys), list(sizes)
+    answers = dict(zip(wanted, keys_or_errors, strict=True))
     found = [first] if first else []
-    for name, key in zip(wanted, keys_or_errors, strict=True):
-        if isinstance(key, HostKey):
-            found.append(key)
-        else:
+    found += [key for key in answers.values() if isinstance(key, HostKey)]
+    # Dropbear offers RSA without an RSA key, and dies of being asked for it.
+    without = [n for n, key in answers.items() if found and isinstance(key, WalkedOff)]
+    for name, key in answers.items():
+        if isinstance(key, LinkError) and name not in without:
             missing.append(f"host key {name} ({key})")
     for name, size in zip(asked, sizes_or_errors, strict=True):
         if not isinstance(size, OfferedGroup):
@@ -108,7 +114,7 @@ def survey(address: str, port: int, seconds: float) -> Survey:
     unique = {key.fingerprint: key for key in found}
     groups = tuple(size for size in sizes_or_errors if isinstance(size, OfferedGroup))
     shortfall = f"not obtained: {'; '.join(missing)}" if missing else ""
-    return Survey(greeting, tuple(unique.values()), groups, shortfall)
+    return Survey(greeting, tuple(unique.values()), groups, shortfall, tuple(without))
 
 
 class _Caller:
@@ -129,8 +135,12 @@ class _Caller:
         raise AssertionError  # the last try returned or raised
 
     def host_key(self, exchange: str, algorithm: str) -> HostKey | LinkError:
+        """The key, or why not. WalkedOff: twice, and nothing else, when it was asked for."""
         try:
-            return self.again(lambda talk: talk.host_key(exchange, algorithm))
+            try:
+                return self.again(lambda talk: talk.host_key(exchange, algorithm))
+            except WalkedOff:
+                return self.again(lambda talk: talk.host_key(exchange, algorithm))
         except LinkError as error:
             return error
 
@@ -142,7 +152,11 @@ class _Caller:
 
 
 class HungUp(Garbled):
-    """The server ended the connection before its greeting was complete."""
+    """The server ended the connection before it said anything: it may hear too many callers."""
+
+
+class WalkedOff(Garbled):
+    """The server ended the connection after its identification: over what it was asked."""
 
 
 def _exchange(offered: KexInit) -> str | None:
@@ -210,7 +224,7 @@ class _Conversation:
         self._send(ssh.packet(_SMALLEST.encode()))
         try:
             payload = self._packet(ssh_groups.MSG_GROUP)
-        except (NotOffered, HungUp, Unreachable):
+        except (NotOffered, WalkedOff):
             # A server may refuse a client that asks for so little (RFC 4419, 3); then the usual.
             return self._usual_group(exchange)
         return OfferedGroup(exchange, _SMALLEST.liked, ssh.parse_group_bits(payload))
@@ -260,12 +274,14 @@ class _Conversation:
             except TimeoutError:
                 continue
             except OSError as error:
+                if self._reader.identification is not None:
+                    raise WalkedOff(f"{self._where} resets the connection") from error
                 raise Unreachable(f"{self._where}: {error.strerror or error}") from error
             self._received += len(data)
             if not data:
-                raise HungUp(
-                    f"{self._where} ends the connection before its SSH greeting is complete"
-                )
+                early = self._reader.identification is None
+                kind, when = (HungUp, "unheard") if early else (WalkedOff, "over what it was asked")
+                raise kind(f"{self._where} ends the connection {when}")
             if self._received > _MAX_BYTES:
                 raise Garbled(f"{self._where} sends without end before its greeting is complete")
             self._reader.feed(data)

@@ -210,7 +210,8 @@ class Session:
 
         It comes after the key exchange: ask once a login was answered.
         """
-        said = self.transport.server_extensions.get("server-sig-algs")
+        extensions: dict[str, bytes] = vars(self.transport).get("server_extensions", {})
+        said = extensions.get("server-sig-algs")
         if said is None:
             return None
         return tuple(name for name in said.decode("ascii", "replace").split(",") if name)
