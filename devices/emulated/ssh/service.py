@@ -149,6 +149,7 @@ class _Login(asyncssh.SSHServer):
     async def validate_password(self, username: str, password: str) -> bool:
         guard, name = self._camera.lockout, f"ssh:{username}"
         if guard.locked("ssh", name):
+            self._count_failure()
             return False
         if self._camera.posture.ssh_empty_password and not password:
             right = self._account(username) is not None

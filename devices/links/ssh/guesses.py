@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import secrets as random
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
+
+import paramiko
 
 from devices.errors import LoginRefused, NotOffered, Unreachable
 from devices.links.ssh.session import Session
 from devices.observation import Observation
+
+_USERAUTH_REQUEST = bytes([50])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,7 +67,7 @@ def on_one_connection(
                 break
             except LoginRefused:
                 answered += 1
-            except (Unreachable, NotOffered):
+            except (Unreachable, NotOffered):  # hung up on, or the method is no longer offered
                 ended = True
     return ConnectionGuesses(
         endpoint=endpoint,
@@ -75,14 +81,29 @@ def on_one_connection(
 
 
 def _guess(session: Session, user: str, method: str) -> None:
+    """Send one made-up password and wait for the answer.
+
+    paramiko would ask for the service ssh-userauth anew each time, and some servers end the
+    connection over that; after the first answer its own state can carry further requests.
+    """
     word = f"Wr0ng-{random.token_hex(6)}"
+    handler: Any = session.transport.auth_handler
+    request = paramiko.Message()  # SSH_MSG_USERAUTH_REQUEST, RFC 4252, 5
+    request.add_byte(_USERAUTH_REQUEST)
+    for text in (user, "ssh-connection", method):
+        request.add_string(text)
+    if method == "password":
+        request.add_boolean(False)  # noqa: FBT003 - paramiko's own form
+        request.add_string(word)
+    else:
+        request.add_string("")
+        request.add_string("")
+    handler.interactive_handler = lambda _title, _text, asked: [word] * len(asked)
+    handler.auth_event, handler.auth_method, handler.username = threading.Event(), method, user
+    transport: Any = session.transport
     with session.translated():
-        if method == "password":
-            session.transport.auth_password(user, word, fallback=False)
-        else:
-            session.transport.auth_interactive(
-                user, lambda _title, _text, asked: [word] * len(asked)
-            )
+        transport._send_message(request)  # noqa: SLF001 - there is no public way
+        handler.wait_for_response(handler.auth_event)
 
 
 def of_one_account(
