@@ -38,7 +38,7 @@ def offer(
     **more: Any,
 ) -> SshOffer:
     none = ("none",)
-    kexinit = KexInit(kex, ("ssh-ed25519",), *[(cipher,)] * 2, *[(mac,)] * 2, none, none)
+    kexinit = KexInit(kex, ("ssh-ed25519",), (cipher,), (cipher,), (mac,), (mac,), none, none)
     return SshOffer(
         endpoint="there",
         identification=Identification(version, "x"),
@@ -164,7 +164,7 @@ def user(name: str, *methods: str, known: bool = False, hung_up: bool = False) -
 )
 def test_root_and_passwords(
     scheme: str,
-    permitted: bool | None,
+    permitted: bool | None,  # noqa: FBT001
     verdict: type[BaseException] | None,
 ) -> None:
     root = SimpleNamespace(name="root", scheme=scheme)
@@ -206,7 +206,7 @@ def test_every_way_through_counts() -> None:
             )
     for unclear in (Forwarding.FAILED, None):
         with pytest.raises(Inconclusive, match="direct"):
-            judge(SshForwarding(endpoint="there", **{**refused, "direct": unclear}), policy.load)  # type: ignore[dict-item]
+            judge(SshForwarding(endpoint="there", **{**refused, "direct": unclear}), policy.load)
 
 
 @pytest.mark.parametrize(
