@@ -194,19 +194,24 @@ def test_names_that_exist_are_answered_alike() -> None:
         judge(users(lab))
 
 
+def forwarding(**answers: Any) -> SshForwarding:
+    return SshForwarding(endpoint="there", **answers)
+
+
 def test_every_way_through_counts() -> None:
-    refused = dict.fromkeys(("direct", "remote", "x11", "agent"), Forwarding.PROHIBITED)
+    refused: dict[str, Any] = dict.fromkeys(
+        ("direct", "remote", "x11", "agent"), Forwarding.PROHIBITED
+    )
     judge = logins.test_an_ssh_login_leads_nowhere_else
-    judge(SshForwarding(endpoint="there", **refused), policy.load)
+    judge(forwarding(**refused), policy.load)
     for kind in refused:
+        seen = forwarding(**refused | {kind: Forwarding.PERMITTED})
         with pytest.raises(AssertionError, match="logged-in user"):
-            judge(
-                SshForwarding(endpoint="there", **{**refused, kind: Forwarding.PERMITTED}),
-                policy.load,
-            )
+            judge(seen, policy.load)
     for unclear in (Forwarding.FAILED, None):
+        seen = forwarding(**refused | {"direct": unclear})
         with pytest.raises(Inconclusive, match="direct"):
-            judge(SshForwarding(endpoint="there", **{**refused, "direct": unclear}), policy.load)
+            judge(seen, policy.load)
 
 
 @pytest.mark.parametrize(
