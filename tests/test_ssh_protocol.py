@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import math
 import socket
 import struct
 import threading
@@ -17,6 +18,7 @@ from hypothesis import strategies as st
 
 from conformance import knowledge
 from devices.errors import Garbled, LinkError, NotOffered, TimedOut, Unreachable
+from devices.identity import rsa_flaws
 from devices.links.ssh import probe as ssh_probe
 from devices.protocols import ssh
 from devices.protocols.ssh import KexInit, TransportReader
@@ -99,12 +101,11 @@ def test_host_keys_are_described_as_asyncssh_does(kind: str, bits: int) -> None:
 
 
 def test_the_groups_are_those_of_the_rfcs() -> None:
-    """Their last 64-bit words stand in RFC 2409, 6.2, and RFC 3526, 3 and 5."""
+    """The last 64-bit words before the ones stand in RFC 2409, 6.2, and RFC 3526, 3 and 5."""
     ends = {1: 0x49286651ECE65381, 14: 0x15728E5A8AACAA68, 16: 0x4DF435C934063199}
     for group, end in ends.items():
-        bits, constant = ssh_probe._GROUPS[group]
-        pi = ssh_probe._pi_bits(bits - 130)
-        prime = 2**bits - 2 ** (bits - 64) - 1 + 2**64 * (pi + constant)
+        prime = ssh.modp_prime(group)
+        bits = prime.bit_length()
         assert prime >> (bits - 64) == 2**64 - 1
         assert (prime >> 64) & (2**64 - 1) == end
         assert pow(2, prime - 1, prime) == 1
@@ -145,7 +146,6 @@ def saying(words: bytes, *, hold: bool = True) -> Iterator[int]:
         (b"SSH-2.0-x\r\n", False, LinkError),
         (b"HTTP/1.1 400 Bad Request\r\n\r\n" * 1100, True, Garbled),
         (b"x" * 20_000, True, Garbled),
-        (b"SSH-1.5-old\r\n", True, NotOffered),
         (b"SSH-\r\n", True, Garbled),
         (b"SSH-2.0-x\r\n" + b"\xff" * 100, True, Garbled),
         (b"SSH-2.0-x\r\n" + ssh.packet(b"\x14short"), True, Garbled),
@@ -163,7 +163,6 @@ def saying(words: bytes, *, hold: bool = True) -> Iterator[int]:
         "closed after banner",
         "http",
         "endless line",
-        "ssh 1.5",
         "no version",
         "binary",
         "short message",
@@ -188,7 +187,7 @@ def test_nobody_there_is_unreachable() -> None:
 
 
 @pytest.mark.filterwarnings("ignore:Diffie-Hellman over finite fields")  # the server's, not ours
-@pytest.mark.parametrize("exchange", list(ssh_probe._INITIAL_VALUES))
+@pytest.mark.parametrize("exchange", [*ssh.EXCHANGES, *ssh.GROUP_EXCHANGES])
 def test_a_host_key_is_had_by_each_key_exchange(exchange: str) -> None:
     """Against a server of another make, weak exchanges included."""
     known = {name.decode() for name in asyncssh.kex.get_kex_algs()}
@@ -196,10 +195,11 @@ def test_a_host_key_is_had_by_each_key_exchange(exchange: str) -> None:
         pytest.skip(f"this asyncssh has no {exchange}")
     keys = [asyncssh.generate_private_key("ssh-ed25519"), asyncssh.generate_private_key("ssh-rsa")]
     with asyncssh_server(keys, exchange) as port:
-        offered = ssh_probe.greet("127.0.0.1", port, 5).kexinit
-        found, shortfall = ssh_probe.host_keys("127.0.0.1", port, offered, 5)
-    assert not shortfall
-    assert {key.fingerprint for key in found} == {key.get_fingerprint() for key in keys}
+        found = ssh_probe.survey("127.0.0.1", port, 5)
+    assert not found.shortfall
+    assert {k.fingerprint for k in found.host_keys} == {key.get_fingerprint() for key in keys}
+    # asyncssh gives 1024 bits to who asks for them.
+    assert [group.bits for group in found.groups] == [1024] * (exchange in ssh.GROUP_EXCHANGES)
 
 
 @contextmanager
@@ -225,14 +225,104 @@ def asyncssh_server(keys: list[asyncssh.SSHKey], exchange: str) -> Iterator[int]
         thread.join()
 
 
-def test_a_server_without_a_common_exchange_is_a_shortfall() -> None:
+def greeting(kex: str = "none", keys: str = "ssh-ed25519") -> bytes:
     none = ("none",)
-    offer = KexInit(
-        ("sntrup761x25519-sha512",), ("ssh-ed25519",), none, none, none, none, none, none
-    )
-    keys, shortfall = ssh_probe.host_keys("127.0.0.1", 1, offer, 1)
-    assert keys == []
-    assert "sntrup761x25519-sha512" in shortfall
+    offer = KexInit((kex,), (keys,), none, none, none, none, none, none)
+    return b"SSH-2.0-x\r\n" + ssh.packet(offer.encode())
+
+
+def test_a_server_without_a_common_exchange_is_a_shortfall() -> None:
+    with saying(greeting("kex-of-tomorrow")) as port:
+        found = ssh_probe.survey("127.0.0.1", port, 2)
+    assert found.host_keys == ()
+    assert "no key exchange in common: kex-of-tomorrow" in found.shortfall
+
+
+def test_a_server_of_ssh_1_alone_is_described() -> None:
+    with saying(b"SSH-1.5-Cisco-1.25\n") as port:
+        found = ssh_probe.survey("127.0.0.1", port, 2)
+    assert found.greeting.identification.protocol == "1.5"
+    assert not found.greeting.kexinit.spoken
+    assert found.shortfall == "only SSH 1.5 is spoken"
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        ssh.packet(b"\x1f" + ssh.mpint(2**20_000) + ssh.mpint(2)),
+        ssh.packet(b"\x1f" + ssh.string(b"\xff" * 128) + ssh.mpint(2)),
+        ssh.packet(b"\x1f" + ssh.mpint(0) + ssh.mpint(2)),
+        ssh.packet(b"\x1f" + ssh.string(b"")),
+        ssh.packet(b"\x33"),
+        b"\0\0\0\0\0\0",
+    ],
+    ids=["huge", "negative", "zero", "cut short", "another message", "no length"],
+)
+def test_a_group_that_is_none_is_a_shortfall(more: bytes) -> None:
+    with saying(greeting(ssh.GROUP_EXCHANGES[0]) + more) as port:
+        found = ssh_probe.survey("127.0.0.1", port, 0.5)
+    assert (found.host_keys, found.groups) == ((), ())
+    assert "the group of diffie-hellman-group-exchange-sha256" in found.shortfall
+    assert "host key ssh-ed25519" in found.shortfall
+
+
+def test_a_server_that_hears_few_callers_is_called_again() -> None:
+    """As OpenSSH's MaxStartups and Dropbear's limit for each address hang up unheard."""
+    words = iter([b"", greeting("kex-of-tomorrow")])
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def serve() -> None:
+            for said in words:
+                client, _ = server.accept()
+                client.sendall(said)
+                client.close()
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        found = ssh_probe.survey("127.0.0.1", server.getsockname()[1], 2)
+        thread.join()
+    assert found.greeting.kexinit.kex == ("kex-of-tomorrow",)
+
+
+def test_lines_before_the_identification_are_left_out() -> None:
+    with saying(b"Welcome\r\nto the camera\r\n" + greeting()) as port:
+        assert ssh_probe.greet("127.0.0.1", port, 2).identification.software == "x"
+
+
+@given(st.binary(max_size=200))
+def test_no_group_breaks_the_parser(data: bytes) -> None:
+    try:
+        prime, generator = ssh.parse_group(b"\x1f" + data)
+    except Garbled:
+        return
+    assert 1 < generator < prime - 1
+
+
+PRIMORIAL = math.prod(rsa_flaws._ROCA_PRIMES)
+
+
+@pytest.mark.parametrize(
+    ("exponent", "modulus", "said"),
+    [
+        (65537, 2**64, "even"),
+        (1, 15, "exponent is 1"),
+        (65537, 1999 * (2**521 - 1), "divisible by 1999"),
+        (65537, (2**521 - 1) * (2**521 - 1), "close together"),
+        # A power of 65537 modulo the primorial, as the factors of such keys are, made by the rule;
+        # 1009 primorials more make it odd and free of the other small primes.
+        (65537, 1009 * PRIMORIAL + pow(65537, 1_000_005, PRIMORIAL), "ROCA"),
+        (65537, (2**521 - 1) * (2**607 - 1), ""),
+    ],
+)
+def test_moduli_that_come_apart(exponent: int, modulus: int, said: str) -> None:
+    found = rsa_flaws.rsa_flaw(exponent, modulus)
+    assert said in found
+    assert bool(found) == bool(said)
+
+
+@given(st.integers(-5, 2**70), st.integers(-5, 2**300))
+def test_no_number_breaks_the_look_at_moduli(exponent: int, modulus: int) -> None:
+    assert isinstance(rsa_flaws.rsa_flaw(exponent, modulus), str)
 
 
 def test_the_fingerprints_of_published_keys_are_well_formed() -> None:

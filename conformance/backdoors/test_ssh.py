@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from fnmatch import fnmatchcase
 from typing import Any
 
 import pytest
 
 from conformance.case import case
+from conformance.credentials import ssh_algorithms as judged
 from conformance.verdict import Inconclusive
 from devices.links.ssh.link import SshAuthentication, SshForwarding, SshOffer
 from devices.links.ssh.session import Forwarding
-from devices.protocols.ssh import KexInit
 
 
 @case(
@@ -31,46 +29,16 @@ def test_ssh_offers_strong_algorithms_only(ssh_offer: SshOffer, policy: Any) -> 
     keys are long enough; no combination is open to CVE-2023-48795 without its countermeasure.
     """
     rules, offer = policy("ssh"), ssh_offer.kexinit
-    wrong = []
-    if ssh_offer.identification.protocol != "2.0":
-        wrong.append(f"SSH {ssh_offer.identification.protocol} is offered")
-    for kind, offered in (
-        ("key_exchange", offer.kex),
-        ("host_key", offer.host_keys),
-        ("cipher", offer.ciphers),
-        ("mac", offer.macs),
-    ):
-        bad = [n for n in offered if not _matches(n, rules[kind]["allowed"] + rules["signals"])]
-        if bad:
-            wrong.append(f"{kind.replace('_', ' ')}: {', '.join(bad)}")
-    wrong += _terrapin(offer, rules["terrapin"])
-    for key in ssh_offer.host_keys:
-        smallest = rules["key_size"].get(key.algorithm)
-        if smallest is None or key.bits < smallest:
-            wrong.append(f"host key {key.algorithm} of {key.bits} bits")
+    wrong = [
+        *judged.protocol(ssh_offer),
+        *judged.weak_algorithms(offer, rules),
+        *judged.terrapin(offer, rules),
+        *judged.weak_keys(ssh_offer, rules),
+    ]
     where = f"{ssh_offer.endpoint} ({ssh_offer.identification.software})"
     assert not wrong, f"{where}, policy {rules['version']}, not allowed: " + "; ".join(wrong)
     if not offer.kex or not offer.ciphers or not ssh_offer.host_keys:
         raise Inconclusive(f"{where} lists no algorithm, or shows no host key")
-
-
-def _matches(name: str, patterns: Iterable[str]) -> bool:
-    return any(fnmatchcase(name, pattern) for pattern in patterns)
-
-
-def _terrapin(offer: KexInit, rule: dict[str, Any]) -> list[str]:
-    if rule["countermeasure"] in offer.kex:
-        return []
-    etm = any(_matches(mac, rule["affected_macs"]) for mac in offer.macs)
-    affected = [
-        cipher
-        for cipher in offer.ciphers
-        if cipher in rule["affected_ciphers"]
-        or (etm and _matches(cipher, rule["affected_cipher_modes"]))
-    ]
-    if not affected:
-        return []
-    return [f"open to CVE-2023-48795: {', '.join(affected)} without {rule['countermeasure']}"]
 
 
 @case(
@@ -132,13 +100,7 @@ def test_the_ssh_host_key_is_not_a_published_one(ssh_offer: SshOffer, knowledge:
     with those of published key pairs (conformance/knowledge/ssh_keys.toml).
     Pass: none is among them.
     """
-    published = {row["fingerprint"]: row for row in knowledge("ssh_keys")}
-    wrong = [
-        f"{key.algorithm} {key.fingerprint} is published: {published[key.fingerprint]['owner']} "
-        f"({published[key.fingerprint]['source']})"
-        for key in ssh_offer.host_keys
-        if key.fingerprint in published
-    ]
+    wrong = judged.published_keys(ssh_offer, knowledge("ssh_keys"))
     assert not wrong, f"{ssh_offer.endpoint}: host key " + "; ".join(wrong)
     if not ssh_offer.host_keys:
         raise Inconclusive(f"no host key of {ssh_offer.endpoint} was obtained")

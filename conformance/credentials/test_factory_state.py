@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -52,17 +53,9 @@ def test_the_factory_state_opens_nothing(
     users over ONVIF; log in on the web with every published pair. Then provision it again.
     Pass: nothing declared closed answers, no stream is described, and no published pair logs in.
     """
-    if device.bench.provision is None:
-        raise Inconclusive(
-            "the device file gives no [bench.provision]: after a reset nobody could set the "
-            "camera up again",
-            "no-provisioning",
-        )
-    reset(http, request, secrets, evidence)
-    try:
-        camera.wait_gone(_RESET_SECONDS)
-        http.wait_until_it_answers(device.bench.boot_seconds)
-        _demand_reset(http, secrets)
+    with factory_state(
+        http=http, request=request, camera=camera, device=device, secrets=secrets, evidence=evidence
+    ):
         faults = [
             *_open_resources(http, evidence),
             *_open_streams(device, request, evidence),
@@ -73,11 +66,44 @@ def test_the_factory_state_opens_nothing(
         except NotOffered:
             if not faults:  # else everything is open, and reported as such
                 raise
+    assert not faults, "In its factory state, " + " ".join(faults)
+
+
+def _demand_provisioning(device: DeviceFile) -> None:
+    if device.bench.provision is None:
+        raise Inconclusive(
+            "the device file gives no [bench.provision]: after a reset nobody could set the "
+            "camera up again",
+            "no-provisioning",
+        )
+
+
+@contextmanager
+def factory_state(
+    *,
+    http: HttpLink,
+    request: pytest.FixtureRequest,
+    camera: Any,
+    device: DeviceFile,
+    secrets: Secrets,
+    evidence: Any,
+) -> Iterator[None]:
+    """The camera in its factory state, as CRED-001 puts it there; provisioned again afterwards.
+
+    Raises Inconclusive where the bench cannot, or the camera does not return to that state.
+    """
+    _demand_provisioning(device)
+    reset(http, request, secrets, evidence)
+    try:
+        camera.wait_gone(_RESET_SECONDS)
+        http.wait_until_it_answers(device.bench.boot_seconds)
+        _demand_reset(http, secrets)
+        camera.was_reset = True
+        yield
     finally:
         camera.provision()
         camera.wait_ready()
         http.forget()
-    assert not faults, "In its factory state, " + " ".join(faults)
 
 
 def reset(http: HttpLink, request: pytest.FixtureRequest, secrets: Secrets, evidence: Any) -> None:

@@ -112,6 +112,16 @@ class Posture:
     lockout_survives_reboot: bool = True
     login_slow_for_known: tuple[str, ...] = ()  # web onvif rtsp: a hash for existing users alone
     ssh_password_login: bool = False
+    ssh_empty_password: bool = False  # an empty one opens every account that has a shell
+    ssh_any_key: bool = False  # so does whatever key
+    ssh_tries_per_connection: int = 6  # wrong passwords; 0: without end
+    ssh_tells_unknown_user: bool = False  # offers a user who does not exist no method
+    ssh_added_algorithms: tuple[str, ...] = ()  # beside the strong ones, of any kind
+    ssh_strict_kex: bool = True  # the countermeasure to CVE-2023-48795
+    ssh_host_key: str = "ed25519"  # ed25519 | rsa-2048 | rsa-1024 | rsa-close-primes
+    ssh_key_reset: bool = True  # false: the host key outlives a factory reset
+    ssh_remote_forwarding: bool = False  # tcpip-forward
+    ssh_agent_forwarding: bool = False
     login_tells_unknown_user: bool = False
     onvif_tells_unknown_user: bool = False
     rtsp_tells_unknown_user: bool = False

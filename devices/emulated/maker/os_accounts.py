@@ -189,7 +189,7 @@ def write_start_scripts(root: Path, posture: Posture) -> None:
     if posture.startup_telnet == "rcS":
         rc_lines.append("telnetd -l /bin/sh -p 2323 &")
     _write(init / "rcS", rc_lines, mode=0o755)
-    for name, line in _SERVICES.items():
+    for name, line in {**_SERVICES, "S60sshd": ssh_command(posture)}.items():
         _write(init / name, ["#!/bin/sh", '[ "$1" = start ] || exit 0', line], mode=0o755)
     if posture.startup_telnet == "sd-card":
         script = ["#!/bin/sh", "if [ -f /mnt/sd/telnet_on ]; then", "  telnetd -l /bin/sh &", "fi"]
@@ -199,11 +199,16 @@ def write_start_scripts(root: Path, posture: Posture) -> None:
         _write(init / "S90debug", ["#!/bin/sh", line], mode=0o755)
 
 
+def ssh_command(posture: Posture) -> str:
+    """The SSH server's command line: -s where it takes no passwords (dropbear(8))."""
+    takes = posture.ssh_password_login or posture.ssh_empty_password or posture.extra_ssh_account
+    return "/usr/sbin/dropbear" if takes else "/usr/sbin/dropbear -s"
+
+
 _SERVICES = {
     "S10network": "ifup -a",
     "S40httpd": "/usr/sbin/httpd",
     "S50mediad": "/usr/sbin/mediad",
-    "S60sshd": "/usr/sbin/dropbear -s",
 }
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Protocol
 
 from devices.emulated.addresses import PORTS
+from devices.emulated.maker.os_accounts import ssh_command
 from devices.emulated.posture import Posture
 
 TABLES = ("tcp", "tcp6", "udp", "udp6")
@@ -109,7 +110,7 @@ class Kernel:
             PORTS["http"]: ("httpd", "/usr/sbin/httpd"),
             PORTS["rtsps"]: ("media", "/usr/sbin/mediad"),
             PORTS["rtsp"]: ("media", "/usr/sbin/mediad"),
-            PORTS["ssh"]: ("root", "/usr/sbin/dropbear -s"),
+            PORTS["ssh"]: ("root", ssh_command(self._board.posture)),
         }
         if socket.protocol == "tcp" and socket.port in services:
             return services[socket.port]

@@ -14,23 +14,17 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import asyncssh
 
 from devices.emulated.addresses import PORTS
-from devices.emulated.flash import write_whole
 from devices.emulated.maker.os_accounts import OsAccount, check_os_password, find_account
 from devices.emulated.shell.file_view import FileView
 from devices.emulated.shell.kernel import Kernel
 from devices.emulated.shell.shell import BANNER, Shell
-from devices.emulated.ssh.demonstration_keys import HOST_KEY_PHRASE, derived_key, openssh_text
+from devices.emulated.ssh.algorithms import Algorithms, forget_strict_exchange
+from devices.emulated.ssh.host_keys import host_key
 
 if TYPE_CHECKING:
     from devices.emulated.camera import Camera
 
 _SOFTWARE = "dropbear_2024.86"
-_KEX = ["curve25519-sha256", "curve25519-sha256@libssh.org", "ecdh-sha2-nistp256"]
-_CIPHERS = ["aes256-gcm@openssh.com", "aes128-gcm@openssh.com", "aes256-ctr", "aes128-ctr"]
-_MACS = ["hmac-sha2-256-etm@openssh.com", "hmac-sha2-512-etm@openssh.com", "hmac-sha2-256"]
-_WEAK_KEX = ["diffie-hellman-group14-sha1"]
-_WEAK_CIPHERS = ["aes128-cbc", "3des-cbc"]
-_WEAK_MACS = ["hmac-sha1"]
 _LOGIN_SECONDS = 30
 _IDLE_SECONDS = 300
 
@@ -76,21 +70,22 @@ class SshService:
                 self._acceptor = await self._listen()
 
     async def _listen(self) -> asyncssh.SSHAcceptor:
-        weak = self._camera.posture.ssh_algorithms == "weak"
+        offered = Algorithms.of(self._camera.posture)
         return await asyncssh.create_server(
             lambda: _Login(self._camera),
             self._camera.address,
             PORTS["ssh"],
-            server_host_keys=[self._host_key()],
+            server_host_keys=[host_key(self._camera)],
             server_version=_SOFTWARE,
-            kex_algs=_KEX + (_WEAK_KEX if weak else []),
-            encryption_algs=_CIPHERS + (_WEAK_CIPHERS if weak else []),
-            mac_algs=_MACS + (_WEAK_MACS if weak else []),
+            kex_algs=offered.kex,
+            encryption_algs=offered.ciphers,
+            mac_algs=offered.macs,
+            signature_algs=offered.signatures,
             compression_algs=["none"],
             process_factory=self._serve,
             sftp_factory=lambda channel: _ReadOnlyFiles(channel, self._camera.root),
             allow_scp=False,
-            agent_forwarding=False,
+            agent_forwarding=self._camera.posture.ssh_agent_forwarding,
             x11_forwarding=False,
             login_timeout=_LOGIN_SECONDS,
             reuse_address=True,  # a power cut leaves connections behind
@@ -98,18 +93,6 @@ class SshService:
             # One character for each byte: what a file holds passes unchanged.
             encoding="latin-1",
         )
-
-    def _host_key(self) -> asyncssh.SSHKey:
-        """The unit's own key, made at the first start; under the fault, one all units share."""
-        if self._camera.posture.host_key_fixed:
-            return asyncssh.import_private_key(openssh_text(derived_key(HOST_KEY_PHRASE)))
-        path = self._camera.flash / "data" / "ssh" / "host_ed25519"
-        if not path.exists():
-            made = asyncssh.generate_private_key("ssh-ed25519")
-            write_whole(path, made.export_private_key())
-        if self._camera.posture.host_key_readable:
-            path.chmod(0o644)
-        return asyncssh.import_private_key(path.read_bytes())
 
     async def _serve(self, process: asyncssh.SSHServerProcess[str]) -> None:
         user = find_account(self._camera.root, str(process.get_extra_info("username")))
@@ -131,38 +114,66 @@ class _Login(asyncssh.SSHServer):
     def __init__(self, camera: Camera) -> None:
         self._camera = camera
         self._connection: asyncssh.SSHServerConnection | None = None
+        self._unknown = False
+        self._failures = 0
 
     def connection_made(self, conn: asyncssh.SSHServerConnection) -> None:
         self._connection = conn
+        if not self._camera.posture.ssh_strict_kex:
+            forget_strict_exchange(conn)
 
     def begin_auth(self, username: str) -> bool:
         """Whether this user must prove anything."""
+        self._unknown = self._account(username) is None
         return not (self._camera.posture.ssh_none_authentication and self._account(username))
 
     def public_key_auth_supported(self) -> bool:
-        return True
+        return not (self._camera.posture.ssh_tells_unknown_user and self._unknown)
 
     def validate_public_key(self, username: str, key: asyncssh.SSHKey) -> bool:
         account = self._account(username)
-        accepted = account is not None and key.public_data in _authorized(self._camera, account)
+        if account is not None and self._camera.posture.ssh_any_key:
+            accepted = True
+        else:
+            known = _authorized(self._camera, account) if account is not None else set()
+            accepted = key.public_data in known
         self._note("ssh-key-accepted" if accepted else "ssh-key-refused", username)
         return accepted
 
     def password_auth_supported(self) -> bool:
         posture = self._camera.posture
-        return posture.ssh_password_login or bool(posture.extra_ssh_account)
+        if posture.ssh_empty_password or posture.ssh_password_login:
+            return True
+        return bool(posture.extra_ssh_account)
 
     async def validate_password(self, username: str, password: str) -> bool:
         guard, name = self._camera.lockout, f"ssh:{username}"
         if guard.locked("ssh", name):
+            self._count_failure()
             return False
-        right = await asyncio.to_thread(check_os_password, self._camera.root, username, password)
+        if self._camera.posture.ssh_empty_password and not password:
+            right = self._account(username) is not None
+        else:
+            root = self._camera.root
+            right = await asyncio.to_thread(check_os_password, root, username, password)
         if right:
             guard.succeeded("ssh", name)
         else:
             guard.failed("ssh", name)
+            self._count_failure()
         self._note("login" if right else "login-failed", username)
         return right
+
+    def _count_failure(self) -> None:
+        """End the connection after some wrong passwords, as Dropbear does after its -T."""
+        self._failures += 1
+        limit = self._camera.posture.ssh_tries_per_connection
+        if limit and self._failures >= limit:
+            raise asyncssh.PermissionDenied("too many failed logins")
+
+    def server_requested(self, listen_host: str, listen_port: int) -> bool:  # noqa: ARG002
+        """Whether the camera listens for the client (tcpip-forward)."""
+        return self._camera.posture.ssh_remote_forwarding
 
     def connection_requested(
         self,

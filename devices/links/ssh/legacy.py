@@ -13,7 +13,7 @@ import paramiko
 from cryptography.hazmat.primitives import hashes
 from paramiko.kex_group14 import KexGroup14SHA256
 
-from devices.links.ssh.probe import modp_prime
+from devices.protocols.ssh import modp_prime
 
 
 class _Group14Sha1(KexGroup14SHA256):

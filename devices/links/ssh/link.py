@@ -7,8 +7,8 @@ import hashlib
 import re
 import shlex
 import threading
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from devices.description import DeviceFile
 from devices.description import SshLink as SshDescription
@@ -19,13 +19,19 @@ from devices.errors import (
     LinkError,
     LoginRefused,
     NotOffered,
+    Unreachable,
 )
+from devices.identity.rsa_flaws import rsa_flaw
+from devices.links.ssh import guesses
 from devices.links.ssh import probe as ssh_probe
+from devices.links.ssh.guesses import AccountGuesses, ConnectionGuesses
+from devices.links.ssh.probe import OfferedGroup
+from devices.links.ssh.proofless import ProoflessLogins, try_without_proof
 from devices.links.ssh.session import MAX_OUTPUT, CommandResult, Forwarding, Session, public_half
 from devices.links.ssh.trials import PasswordPair, PasswordTrials, Trials
 from devices.observation import Observation
 from devices.permit import Permit
-from devices.protocols.ssh import HostKey, Identification, KexInit, parse_host_key
+from devices.protocols.ssh import HostKey, Identification, KexInit, parse_host_key, rsa_numbers
 from devices.secrets import Secrets
 
 _SECONDS = 10.0
@@ -33,41 +39,69 @@ _SHA256_LINE = re.compile(r"^([0-9a-f]{64}) [ *]?(.+)$", re.MULTILINE)
 _PATHS_AT_ONCE = 40
 
 
+class _HungUpOnUser(Unreachable):
+    """The server ended the connection when it heard a user's name."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class SshOffer(Observation):
-    """What an SSH server says before login."""
+    """What an SSH server says before login.
+
+    ``groups``: sizes of moduli that its Diffie-Hellman group exchanges gave; ``key_flaws``: what
+    can be seen wrong with an RSA host key, by its fingerprint; ``without_key``: host key algorithms
+    that it offers and, asked for them twice, ends the connection: it has no such key.
+    """
 
     endpoint: str
     identification: Identification
     kexinit: KexInit
     host_keys: tuple[HostKey, ...]
+    groups: tuple[OfferedGroup, ...] = ()
+    key_flaws: Mapping[str, str] = field(default_factory=dict)
+    without_key: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class UserAuthentication:
-    """What one user name is offered. ``known`` tells whether the device file names that user."""
+    """What one user name is offered. ``known`` tells whether the device file names that user.
+
+    ``hung_up``: the server ended the connection instead of an answer, twice.
+    """
 
     user: str
     methods: tuple[str, ...]
     none_accepted: bool
     known: bool
+    hung_up: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
 class SshAuthentication(Observation):
-    """Login methods of an SSH server, for each user name asked about."""
+    """Login methods of an SSH server, for each user name asked about.
+
+    ``signature_algorithms``: what it names in ``server-sig-algs`` (RFC 8308, 3.1), None where it
+    names none. OpenSSH before 9.6 names there all that it knows, what it refuses too.
+    """
 
     endpoint: str
     users: tuple[UserAuthentication, ...]
+    signature_algorithms: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class SshForwarding(Observation):
-    """What the server answers a logged-in user who asks to forward connections."""
+    """What the server answers a logged-in user who asks to forward connections.
+
+    ``came_through``: what the camera's own SSH server said through a direct connection. ``x11``
+    and ``agent`` are None where they were not asked for.
+    """
 
     endpoint: str
     direct: Forwarding
     remote: Forwarding
+    x11: Forwarding | None = None
+    agent: Forwarding | None = None
+    came_through: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,16 +136,7 @@ class SshLink:
 
     def offer(self) -> SshOffer:
         """Read software, algorithms and host keys from the bytes before login."""
-        address, port = self._target()
-        greeting = ssh_probe.greet(address, port, _SECONDS)
-        keys, shortfall = ssh_probe.host_keys(address, port, greeting.kexinit, _SECONDS)
-        return SshOffer(
-            endpoint=self.endpoint,
-            identification=greeting.identification,
-            kexinit=greeting.kexinit,
-            host_keys=tuple(keys),
-            shortfall=shortfall,
-        )
+        return offer_of(*self._target(), _SECONDS)
 
     def authentication(self, users: Sequence[str] = ()) -> SshAuthentication:
         """Ask which login methods the laboratory's user, and each of ``users``, is offered.
@@ -121,23 +146,40 @@ class SshLink:
         own = self._device.accounts[self._description.account].username
         found, missing = [], []
         problem: LinkError | None = None
+        signatures: tuple[str, ...] | None = None
         for user in dict.fromkeys((own, *users)):
+            known = user == own or user in self._device.declared.os_accounts
             try:
-                with self._connect() as session:
-                    methods, none_accepted = session.methods(user)
+                methods, none_accepted, named = self._methods(user)
             except LinkError as error:
                 problem = error
                 missing.append(f"{user} ({error})")
+                if isinstance(error, _HungUpOnUser):
+                    answer = UserAuthentication(user, (), False, known, hung_up=True)  # noqa: FBT003
+                    found.append(answer)
                 continue
-            known = user == own or user in self._device.declared.os_accounts
+            signatures = signatures or named
             found.append(UserAuthentication(user, methods, none_accepted, known))
-        if problem is not None and not found:
+        if problem is not None and all(user.hung_up for user in found):
             raise problem
         return SshAuthentication(
             endpoint=self.endpoint,
             users=tuple(found),
+            signature_algorithms=signatures,
             shortfall=f"login methods not obtained for {', '.join(missing)}" if missing else "",
         )
+
+    def _methods(self, user: str) -> tuple[tuple[str, ...], bool, tuple[str, ...] | None]:
+        for again in (True, False):
+            with self._connect() as session:
+                try:
+                    methods, none_accepted = session.methods(user)
+                except Unreachable as error:
+                    if again:
+                        continue
+                    raise _HungUpOnUser(str(error)) from error
+                return methods, none_accepted, session.signature_algorithms
+        raise AssertionError  # the second round returned or raised
 
     def forwarding(self) -> SshForwarding:
         """Ask the server to forward a connection to itself, and to listen; both undone at once.
@@ -147,9 +189,29 @@ class SshLink:
         address, port = self._target()
         with self._connect() as session:
             self._log_in(session)
-            direct = session.forward(address, port, _SECONDS)
+            direct, through = session.forward(address, port, _SECONDS)
             remote = session.listen()
-        return SshForwarding(endpoint=self.endpoint, direct=direct, remote=remote)
+            x11, agent = session.forward_x11(), session.forward_agent()
+        return SshForwarding(
+            endpoint=self.endpoint,
+            direct=direct,
+            remote=remote,
+            x11=x11,
+            agent=agent,
+            came_through=through.decode("ascii", "replace").strip(),
+        )
+
+    def without_proof(self, users: Mapping[str, int]) -> ProoflessLogins:
+        """Try to log in with nothing to prove; see :func:`proofless.try_without_proof`."""
+        return try_without_proof(self._connect, self.endpoint, users)
+
+    def guess_on_one_connection(self, user: str, most: int) -> ConnectionGuesses:
+        """Made-up passwords on one connection; see :func:`guesses.on_one_connection`."""
+        return guesses.on_one_connection(self._connect, self.endpoint, user, most=most)
+
+    def guess_at_account(self, user: str, password: str, wrong: int) -> AccountGuesses:
+        """Made-up passwords, then the right one; see :func:`guesses.of_one_account`."""
+        return guesses.of_one_account(self._connect, self.endpoint, user, password, wrong=wrong)
 
     def try_pairs(
         self, pairs: Sequence[PasswordPair], *, each_user: int, seconds: float
@@ -276,3 +338,30 @@ class SshLink:
             except (NotOffered, Garbled):
                 continue
         return found
+
+
+def offer_of(address: str, port: int, seconds: float) -> SshOffer:
+    """What a server offers before login; the link errors of :func:`probe.survey`.
+
+    ``seconds`` is the limit of each connection.
+    """
+    found = ssh_probe.survey(address, port, seconds)
+    return SshOffer(
+        endpoint=f"{address}:{port}",
+        identification=found.greeting.identification,
+        kexinit=found.greeting.kexinit,
+        host_keys=found.host_keys,
+        groups=found.groups,
+        key_flaws=_flaws(found.host_keys),
+        without_key=found.without_key,
+        shortfall=found.shortfall,
+    )
+
+
+def _flaws(keys: Iterable[HostKey]) -> dict[str, str]:
+    found = {}
+    for key in keys:
+        numbers = rsa_numbers(key.blob)
+        if numbers is not None and (flaw := rsa_flaw(*numbers)):
+            found[key.fingerprint] = flaw
+    return found

@@ -1,44 +1,72 @@
-"""What an SSH server says before anyone logs in: software, algorithms, host keys.
+"""What an SSH server says before anyone logs in: software, algorithms, host keys, DH groups.
 
 Read from raw bytes, so that a server with weak algorithms alone is described like any other. For
 each kind of host key one key exchange is begun and left after the server's reply, which carries
-the key (its signature is not checked: nothing is trusted here, only described).
+the key (its signature is not checked: nothing is trusted here, only described). The first of them
+goes on where the server was greeted; the others, and the questions for groups, have a connection
+each, few at a time: servers limit how many callers they hear before login.
 """
 
 from __future__ import annotations
 
-import os
 import socket
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Self, TypeVar
 
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-
 from devices.errors import Garbled, LinkError, NotOffered, TimedOut, Unreachable
 from devices.protocols import ssh
-from devices.protocols.ssh import HostKey, Identification, KexInit, TransportReader
+from devices.protocols.ssh import GroupRequest, HostKey, Identification, KexInit, TransportReader
+from devices.protocols.ssh import groups as ssh_groups
 
 _T = TypeVar("_T")
 
 CLIENT_LINE = b"SSH-2.0-camproof\r\n"
 _MAX_BYTES = 1_000_000
 _MAX_HOST_KEYS = 8
-
-# MODP groups of RFC 2409 (group 1) and RFC 3526 (14, 16): primes from their formula
-# 2^n - 2^(n-64) - 1 + 2^64 * (floor(2^(n-130) * pi) + c).
-_GROUPS = {1: (1024, 129093), 14: (2048, 124476), 16: (4096, 240904)}
+_AT_ONCE = 3
+"""Connections before login at one time; Dropbear hears five of one address, OpenSSH ten."""
+_TRIES = 3
+_PAUSE = (
+    0.3  # s before a server that hung up unheard, as one with many callers does, is called again
+)
+_SMALLEST = GroupRequest(1024, 1024, 8192)
+"""Asks for the smallest group that RFC 4419 knows: a careful server gives a larger one."""
+_USUAL = GroupRequest(2048, 3072, 8192)
+_NO_ALGORITHMS = KexInit((), (), (), (), (), (), (), ())
 
 
 @dataclass(frozen=True)
 class Greeting:
-    """The identification and KEXINIT of a server."""
+    """The identification and KEXINIT of a server; of one that speaks SSH 1 alone, an empty one."""
 
     identification: Identification
     kexinit: KexInit
+
+
+@dataclass(frozen=True)
+class OfferedGroup:
+    """The size in bits of the modulus that a group exchange gave to who asked for ``asked``."""
+
+    exchange: str
+    asked: int
+    bits: int
+
+
+@dataclass(frozen=True)
+class Survey:
+    """Everything that a server says before login; ``shortfall`` says what could not be had.
+
+    ``without_key``: host key algorithms that it offers and, asked for them, ends the connection.
+    """
+
+    greeting: Greeting
+    host_keys: tuple[HostKey, ...]
+    groups: tuple[OfferedGroup, ...]
+    shortfall: str
+    without_key: tuple[str, ...] = ()
 
 
 def greet(address: str, port: int, seconds: float) -> Greeting:
@@ -50,28 +78,91 @@ def greet(address: str, port: int, seconds: float) -> Greeting:
         return conversation.greeting()
 
 
-def host_keys(
-    address: str, port: int, offered: KexInit, seconds: float
-) -> tuple[list[HostKey], str]:
-    """Fetch one host key for each key type that the server offers.
+def survey(address: str, port: int, seconds: float) -> Survey:
+    """Read all that a server says before login; ``seconds`` is the limit of each connection.
 
-    ``seconds`` is the limit for each. Returns the keys and, when one could not be had, a sentence
-    that says which and why.
+    Raises as :func:`greet`.
     """
-    exchange = next((name for name in _INITIAL_VALUES if name in offered.kex), None)
-    if exchange is None:
-        return [], f"no key exchange in common for the host keys: {', '.join(offered.kex)}"
-    keys: dict[str, HostKey] = {}
+    call = _Caller(address, port, seconds)
+    greeting, first, problem = call.again(_Conversation.open_with_key)
+    if not greeting.kexinit.spoken:
+        return Survey(greeting, (), (), f"only SSH {greeting.identification.protocol} is spoken")
+    offered = greeting.kexinit
+    exchange = _exchange(offered)
+    wanted = _one_of_each_type(offered.host_keys)[:_MAX_HOST_KEYS]
     missing = []
-    for algorithm in _one_of_each_type(offered.host_keys)[:_MAX_HOST_KEYS]:
+    if exchange is None:
+        missing.append(f"host keys: no key exchange in common: {', '.join(offered.kex)}")
+        wanted = []
+    wanted = wanted if problem else wanted[1:]  # what failed on the way is asked for once more
+    asked = [name for name in ssh.GROUP_EXCHANGES if name in offered.kex]
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        keys = pool.map(lambda name: call.host_key(exchange or "", name), wanted)
+        sizes = pool.map(call.group, asked)
+        keys_or_errors, sizes_or_errors = list(keys), list(sizes)
+    answers = dict(zip(wanted, keys_or_errors, strict=True))
+    found = [first] if first else []
+    found += [key for key in answers.values() if isinstance(key, HostKey)]
+    # Dropbear offers RSA without an RSA key, and dies of being asked for it.
+    without = [n for n, key in answers.items() if found and isinstance(key, WalkedOff)]
+    for name, key in answers.items():
+        if isinstance(key, LinkError) and name not in without:
+            missing.append(f"host key {name} ({key})")
+    for name, size in zip(asked, sizes_or_errors, strict=True):
+        if not isinstance(size, OfferedGroup):
+            missing.append(f"the group of {name} ({size})")
+    unique = {key.fingerprint: key for key in found}
+    groups = tuple(size for size in sizes_or_errors if isinstance(size, OfferedGroup))
+    shortfall = f"not obtained: {'; '.join(missing)}" if missing else ""
+    return Survey(greeting, tuple(unique.values()), groups, shortfall, tuple(without))
+
+
+class _Caller:
+    """Calls one server, again where it hangs up before it was heard."""
+
+    def __init__(self, address: str, port: int, seconds: float) -> None:
+        self._to = (address, port, seconds)
+
+    def again(self, talk: Callable[[_Conversation], _T]) -> _T:
+        for left in reversed(range(_TRIES)):
+            try:
+                with _Conversation(*self._to) as conversation:
+                    return talk(conversation)
+            except (HungUp, Unreachable):
+                if not left:
+                    raise
+                time.sleep(_PAUSE)
+        raise AssertionError  # the last try returned or raised
+
+    def host_key(self, exchange: str, algorithm: str) -> HostKey | LinkError:
+        """The key, or why not. WalkedOff: twice, and nothing else, when it was asked for."""
         try:
-            with _Conversation(address, port, seconds) as conversation:
-                key = conversation.host_key(exchange, algorithm)
-            keys[key.fingerprint] = key
+            try:
+                return self.again(lambda talk: talk.host_key(exchange, algorithm))
+            except WalkedOff:
+                return self.again(lambda talk: talk.host_key(exchange, algorithm))
         except LinkError as error:
-            missing.append(f"{algorithm} ({error})")
-    shortfall = f"host keys not obtained: {', '.join(missing)}" if missing else ""
-    return list(keys.values()), shortfall
+            return error
+
+    def group(self, exchange: str) -> OfferedGroup | LinkError | None:
+        try:
+            return self.again(lambda talk: talk.group(exchange))
+        except LinkError as error:
+            return error
+
+
+class HungUp(Garbled):
+    """The server ended the connection before it said anything: it may hear too many callers."""
+
+
+class WalkedOff(Garbled):
+    """The server ended the connection after its identification: over what it was asked."""
+
+
+def _exchange(offered: KexInit) -> str | None:
+    """The quickest key exchange that both know."""
+    known = (*ssh.EXCHANGES, *ssh.GROUP_EXCHANGES)
+    return next((name for name in known if name in offered.kex), None)
 
 
 def _one_of_each_type(algorithms: tuple[str, ...]) -> list[str]:
@@ -88,7 +179,7 @@ class _Conversation:
     """One TCP connection up to the key exchange reply."""
 
     def __init__(self, address: str, port: int, seconds: float) -> None:
-        self._where = f"{address}:{port}"
+        self._where, self._to = f"{address}:{port}", (address, port, seconds)
         self._end = time.monotonic() + seconds
         self._seconds = seconds
         self._received = 0
@@ -110,16 +201,54 @@ class _Conversation:
         self._send(CLIENT_LINE)
         identification = self._until(self._reader.next_identification)
         if not identification.protocol.startswith(("2.", "1.99")):
-            raise NotOffered(f"{self._where} speaks SSH {identification.protocol} only")
+            return Greeting(identification, _NO_ALGORITHMS)
         return Greeting(identification, ssh.parse_kexinit(self._packet(ssh.MSG_KEXINIT)))
 
+    def open_with_key(self) -> tuple[Greeting, HostKey | None, str]:
+        """The greeting, the server's first host key, and why that could not be had."""
+        greeting = self.greeting()
+        exchange, names = _exchange(greeting.kexinit), _one_of_each_type(greeting.kexinit.host_keys)
+        if exchange is None or not names:
+            return greeting, None, ""
+        try:
+            return greeting, self._key_by(exchange, names[0], greeting.kexinit), ""
+        except LinkError as error:
+            return greeting, None, str(error)
+
     def host_key(self, exchange: str, algorithm: str) -> HostKey:
+        return self._key_by(exchange, algorithm, self.greeting().kexinit)
+
+    def group(self, exchange: str) -> OfferedGroup:
         server = self.greeting().kexinit
-        ours = replace(
-            server, kex=(exchange,), host_keys=(algorithm,), first_kex_packet_follows=False
-        )
+        self._begin(exchange, server.host_keys, server)
+        self._send(ssh.packet(_SMALLEST.encode()))
+        try:
+            payload = self._packet(ssh_groups.MSG_GROUP)
+        except (NotOffered, WalkedOff):
+            # A server may refuse a client that asks for so little (RFC 4419, 3); then the usual.
+            return self._usual_group(exchange)
+        return OfferedGroup(exchange, _SMALLEST.liked, ssh.parse_group_bits(payload))
+
+    def _usual_group(self, exchange: str) -> OfferedGroup:
+        with _Conversation(*self._to) as again:
+            server = again.greeting().kexinit
+            again._begin(exchange, server.host_keys, server)
+            again._send(ssh.packet(_USUAL.encode()))
+            payload = again._packet(ssh_groups.MSG_GROUP)
+        return OfferedGroup(exchange, _USUAL.liked, ssh.parse_group_bits(payload))
+
+    def _begin(self, exchange: str, host_keys: tuple[str, ...], server: KexInit) -> None:
+        ours = replace(server, kex=(exchange,), host_keys=host_keys, first_kex_packet_follows=False)
         self._send(ssh.packet(ours.encode()))
-        self._send(ssh.packet(bytes([30]) + _INITIAL_VALUES[exchange]()))
+
+    def _key_by(self, exchange: str, algorithm: str, server: KexInit) -> HostKey:
+        self._begin(exchange, (algorithm,), server)
+        if exchange in ssh.GROUP_EXCHANGES:
+            self._send(ssh.packet(_USUAL.encode()))
+            prime, generator = ssh.parse_group(self._packet(ssh_groups.MSG_GROUP))
+            self._send(ssh.packet(ssh_groups.init(prime, generator)))
+            return ssh.parse_kex_reply(self._packet(33))
+        self._send(ssh.packet(ssh.initial_message(exchange)))
         return ssh.parse_kex_reply(self._packet(31))
 
     def _packet(self, wanted: int) -> bytes:
@@ -145,11 +274,16 @@ class _Conversation:
             except TimeoutError:
                 continue
             except OSError as error:
+                if self._reader.identification is not None:
+                    raise WalkedOff(f"{self._where} resets the connection") from error
                 raise Unreachable(f"{self._where}: {error.strerror or error}") from error
             self._received += len(data)
-            if not data or self._received > _MAX_BYTES:
-                what = "ends the connection" if not data else "sends without end"
-                raise Garbled(f"{self._where} {what} before its SSH greeting is complete")
+            if not data:
+                early = self._reader.identification is None
+                kind, when = (HungUp, "unheard") if early else (WalkedOff, "over what it was asked")
+                raise kind(f"{self._where} ends the connection {when}")
+            if self._received > _MAX_BYTES:
+                raise Garbled(f"{self._where} sends without end before its greeting is complete")
             self._reader.feed(data)
         return value
 
@@ -158,60 +292,3 @@ class _Conversation:
             self._socket.sendall(data)
         except OSError as error:
             raise Unreachable(f"{self._where}: {error.strerror or error}") from error
-
-
-def _x25519() -> bytes:
-    key = X25519PrivateKey.generate().public_key()
-    return ssh.string(key.public_bytes(Encoding.Raw, PublicFormat.Raw))
-
-
-def _point(curve: type[ec.EllipticCurve]) -> Callable[[], bytes]:
-    def initial() -> bytes:
-        key = ec.generate_private_key(curve()).public_key()
-        return ssh.string(key.public_bytes(Encoding.X962, PublicFormat.UncompressedPoint))
-
-    return initial
-
-
-def _power(group: int) -> Callable[[], bytes]:
-    def initial() -> bytes:
-        return ssh.mpint(pow(2, int.from_bytes(os.urandom(32), "big"), modp_prime(group)))
-
-    return initial
-
-
-def modp_prime(group: int) -> int:
-    """The prime of an Oakley group as SSH numbers them: 1, 14 or 16 (RFC 2409, RFC 3526)."""
-    bits, constant = _GROUPS[group]
-    return (1 << bits) - (1 << (bits - 64)) - 1 + ((_pi_bits(bits - 130) + constant) << 64)
-
-
-def _pi_bits(bits: int) -> int:
-    """floor(2**bits * pi), by Machin's formula in integers."""
-    guard = 64
-    one = 1 << (bits + guard)
-
-    def arctan_inverse(x: int) -> int:
-        term = total = one // x
-        square, divisor, sign = x * x, 3, -1
-        while term:
-            term //= square
-            total += sign * (term // divisor)
-            divisor, sign = divisor + 2, -sign
-        return total
-
-    return (4 * (4 * arctan_inverse(5) - arctan_inverse(239))) >> guard
-
-
-_INITIAL_VALUES: dict[str, Callable[[], bytes]] = {
-    "curve25519-sha256": _x25519,
-    "curve25519-sha256@libssh.org": _x25519,
-    "ecdh-sha2-nistp256": _point(ec.SECP256R1),
-    "ecdh-sha2-nistp384": _point(ec.SECP384R1),
-    "ecdh-sha2-nistp521": _point(ec.SECP521R1),
-    "diffie-hellman-group16-sha512": _power(16),
-    "diffie-hellman-group14-sha256": _power(14),
-    "diffie-hellman-group14-sha1": _power(14),
-    "diffie-hellman-group1-sha1": _power(1),
-}
-"""Key exchanges whose first message this module can make: the client's public value."""

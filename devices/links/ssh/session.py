@@ -12,9 +12,9 @@ import logging
 import selectors
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Self
+from typing import Any, Self
 
 import paramiko
 from paramiko.ssh_exception import IncompatiblePeer
@@ -34,6 +34,8 @@ _LOG.addHandler(logging.NullHandler())  # refusals are results here, not warning
 
 MAX_OUTPUT = 4_000_000
 _KEY_TYPES = (paramiko.Ed25519Key, paramiko.ECDSAKey, RsaKey)
+_THROUGH_SECONDS = 3.0
+_CHANNEL_REQUEST = bytes([98])  # RFC 4254, 9
 _CONNECT_FAILED = 2  # RFC 4254, 5.1: reason code of a channel open failure
 
 
@@ -202,8 +204,23 @@ class Session:
         status = channel.exit_status
         return status if channel.status_event.is_set() and status >= 0 else None
 
-    def forward(self, host: str, port: int, seconds: float) -> Forwarding:
-        """Whether the server connects to ``host:port`` for the client (RFC 4254, 7.2)."""
+    @property
+    def signature_algorithms(self) -> tuple[str, ...] | None:
+        """What the server names in ``server-sig-algs`` (RFC 8308, 3.1); None where it does not.
+
+        It comes after the key exchange: ask once a login was answered.
+        """
+        extensions: dict[str, bytes] = vars(self.transport).get("server_extensions", {})
+        said = extensions.get("server-sig-algs")
+        if said is None:
+            return None
+        return tuple(name for name in said.decode("ascii", "replace").split(",") if name)
+
+    def forward(self, host: str, port: int, seconds: float) -> tuple[Forwarding, bytes]:
+        """Whether the server connects to ``host:port`` for the client (RFC 4254, 7.2).
+
+        With the first bytes that came through, if any came within a few seconds.
+        """
         try:
             with self.translated_channel():
                 channel = self.transport.open_channel(
@@ -211,8 +228,39 @@ class Session:
                 )
         except paramiko.ChannelException as refusal:
             failed = refusal.code == _CONNECT_FAILED
-            return Forwarding.FAILED if failed else Forwarding.PROHIBITED
-        channel.close()
+            return Forwarding.FAILED if failed else Forwarding.PROHIBITED, b""
+        try:
+            channel.settimeout(_THROUGH_SECONDS)
+            with contextlib.suppress(OSError):
+                return Forwarding.PERMITTED, channel.recv(255)
+            return Forwarding.PERMITTED, b""
+        finally:
+            channel.close()
+
+    def forward_x11(self) -> Forwarding:
+        """Whether the server takes a request for X11 (RFC 4254, 6.3.1); undone at once."""
+        return self._asked(lambda channel: channel.request_x11(handler=lambda *_: None))
+
+    def forward_agent(self) -> Forwarding:
+        """Whether the server takes a request for the client's agent; undone at once.
+
+        ``auth-agent-req@openssh.com`` of OpenSSH's PROTOCOL.agent.
+        """
+        return self._asked(lambda channel: _ask(channel, "auth-agent-req@openssh.com"))
+
+    def _asked(self, request: Callable[[paramiko.Channel], object]) -> Forwarding:
+        try:
+            with self.translated_channel():
+                channel = self.transport.open_session(timeout=self._seconds)
+        except paramiko.ChannelException:
+            return Forwarding.PROHIBITED
+        try:
+            with self.translated_channel():
+                request(channel)
+        except paramiko.SSHException:
+            return Forwarding.PROHIBITED
+        finally:
+            channel.close()
         return Forwarding.PERMITTED
 
     def listen(self) -> Forwarding:
@@ -237,6 +285,19 @@ class Session:
             raise
         except (EOFError, OSError) as error:
             raise Unreachable(f"{self.where} ends the connection") from error
+
+
+def _ask(channel: Any, request: str) -> None:
+    """Send a channel request that wants a reply, and wait for it. Raises SSHException."""
+    message = paramiko.Message()
+    message.add_byte(_CHANNEL_REQUEST)
+    message.add_int(channel.remote_chanid)
+    message.add_string(request)
+    message.add_boolean(True)  # noqa: FBT003 - paramiko's own form
+    # As the channel's own requests do it: there is no public way to ask for this and for a reply.
+    channel._event_pending()  # noqa: SLF001
+    channel.transport._send_user_message(message)  # noqa: SLF001
+    channel._wait_for_event()  # noqa: SLF001
 
 
 def load_key(text: str) -> paramiko.PKey:

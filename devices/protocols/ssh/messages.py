@@ -57,6 +57,11 @@ class KexInit:
         return tuple(dict.fromkeys(self.ciphers_in + self.ciphers_out))
 
     @property
+    def spoken(self) -> bool:
+        """Whether the server named any algorithm at all."""
+        return bool(self.kex or self.host_keys or self.ciphers)
+
+    @property
     def macs(self) -> tuple[str, ...]:
         """Message authentication codes of either direction, without repetition."""
         return tuple(dict.fromkeys(self.macs_in + self.macs_out))
@@ -204,6 +209,16 @@ def _key_bits(algorithm: str, blob: bytes, position: int) -> int:
         return _FIXED_BITS.get(algorithm, 0)
     number, _ = take_string(blob, position)
     return int.from_bytes(number, "big").bit_length()
+
+
+def rsa_numbers(blob: bytes) -> tuple[int, int] | None:
+    """Exponent and modulus of an RSA host key blob; None for another type. Raises Garbled."""
+    algorithm, position = take_string(blob, 0)
+    if algorithm != b"ssh-rsa":
+        return None
+    exponent, position = take_string(blob, position)
+    modulus, _ = take_string(blob, position)
+    return int.from_bytes(exponent, "big"), int.from_bytes(modulus, "big")
 
 
 def parse_kex_reply(payload: bytes) -> HostKey:
