@@ -64,7 +64,7 @@ def test_the_examples_of_selections_choose_something(page: str, count: int) -> N
 
 def test_the_example_of_a_device_file_loads(tmp_path: Path) -> None:
     path = tmp_path / "camera.toml"
-    whole, media, passwords, web = blocks("device-file.md", "toml")
+    whole, media, passwords, *webs = blocks("device-file.md", "toml")
     path.write_text(whole)
     device = device_file.load(path)
     assert device.declared.lockout is not None
@@ -74,13 +74,16 @@ def test_the_example_of_a_device_file_loads(tmp_path: Path) -> None:
     first_use = tomllib.loads(passwords)
     own["factory"] = first_use["factory"]
     own["declared"]["passwords"] = first_use["declared"]["passwords"]
-    own["links"]["http"] = tomllib.loads(web)["links"]["http"]
+    session, challenge = (tomllib.loads(web)["links"]["http"] for web in webs)
+    own["links"]["http"] = session | challenge
     given = DeviceFile.model_validate(own)
     kinds = [stream.web_container for stream in given.declared.streams]
     assert kinds == ["mjpeg", "hls", "websocket"]
     http = given.links.http
     assert http is not None
     assert set(http.operations) == {"login"}
+    assert http.challenge is not None
+    assert [step.name for step in http.challenge.computed] == ["inner", "answer"]
     assert given.declared.passwords.policies == ["nist-800-63b-4"]
 
 
