@@ -8,6 +8,7 @@ another state are looked for and not run.
 from __future__ import annotations
 
 import shutil
+import socket
 from collections.abc import Callable, Iterator
 
 import requests
@@ -34,6 +35,7 @@ def bench_findings(
     yield from _bench_links(device, permit, secrets, missed)
     yield _scene(device, permit, secrets, missed)
     yield _capture(device)
+    yield _sources(device)
     yield _command(device, "provision")
     yield _command(device, "restore")
 
@@ -91,6 +93,21 @@ def _capture(device: DeviceFile) -> Finding:
         return Finding("capture", FAULT, str(error))
     possible = sniffer.permitted() and chosen.name in ("proxy", "sockets")
     return Finding("capture", READY, str(chosen) + "; packets could be taken too" * possible)
+
+
+def _sources(device: DeviceFile) -> Finding:
+    """Whether the bench has the further addresses that it may connect from."""
+    what, given = "further addresses", device.bench.sources
+    if not given:
+        return Finding(what, ABSENT, "the device file gives no bench.sources")
+    for address in given:
+        family = socket.AF_INET6 if ":" in address else socket.AF_INET
+        try:
+            with socket.socket(family, socket.SOCK_STREAM) as own:
+                own.bind((address, 0))
+        except OSError as error:
+            return Finding(what, FAULT, f"{address} is not of this machine: {error.strerror}")
+    return Finding(what, READY, f"{', '.join(given)} can be connected from")
 
 
 def _clock(device: DeviceFile, permit: Permit, secrets: Secrets, missed: dict[str, str]) -> Finding:

@@ -65,6 +65,6 @@ class Permit:
             pass
         try:
             found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
-        except OSError as error:
+        except (OSError, UnicodeError) as error:  # UnicodeError: a name with an empty label
             raise Unreachable(f"the name {host} does not resolve: {error}") from error
         return list(dict.fromkeys(str(info[4][0]) for info in found))

@@ -25,6 +25,7 @@ TABLES = {
     "bench provision": "provision",
     "bench restore": "restore",
     "capture": "capture",
+    "further addresses": "sources",
 }
 
 
@@ -104,3 +105,10 @@ def test_equipment_that_works_is_ready(tmp_path: Path) -> None:
     said = found(tmp_path, bench)
     for what in ("bench storage", "scene", "bench provision", "power control"):
         assert said[what][0] == READY, said[what]
+
+
+def test_further_addresses_are_of_this_machine(tmp_path: Path) -> None:
+    assert found(tmp_path, {"sources": ["127.0.0.77"]})["further addresses"][0] == READY
+    state, why = found(tmp_path, {"sources": ["127.0.0.77", "192.0.2.9"]})["further addresses"]
+    assert state == FAULT
+    assert why.startswith("192.0.2.9 is not of this machine")

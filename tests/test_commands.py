@@ -85,7 +85,8 @@ encrypted = true
     parts = [line[2:].partition(" not given: ") for line in done.stdout.splitlines()]
     said = {what.strip(): text for what, found, text in parts if found}
     assert said["link serial"] == (
-        "3 test cases stay INCONCLUSIVE (BACKDOOR-009, BACKDOOR-010, BACKDOOR-011)"
+        "6 test cases stay INCONCLUSIVE (BACKDOOR-009, BACKDOOR-010, BACKDOOR-011, CRED-052, "
+        "CRED-054, CRED-055)"
     )
     assert "test cases stay INCONCLUSIVE (" in said["link ssh"]
     for case in ("BACKDOOR-004", "BACKDOOR-012", "CRED-014", "ORIGIN-008"):

@@ -33,6 +33,7 @@ WITHOUT_A_LIST = {
 
 ASKED_FOR_LATER = {
     "BACKDOOR-015": ("ssh_forwarding",),
+    "CRED-023": ("ssh_root_settings",),
     "CRED-049": ("device_stores", "image_stores"),
     "CRED-050": ("device_stores",),
     "CRED-056": ("device_stores", "image_stores"),

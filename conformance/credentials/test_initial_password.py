@@ -12,7 +12,7 @@ from devices.identity.initial_password import InitialPassword
 @case(
     "CRED-045",
     severity="critical",
-    needs=(),
+    needs=("documents",),
     catches=("cred-label-from-mac", "cred-label-from-serial", "cred-label-shared"),
     applies_to=("initial-password",),
 )
