@@ -123,8 +123,12 @@ def test_units_are_compared_by_fingerprints() -> None:
     assert row["cases"] == ["CRED-045"]
 
 
-def test_a_random_label_passes() -> None:
-    judge(facts_of("K7MW2QZX9PTR"))
+def test_a_random_label_passes(tmp_path: Path) -> None:
+    manual = tmp_path / "manual.txt"
+    manual.write_text("The password is on the label.")
+    judge(facts_of("K7MW2QZX9PTR", {"documents.manual": manual}))
+    with pytest.raises(Inconclusive, match="gives no papers"):
+        judge(facts_of("K7MW2QZX9PTR"))
 
 
 @pytest.mark.parametrize(
@@ -153,6 +157,7 @@ def test_a_finding_that_may_be_chance_decides_nothing() -> None:
         derivations=perhaps,
         certain=(),
         published=(),
+        papers=1,
         in_papers=(),
     )
     with pytest.raises(Inconclusive, match="by accident"):

@@ -37,6 +37,12 @@ def test_the_initial_password_is_the_units_own(initial_password: InitialPassword
             f"by accident (chance {first.chance:.2g}): compare other units",
             "insufficient",
         )
+    if not initial_password.papers:
+        raise Inconclusive(
+            "the device file gives no papers that come with every unit ([documents]): whether the "
+            "initial password stands in one is not known",
+            "no-document",
+        )
 
 
 def _faults(found: InitialPassword) -> Iterator[str]:

@@ -20,8 +20,8 @@ class InitialPassword(Observation):
 
     ``searched`` texts were derived from what the unit shows; ``derivations`` are those that gave
     the password, with the chance that they do so by accident, ``certain`` the ones at or below
-    the limit of the search. ``published``: where it stands in public tables. ``in_papers``: the
-    papers of the product that hold it.
+    the limit of the search. ``published``: where it stands in public tables. ``papers``: how
+    many papers of the product were read; ``in_papers`` those of them that hold it.
     """
 
     length: int
@@ -30,6 +30,7 @@ class InitialPassword(Observation):
     derivations: tuple[Derivation, ...]
     certain: tuple[Derivation, ...]
     published: tuple[str, ...]
+    papers: int
     in_papers: tuple[str, ...]
 
 
@@ -68,6 +69,7 @@ def measure(
         derivations=result.found,
         certain=result.certain,
         published=tuple(name for name, words in tables.items() if password in set(words)),
+        papers=len(papers) - len(unread),
         in_papers=tuple(holding),
         shortfall=f"papers that cannot be read: {', '.join(unread)}" if unread else "",
     )
