@@ -61,13 +61,15 @@ def _partial(observation: Observation) -> Observation:
     return dataclasses.replace(observation, shortfall="half of it, for a test")
 
 
-def _emptied(observation: Observation) -> Observation:
-    """Every collection empty, and every count of what it holds zero."""
+def _emptied(observation: Any) -> Any:
+    """Every collection empty, in its parts too, and every count of what it holds zero."""
     changes: dict[str, Any] = {}
     for field in dataclasses.fields(observation):
         value = getattr(observation, field.name)
         if isinstance(value, tuple | Mapping):
             changes[field.name] = type(value)()
+        elif dataclasses.is_dataclass(value):
+            changes[field.name] = _emptied(value)
         elif type(value) is int:
             changes[field.name] = 0
     return dataclasses.replace(observation, **changes)
