@@ -45,6 +45,10 @@ def test_random_tokens_pass_in_many_alphabets(make: Callable[[], str]) -> None:
         assert not found.made_of
 
 
+def test_digits_that_begin_with_zeros_are_no_time() -> None:
+    assert not facts([f"{secrets.token_hex(8)}g0723800526046" for _ in range(8)]).dated
+
+
 def test_a_time_in_clear_is_said_and_random_bits_beside_it_count() -> None:
     found = facts([f"{int(NOW)}-{secrets.token_hex(16)}" for _ in range(8)])
     assert found.dated

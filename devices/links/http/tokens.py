@@ -97,16 +97,16 @@ def _estimated(tokens: Sequence[str], varying: int) -> float:
 def _dated(sample: Sequence[Issued], ahead: float) -> bool:
     """Whether most tokens hold the time of their login as a decimal number, s, ms or us."""
     hits = sum(
-        any(_near(int(digits), issued, ahead) for digits in _MOMENT.findall(issued.token))
+        any(_near(digits, issued, ahead) for digits in _MOMENT.findall(issued.token))
         for issued in sample
     )
     return bool(sample) and hits * 2 > len(sample)
 
 
-def _near(number: int, issued: Issued, ahead: float) -> bool:
-    scale = {10: 1, 13: 1_000, 16: 1_000_000}[len(str(number).zfill(10))]
+def _near(digits: str, issued: Issued, ahead: float) -> bool:
+    scale = {10: 1, 13: 1_000, 16: 1_000_000}[len(digits)]
     clocks = (issued.before, issued.before + ahead)
-    return any(abs(number / scale - clock) < _SECONDS_AROUND for clock in clocks)
+    return any(abs(int(digits) / scale - clock) < _SECONDS_AROUND for clock in clocks)
 
 
 def _made_of(sample: Sequence[Issued], ahead: float) -> str:
