@@ -229,6 +229,8 @@ def _add_selftest(commands: Commands) -> None:
     parser.add_argument("--faults", default="", metavar="EXPR", help="only these faults")
     parser.add_argument("--full", action="store_true",
                         help="the whole suite against every faulty twin")  # fmt: skip
+    parser.add_argument("--cover", action="store_true",
+                        help="only as many faults as show every test case failing once")  # fmt: skip
     parser.add_argument("--no-clean", action="store_true", help="leave out the clean twin")
     parser.add_argument("--parallel", type=int, default=0, help="cameras at once")
     parser.add_argument("--output", type=Path, metavar="DIR")
@@ -241,6 +243,7 @@ def _selftest(console: Console, arguments: argparse.Namespace) -> int:
         console,
         expression=arguments.faults,
         full=arguments.full,
+        cover=arguments.cover,
         clean=not arguments.no_clean,
         parallel=arguments.parallel,
         output=arguments.output,

@@ -79,6 +79,7 @@ def run(
     *,
     expression: str,
     full: bool,
+    cover: bool,
     clean: bool,
     parallel: int,
     output: Path | None,
@@ -91,6 +92,8 @@ def run(
             faults = Selection.parse(expression).choose(faults, fault_labels)
     except (catalogue.CatalogueError, SelectionError) as error:
         raise CommandError(str(error)) from error
+    if cover:
+        faults = covering(known, faults)
     folder = run_folder.prepare(output, prefix="selftest")
     twins = _plan(known, faults, clean=clean)
     workers = parallel or 3 * max(2, os.cpu_count() or 2) // 2  # a camera's waiting costs nothing
@@ -100,6 +103,21 @@ def run(
     _show(console, rows, twins)
     _write(folder, known, rows, twins, full=full)
     return Exit.APPROVED if all(twin.good for twin in twins) else Exit.REJECTED
+
+
+def covering(known: Catalogue, faults: Sequence[Fault]) -> list[Fault]:
+    """Few of the faults by which every test case that catches one of them is seen to fail.
+
+    Greedy: the fault that most of the remaining test cases catch comes first.
+    """
+    catchers = {fault.id: set(known.catchers(fault.id)) for fault in faults}
+    left = set[str]().union(*catchers.values())
+    chosen: set[str] = set()
+    while left:
+        best = max(catchers, key=lambda fault: len(catchers[fault] & left))
+        chosen.add(best)
+        left -= catchers[best]
+    return [fault for fault in faults if fault.id in chosen]
 
 
 def _plan(known: Catalogue, faults: Sequence[Fault], *, clean: bool) -> list[Twin]:

@@ -18,6 +18,7 @@ from devices.observation import Artefact, Observation
 TOLD_SECONDS = 6.0
 """Longest time to listen after TEARDOWN."""
 _AFTER_TIMEOUT = 12.0
+_STALL = 5.0  # s: a camera or bench that is short of breath is silent for less
 
 
 @dataclass(frozen=True)
@@ -155,7 +156,7 @@ def _left(access: RtspAccess, session: HeldSession, before: Heard) -> StreamEndi
     session.client.close()
     longest = access.device.bench.longest_wait
     waited_for = session.timeout if session.timeout <= longest else 0.0
-    after = session.until_quiet(waited_for + _AFTER_TIMEOUT, before)
+    after = session.until_quiet(waited_for + _AFTER_TIMEOUT, before, _STALL)
     with (
         contextlib.suppress(LinkError),
         access.connect(session.client.endpoint, login=access.login()) as client,
@@ -171,7 +172,7 @@ def _silent(access: RtspAccess, session: HeldSession, before: Heard) -> StreamEn
         nothing = Heard(packets=0, last=0, longest_gap=0, listened=0, closed=False)
         return _ending("silence", session, before, nothing, 0)
     asked = session.client.asked
-    after = session.until_quiet(session.timeout + _AFTER_TIMEOUT, before)
+    after = session.until_quiet(session.timeout + _AFTER_TIMEOUT, before, _STALL)
     ending = _ending("silence", session, before, after, 0)
     return dataclasses.replace(ending, asked=session.client.asked - asked)
 

@@ -78,13 +78,13 @@ class HeldSession:
             raise NotOffered(f"no media arrived within {FIRST_PACKET_SECONDS:.0f} s of PLAY")
         return heard
 
-    def until_quiet(self, limit: float, before: Heard) -> Heard:
+    def until_quiet(self, limit: float, before: Heard, least: float = QUIET_SECONDS) -> Heard:
         """Listen until it has been silent for long, at most ``limit`` seconds.
 
-        Long is five times the longest gap that the media had ``before``, to be fair to streams of
-        few pictures a second.
+        Long is ``least``, and five times the longest gap that the media had ``before``, to be fair
+        to streams of few pictures a second.
         """
-        return self.listen(limit, quiet=max(QUIET_SECONDS, 5 * before.longest_gap))
+        return self.listen(limit, quiet=max(least, 5 * before.longest_gap))
 
     def listen(self, seconds: float, *, bursts: int = 0, quiet: float = 0) -> Heard:
         """Listen for ``seconds``; less when so many ``bursts`` came, or ``quiet`` seconds nothing.
