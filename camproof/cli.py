@@ -230,7 +230,7 @@ def _add_selftest(commands: Commands) -> None:
     parser.add_argument("--full", action="store_true",
                         help="the whole suite against every faulty twin")  # fmt: skip
     parser.add_argument("--cover", action="store_true",
-                        help="only as many faults as show every test case failing once")  # fmt: skip
+                        help="few faults, that show every test case failing once")  # fmt: skip
     parser.add_argument("--no-clean", action="store_true", help="leave out the clean twin")
     parser.add_argument("--parallel", type=int, default=0, help="cameras at once")
     parser.add_argument("--output", type=Path, metavar="DIR")

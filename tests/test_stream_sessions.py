@@ -66,13 +66,13 @@ def test_a_session_whose_viewer_falls_silent_times_out(
     faulty: Callable[[Posture], Stand], monkeypatch: pytest.MonkeyPatch, *, ends: bool
 ) -> None:
     monkeypatch.setattr(rtsp_connection, "TIMEOUT", 1)
-    monkeypatch.setattr(rtsp_endings, "_AFTER_TIMEOUT", 3.0)
+    monkeypatch.setattr(rtsp_endings, "_AFTER_TIMEOUT", 7.0)
     stand = faulty(Posture(rtsp_sessions_time_out=ends))
     found = silences(changed(stand, transports=["srtp-interleaved", "srtp-udp"]))
     (silent,) = found.endings
     assert found.complete, found.shortfall
     assert (silent.transport, silent.way, silent.timeout) == ("srtp-udp", "silence", 1)
-    assert (silent.listened - silent.last > 0.9) is ends
+    assert (silent.last < 5) is ends
 
 
 def _answers(found: RefusedLogins) -> dict[tuple[str, str], set[int]]:
