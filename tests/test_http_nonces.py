@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from dial import Dial
 from onvif_stand import Stand, onvif_stand
 from web_stand import PASSWORD, Handler, Kept, digest_camera, foreign_server, laboratory
 
@@ -16,7 +16,6 @@ from conformance import policy
 from conformance.credentials.test_digest import test_digest_is_not_by_md5_alone as algorithms
 from conformance.credentials.test_digest import test_no_login_is_good_twice as twice
 from conformance.verdict import Inconclusive, NotApplicable
-from devices.emulated.clock import dial_of
 from devices.emulated.posture import Posture
 from devices.errors import LoginRefused
 from devices.links.http.digests import nonce_use, web_door
@@ -24,23 +23,6 @@ from devices.links.onvif.matrix import calls, left_out
 from devices.secrets import Secrets
 
 ADDRESS = "127.83.9.4"
-
-
-class Dial:
-    """Stands in for ``pass_time``."""
-
-    def __init__(self, stand: Stand, *, by: str = "clock", sure: bool = True) -> None:
-        self._dial = dial_of(stand.camera.flash)
-        self.by, self.sure = by, sure
-
-    @contextmanager
-    def passed(self, seconds: float) -> Iterator[None]:
-        self._dial.parent.mkdir(exist_ok=True)
-        self._dial.write_text(str(seconds))
-        try:
-            yield
-        finally:
-            self._dial.write_text("0")
 
 
 def arguments(stand: Stand) -> dict[str, Any]:
@@ -53,7 +35,11 @@ def arguments(stand: Stand) -> dict[str, Any]:
 
 
 def judge(stand: Stand, **more: Any) -> None:
-    twice(**arguments(stand), secrets=Secrets(stand.device), pass_time=Dial(stand, **more))
+    twice(
+        **arguments(stand),
+        secrets=Secrets(stand.device),
+        pass_time=Dial(stand.camera.flash, **more),
+    )
 
 
 def test_the_compliant_camera_passes(tmp_path: Path) -> None:

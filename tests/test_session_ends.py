@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from dial import Dial
 from web_stand import (
     Handler,
     Kept,
@@ -25,30 +26,12 @@ from conformance.credentials.test_session_ends import (
     test_sessions_end_and_cannot_be_guessed as judge,
 )
 from conformance.verdict import Inconclusive, NotApplicable
-from devices.emulated.clock import dial_of
 from devices.emulated.posture import Posture
 from devices.errors import BenchError
 from devices.links.administration import over_onvif
 from devices.links.onvif.link import OnvifLink
 from devices.links.users import OnvifUserWay
 from devices.permit import Permit
-
-
-class Clock:
-    """Stands in for ``pass_time``: turns the dial of the stand-in camera."""
-
-    def __init__(self, flash: Path, *, by: str = "clock", sure: bool = True) -> None:
-        self._dial = dial_of(flash)
-        self.by, self.sure = by, sure
-
-    @contextmanager
-    def passed(self, seconds: float) -> Iterator[None]:
-        self._dial.parent.mkdir(exist_ok=True)
-        self._dial.write_text(str(seconds))
-        try:
-            yield
-        finally:
-            self._dial.write_text("0")
 
 
 class Stand:
@@ -80,7 +63,7 @@ class Stand:
             "http": self.lab.http,
             "user_ways": [OnvifUserWay(self.onvif)],
             "administrations": [over_onvif(self.onvif)],
-            "pass_time": Clock(self.camera.flash),
+            "pass_time": Dial(self.camera.flash),
             "restart": restart,
             "device": self.lab.device,
             "secrets": self.lab.secrets,
@@ -116,7 +99,7 @@ def test_what_a_bench_cannot_do_is_said_and_the_rest_is_judged(tmp_path: Path) -
             "user removal",
         ]
         with pytest.raises(Inconclusive, match=r"nobody waits 1800 s for it: give \[bench.clock\]"):
-            each.judge(pass_time=Clock(each.camera.flash, by="waiting"))
+            each.judge(pass_time=Dial(each.camera.flash, by="waiting"))
 
 
 @pytest.mark.parametrize(
@@ -142,7 +125,7 @@ def test_a_restart_that_ends_no_session_fails(tmp_path: Path) -> None:
 
 def test_a_clock_that_need_not_count_gives_no_fault(tmp_path: Path) -> None:
     with stand(tmp_path, Posture(session_survives=("idle",))) as each:
-        unsure = Clock(each.camera.flash, sure=False)
+        unsure = Dial(each.camera.flash, sure=False)
         with pytest.raises(Inconclusive, match="counts = true"):
             each.judge(pass_time=unsure)
 
@@ -187,7 +170,7 @@ def test_a_camera_without_sessions_is_not_applicable_and_one_without_users_incon
                     http=lab.http,
                     user_ways=[],
                     administrations=[],
-                    pass_time=Clock(tmp_path),
+                    pass_time=Dial(tmp_path),
                     restart=lambda: None,
                     device=lab.device,
                     secrets=lab.secrets,

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
+from functools import partial
 
 from devices.description import DeviceFile
-from devices.errors import DeviceFileError, LinkError
+from devices.errors import LinkError
 from devices.links.http.exchange import Exchange
 from devices.links.http.link import HttpLink
 from devices.links.http.pages import impossible_neighbour, same_page
@@ -19,7 +20,13 @@ from devices.links.password_trials import (
     onvif_login,
     web_login,
 )
-from devices.links.users import OnvifUserWay, UserWay, WebUserWay
+from devices.links.users import (
+    OnvifUserWay,
+    UserWay,
+    WebUserWay,
+    names_on_the_web,
+    names_over_onvif,
+)
 from devices.protocols import soap
 from devices.secrets import Secrets
 
@@ -38,7 +45,7 @@ def interfaces_of(
     for way in ways:
         if isinstance(way, OnvifUserWay) and onvif is not None:
             login = onvif_login(onvif)
-            names = _users_over_onvif(onvif)
+            names = partial(names_over_onvif, onvif)
             found.append(Interface("ONVIF CreateUsers", "create", way, login, names))
             found.append(Interface("ONVIF SetUser", "change", way, login))
         elif isinstance(way, WebUserWay) and http is not None:
@@ -66,38 +73,11 @@ def _of_the_web(
         call = http.operation(name)
         title = f"the web operation {name} ({call.method} {call.path})"
         if name.startswith("create_user") and http.offers("delete_user"):
-            names = _users_on_the_web(http, secrets)
+            names = partial(names_on_the_web, http, secrets)
             found.append(Interface(title, "create", by, login, names))
         elif not name.startswith("create_user") and own:
             found.append(Interface(title, "change", MixedWay(own[0], by), login))
     return found
-
-
-def _users_over_onvif(link: OnvifLink) -> Callable[[], set[str] | None]:
-    def users() -> set[str] | None:
-        try:
-            return {user.name for user in link.users().users}
-        except (LinkError, DeviceFileError):
-            return None
-
-    return users
-
-
-def _users_on_the_web(http: HttpLink, secrets: Secrets) -> Callable[[], set[str] | None]:
-    def users() -> set[str] | None:
-        found = secrets.account(role="admin", service="http")
-        if found is None or not http.offers("users"):
-            return None
-        try:
-            client = http.account(found[0])
-            answer = http.perform(client, "users")
-            http.leave(client)
-        except LinkError:
-            return None
-        words = set(re.findall(r"[\w.@-]+", answer.content.decode("utf-8", "replace")))
-        return words if answer.succeeded and found[1].username in words else None
-
-    return users
 
 
 def undescribed(device: DeviceFile, http: HttpLink | None, paths: Iterable[str]) -> list[str]:

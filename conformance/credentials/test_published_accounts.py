@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import secrets as random
 from collections.abc import Iterable
 from typing import Any
@@ -24,10 +23,11 @@ from conformance.credentials.web_accounts import (
 )
 from conformance.verdict import Inconclusive
 from devices.description import DeviceFile
-from devices.errors import DeviceFileError, LinkError, LoginRefused
+from devices.errors import LoginRefused
 from devices.links.http.link import HttpLink
 from devices.links.onvif.link import OnvifLink
 from devices.links.onvif.observations import Outcome
+from devices.links.users import names_on_the_web, names_over_onvif
 from devices.secrets import Secrets
 
 
@@ -75,7 +75,10 @@ def test_no_published_account_opens_the_web_interface(
     found = try_all(login, pairs, own, safe)
     if found.left_out:
         onvif = None if device.links.onvif is None else request.getfixturevalue("onvif")
-        lists = [_over_onvif(onvif, device), _over_the_web(http, secrets)]
+        lists = [
+            None if onvif is None else names_over_onvif(onvif),
+            names_on_the_web(http, secrets),
+        ]
         found = found.with_users(_together(lists))
     evidence.observe(found)
     accepted = found.accepted_by(http.server.url)
@@ -131,40 +134,13 @@ def test_no_published_account_opens_onvif(
         pairs = published_pairs(knowledge("default_credentials"))
         found = try_all(login, pairs, own, safe)
     if found.left_out:
-        found = found.with_users(_over_onvif(onvif, device))
+        found = found.with_users(names_over_onvif(onvif))
     evidence.observe(found)
     assert not stranger[1], f"{url} accepts a made-up user and password."
     accepted = found.accepted_by(url)
     assert not accepted, accepted
     if not found.tried:
         raise Inconclusive("no published pair was tried", "insufficient")
-
-
-def _over_onvif(onvif: OnvifLink | None, device: DeviceFile) -> set[str] | None:
-    """The user names that the camera lists over ONVIF; None when it lists none."""
-    if onvif is None:
-        return None
-    try:
-        own = device.accounts[onvif.default_account()].username
-        names = {user.name for user in onvif.users().users}
-    except (LinkError, DeviceFileError):
-        return None
-    return names if own in names else None  # a list without the one who reads it is none
-
-
-def _over_the_web(http: HttpLink, secrets: Secrets) -> set[str] | None:
-    """Every word of the list that the operation "users" gives; None when it gives none."""
-    found = secrets.account(role="admin", service="http")
-    if found is None or not http.offers("users"):
-        return None
-    try:
-        client = http.account(found[0])
-        answer = http.perform(client, "users")
-        http.leave(client)
-    except LinkError:
-        return None
-    words = set(re.findall(r"[\w.@-]+", answer.content.decode("utf-8", "replace")))
-    return words if answer.succeeded and found[1].username in words else None
 
 
 def _together(lists: Iterable[set[str] | None]) -> set[str] | None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from typing import Protocol, Self
 
 from devices.errors import DeviceFileError, LinkError, LoginRefused, NotOffered
 from devices.links.http.client import HttpClient
 from devices.links.http.link import HttpLink
+from devices.links.onvif import device as onvif_device
 from devices.links.onvif.link import OnvifLink
 from devices.links.onvif.observations import OnvifCall, Outcome
 from devices.secrets import Secrets
@@ -98,6 +100,35 @@ class WebUserWay:
             self._link.leave(client)
         if answer.status not in self._link.operation(operation).success:
             raise NotOffered(f"{answer.request} is answered {answer.status}")
+
+
+def names_over_onvif(link: OnvifLink) -> set[str] | None:
+    """The user names that GetUsers lists; None when it lists none.
+
+    A list without the one who reads it is no list of the camera's users.
+    """
+    try:
+        with link.session(link.default_account()) as session:
+            names = {user.name for user in onvif_device.users(session).users}
+            reader = session.credentials
+    except (LinkError, DeviceFileError):
+        return None
+    return names if reader is not None and reader.username in names else None
+
+
+def names_on_the_web(link: HttpLink, secrets: Secrets) -> set[str] | None:
+    """Every word of the list that the operation "users" gives; None when it gives none."""
+    found = secrets.account(role="admin", service="http")
+    if found is None or not link.offers("users"):
+        return None
+    try:
+        client = link.account(found[0])
+        answer = link.perform(client, "users")
+        link.leave(client)
+    except LinkError:
+        return None
+    words = set(re.findall(r"[\w.@-]+", answer.content.decode("utf-8", "replace")))
+    return words if answer.succeeded and found[1].username in words else None
 
 
 class TrialViewer:
