@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from camproof.progress import STYLE
+from conformance import areas
 from conformance.assessment import FILE_NAME, Assessment
 from reports import dossier
 from reports.make import ALLURE, PAGE
@@ -49,8 +50,7 @@ def _verdicts(console: Console, record: Assessment) -> None:
     table.add_column("area")
     for column in columns:
         table.add_column(column.lower().replace("_", " "), justify="right", style=STYLE[column])
-    areas = list(dict.fromkeys(result.area for result in record.results))
-    for area in areas:
+    for area in areas.in_order(result.area for result in record.results):
         counts = Counter(r.verdict.value for r in record.results if r.area == area)
         table.add_row(area, *(str(counts[c]) if counts[c] else "·" for c in columns))
     console.print(table)

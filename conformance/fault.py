@@ -10,19 +10,8 @@ from importlib.resources import files
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from conformance.areas import WORDS
 from conformance.located import LocatedToml, Source
-
-AREAS = {
-    "stream": "streams",
-    "cred": "credentials",
-    "backdoor": "backdoors",
-    "update": "updates",
-    "origin": "origin",
-    "privacy": "privacy",
-    "audit": "audit",
-    "resil": "resilience",
-}
-"""The first word of a fault's id, and the area it belongs to."""
 
 
 class Fault(BaseModel):
@@ -31,7 +20,7 @@ class Fault(BaseModel):
     model_config = ConfigDict(extra="ignore", frozen=True)
 
     id: str = Field(
-        pattern=rf"^({'|'.join(AREAS)})-[a-z0-9]+(-[a-z0-9]+)*$",
+        pattern=rf"^({'|'.join(WORDS)})-[a-z0-9]+(-[a-z0-9]+)*$",
         description="an area's first word, a hyphen, and words in lower case",
     )
     title: str = Field(min_length=1, description="one line")
@@ -41,7 +30,7 @@ class Fault(BaseModel):
     @property
     def area(self) -> str:
         """The area that the fault belongs to (``streams``)."""
-        return AREAS[self.id.partition("-")[0]]
+        return WORDS[self.id.partition("-")[0]]
 
 
 class FaultFile:

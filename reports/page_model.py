@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from conformance import areas
 from conformance.assessment import ClauseResult, Result
 from reports.page_evidence import EvidenceReader, EvidenceView, Picture
 from reports.run_folder import CaseFact, ClauseFact, RegulationFact, RunFolder
@@ -121,8 +122,7 @@ def tally(verdicts: Iterable[str]) -> tuple[Tally, ...]:
 
 
 def _areas(cases: Sequence[Case]) -> Iterable[Area]:
-    names = dict.fromkeys(case.result.area for case in cases)  # in the order of the run
-    for name in names:
+    for name in areas.in_order(case.result.area for case in cases):
         chosen = sorted((c for c in cases if c.result.area == name), key=lambda c: c.result.id)
         yield Area(name, tuple(chosen), tally(case.result.verdict for case in chosen))
 

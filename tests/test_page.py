@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from sample_run import SampleRun, build_run
 
 from conformance import assessment as record
+from conformance.areas import in_order
 from conformance.assessment import AssessmentError
 from conformance.verdict import Verdict
 from reports.page import render
@@ -119,6 +120,11 @@ def test_the_page_says_what_a_regulator_asks_for(page: Reader) -> None:
         "End of report",
     ):
         assert words in page.text, words
+
+
+def test_areas_stand_in_the_order_of_the_catalogue_whatever_ran_first() -> None:
+    ran = ["credentials", "acme-thermal", "origin", "streams", "credentials", "acme-audio"]
+    assert in_order(ran) == ["streams", "credentials", "origin", "acme-audio", "acme-thermal"]
 
 
 def test_every_verdict_has_reason_method_criterion_and_evidence(tmp_path: Path) -> None:
