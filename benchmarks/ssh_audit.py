@@ -17,11 +17,11 @@ import subprocess
 import sys
 import tempfile
 import time
-import venv
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from benchmarks.peer import install
 from conformance import knowledge, policy
 from conformance.credentials import ssh_algorithms as judged
 from devices.links.ssh.link import SshOffer, offer_of
@@ -66,7 +66,7 @@ def main() -> int:
     arguments = parser.parse_args()
     rows = []
     with tempfile.TemporaryDirectory() as scratch:
-        program = arguments.ssh_audit or install(Path(scratch))
+        program = arguments.ssh_audit or install("ssh-audit>=3.3", Path(scratch))
         start = statistics.median(_timed([program, "--version"])[0] for _ in range(_RUNS))
         print(f"ssh-audit starts in {start:.3f} s, taken off its times below")
         for server in SERVERS.values():
@@ -82,14 +82,6 @@ def main() -> int:
         f"(target {_TARGET} s) and {ratio:.2f} of ssh-audit's time (median)"
     )
     return 1 if any(row.unexplained for row in rows) else 0
-
-
-def install(scratch: Path) -> str:
-    """Install ssh-audit into an environment of its own; returns the program."""
-    folder = scratch / "ssh-audit"
-    venv.create(folder, with_pip=True)
-    subprocess.run([folder / "bin/pip", "install", "-q", "ssh-audit>=3.3"], check=True)
-    return str(folder / "bin/ssh-audit")
 
 
 def compare(server: SshServer, program: str, start: float) -> Comparison:

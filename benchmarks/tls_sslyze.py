@@ -17,13 +17,13 @@ import subprocess
 import sys
 import tempfile
 import time
-import venv
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from benchmarks.peer import install
 from benchmarks.relay import CountingRelay
 from benchmarks.sslyze_facts import Facts, differences, facts_of_link, facts_of_sslyze
 from devices.links.tls.endpoints import TlsEndpoint
@@ -74,7 +74,7 @@ def main() -> int:
     wanted = [s for s in SERVERS.values() if s.program not in absent]
     rows = []
     with tempfile.TemporaryDirectory() as scratch:
-        program = arguments.sslyze or install(Path(scratch))
+        program = arguments.sslyze or install("sslyze>=6.3", Path(scratch))
         for server in wanted:
             if arguments.only and server.name not in arguments.only:
                 continue
@@ -82,14 +82,6 @@ def main() -> int:
             print("\n".join(lines(rows[-1])), flush=True)
     print(summary(rows))
     return 1 if any(row.unexplained for row in rows) else 0
-
-
-def install(scratch: Path) -> str:
-    """Install sslyze into an environment of its own; returns the program."""
-    folder = scratch / "sslyze"
-    venv.create(folder, with_pip=True)
-    subprocess.run([folder / "bin/pip", "install", "-q", "sslyze>=6.3"], check=True)
-    return str(folder / "bin/sslyze")
 
 
 def compare(server: TlsServerProgram, program: str) -> Comparison:

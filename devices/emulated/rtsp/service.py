@@ -19,9 +19,8 @@ from devices.emulated.rtsp.connection import Reader, RtspConnection
 from devices.emulated.rtsp.login_state import LoginState
 from devices.emulated.rtsp.session import RtspSession, Writer
 from devices.emulated.rtsp.tunnel import Rewound, TunnelDoor
-from devices.emulated.unit import DeviceInformation, Unit
-from devices.emulated.video.lens import Lens
-from devices.emulated.video.source import StreamDefinition, VideoSource, definitions
+from devices.emulated.unit import DeviceInformation
+from devices.emulated.video.source import StreamDefinition, VideoHost, VideoSource, definitions
 from devices.protocols import mikey
 from devices.protocols.srtp_suite import SDES_SUITES, SrtpKeys, SrtpSuite
 
@@ -30,24 +29,12 @@ _HANDSHAKE_SECONDS = 5.0
 _FIRST_SECONDS = 60.0  # for the first bytes of a connection that may be a tunnel's
 
 
-class RtspHost(Protocol):
+class RtspHost(VideoHost, Protocol):
     """What the RTSP service needs of a camera."""
 
     @property
     def address(self) -> str:
         """The IP address to listen on."""
-
-    @property
-    def posture(self) -> Posture:
-        """How the camera behaves."""
-
-    @property
-    def unit(self) -> Unit:
-        """Which unit it is."""
-
-    @property
-    def lens(self) -> Lens:
-        """What it looks through."""
 
     @property
     def reported(self) -> DeviceInformation:
