@@ -38,8 +38,8 @@ def raw_exchange(
         ):
             connection.sendall(request)
             answer = http.client.HTTPResponse(connection, method=method)
-            answer.begin()
-            with answer:
+            with answer:  # what is no answer leaves its file open, and with it the socket
+                answer.begin()
                 body = _body(answer, limit)
             if guard.fired:
                 raise TimedOut(f"{what}: no whole answer within {seconds:.0f} s")
