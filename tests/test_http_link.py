@@ -109,6 +109,32 @@ def test_a_refused_account_is_named(tmp_path: Path) -> None:
         lab.http.close()
 
 
+class Cookie(SinglePage):
+    """A cookie for everybody, which opens nothing."""
+
+    def do_POST(self) -> None:  # noqa: N802 - the name that http.server calls
+        self.body()
+        self.answer(200, b"{}", Set_Cookie="theme=dark")
+
+
+@pytest.mark.parametrize(
+    ("camera", "advice"),
+    [
+        (SinglePage, r"no session in it .* links\.http\.token"),
+        (Cookie, r"GET .*/cgi-bin/info\.cgi answered 401 as without login\. .* links\.http\.token"),
+    ],
+)
+def test_a_session_that_is_not_described_is_asked_for(
+    camera: type[Handler], advice: str, tmp_path: Path
+) -> None:
+    undescribed = {name: value for name, value in SINGLE_PAGE.items() if name != "token"}
+    with foreign_server(camera) as url:
+        lab = laboratory(url, tmp_path, http=undescribed)
+        with pytest.raises(LoginRefused, match=advice):
+            lab.http.account("admin")
+        lab.http.close()
+
+
 class OpenToAll(Handler):
     def do_GET(self) -> None:  # noqa: N802 - the name that http.server calls
         self.answer(200 if self.path in {"/", "/cgi-bin/info.cgi"} else 404, b"model=C1")

@@ -136,7 +136,7 @@ class HttpLink:
             client.close()
             raise LoginRefused(
                 f"the web interface did not accept the account {name!r} of the device file: "
-                f"{attempt.answer.request} answered {attempt.answer.status}"
+                + _why_refused(attempt, session=self.description.authentication == "session")
             )
         return client
 
@@ -312,6 +312,22 @@ class HttpLink:
             if server.url not in self._protection:
                 self._protection[server.url] = protection_of(server, self.description.trust)
             return self._protection[server.url]
+
+
+def _why_refused(attempt: LoginAttempt, *, session: bool) -> str:
+    said = f"{attempt.answer.request} answered {attempt.answer.status}"
+    if not (session and attempt.answer.succeeded):
+        return said
+    if attempt.opened is None:
+        return (
+            f"{said}, with no session in it that the device file describes: say where its token "
+            "is in links.http.token, or what the login asks for first in links.http.challenge"
+        )
+    return (
+        f"{said}, and then {attempt.opened.request} answered {attempt.opened.status} as without "
+        "login. If the session is in no cookie, say where it is in links.http.token; if the login "
+        "takes several steps, describe the first in links.http.challenge"
+    )
 
 
 def _why_no_gate(answers: Sequence[Exchange]) -> str:
