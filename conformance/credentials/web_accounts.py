@@ -52,7 +52,7 @@ def administrator(http: HttpLink, secrets: Secrets) -> HttpClient:
     return http.account(found[0])
 
 
-def strong_password(length: int = 20) -> str:
+def strong_password(length: int = 16) -> str:
     """A random password of four kinds of character that begins with a letter."""
     every = "".join(_KINDS)
     while True:
