@@ -6,9 +6,9 @@ from pathlib import Path
 
 from rich.console import Console
 
-from camproof import progress, restore, summary
+from camproof import left_open, progress, summary
 from camproof.campaign import Campaign, Job, exit_code, interrupted_by_terminate
-from camproof.errors import Exit
+from camproof.errors import CommandError, Exit
 from camproof.options import Options
 from conformance.assessment import Assessment
 from devices import device_file
@@ -35,9 +35,13 @@ def assess(console: Console, work: Job) -> tuple[Campaign, Assessment]:
     try:
         with interrupted_by_terminate([campaign]):
             record = campaign.run()
+    except CommandError:
+        left_open.tell(console, work.folder)
+        raise
     finally:
         shown.close()
     say_how_it_ended(console, campaign)
+    left_open.tell(console, work.folder)
     return campaign, record
 
 
@@ -52,7 +56,6 @@ def say_how_it_ended(console: Console, campaign: Campaign) -> None:
             style="bold red",
             markup=False,
         )
-    restore.tell(console, campaign.folder)
 
 
 def ended(campaign: Campaign, code: Exit) -> Exit:

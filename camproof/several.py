@@ -16,7 +16,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from camproof import comparison, one_camera, progress, resume, run_folder
+from camproof import comparison, left_open, one_camera, progress, resume, run_folder
 from camproof.campaign import Campaign, interrupted_by_terminate
 from camproof.errors import CommandError, Exit
 from camproof.options import Options
@@ -138,7 +138,9 @@ def _report(console: Console, camera: _Camera, *, allure: bool) -> None:
     console.rule(camera.name)
     if camera.record is None:
         console.print(f"not assessed: {camera.error}", style="bold red", markup=False)
+        left_open.tell(console, camera.campaign.folder)
         return
+    left_open.tell(console, camera.campaign.folder)
     one_camera.say_how_it_ended(console, camera.campaign)
     folder = camera.campaign.folder
     try:

@@ -163,7 +163,7 @@ def test_what_cannot_be_undone_is_left_to_a_person(
     camera_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     journal = Journal(tmp_path, device_file=camera_file)
-    journal.begin("lock", "somebody", "serial", seconds=0)
+    journal.begin("lock", "somebody", "serial", seconds=3600)
     journal.begin("user", "Tr1algone", "onvif")
     journal.begin("clock")
     journal.close()
