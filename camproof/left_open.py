@@ -8,9 +8,11 @@ from pathlib import Path
 
 from rich.console import Console
 
-from camproof.run_folder import CAMPAIGN
 from devices.description import DeviceFile
 from devices.journal import CHANGES, Journal, JournalError
+
+CAMPAIGN = "campaign.json"
+"""Names the cameras of a run of several, each with its folder."""
 
 _MOST = 500
 """Most folders beside a run's own that are looked at: an archive of years is not searched."""
@@ -75,14 +77,24 @@ def beside(folder: Path, serials: set[str]) -> list[Path]:
 
 
 def is_open(folder: Path) -> bool:
-    """Whether the journal of a run's folder says that something is open, or is damaged."""
-    if not (folder / CHANGES).exists():
-        return False
-    try:
-        journal, _ = Journal.read(folder)
-    except JournalError:
-        return True
-    return bool(journal.open())
+    """Whether a journal in a run's folders says that something is open, or cannot be read."""
+    for each in folders(folder):
+        try:
+            if Journal.read(each)[0].open():
+                return True
+        except JournalError:
+            return True
+    return False
+
+
+def emulated_camera_is_gone(folder: Path) -> None:
+    """Close the journal of a demonstration: its camera ends with it, and all that was changed."""
+    if not is_open(folder):
+        return
+    journal = Journal.taken(folder, damaged=True)
+    for change in journal.open():
+        journal.end(change.id, "the emulated camera is gone")
+    journal.close()
 
 
 def damage(journal: Journal) -> str:

@@ -8,7 +8,7 @@ from rich.console import Console
 
 from camproof import left_open, progress, summary
 from camproof.campaign import Campaign, Job, exit_code, interrupted_by_terminate
-from camproof.errors import CommandError, Exit
+from camproof.errors import Exit
 from camproof.options import Options
 from conformance.assessment import Assessment
 from devices import device_file
@@ -27,21 +27,22 @@ def job(path: Path, folder: Path, options: Options) -> Job:
     )
 
 
-def assess(console: Console, work: Job) -> tuple[Campaign, Assessment]:
-    """Run a job to its end, or until Ctrl-C or SIGTERM."""
+def assess(console: Console, work: Job, *, lasting: bool = True) -> tuple[Campaign, Assessment]:
+    """Run a job to its end, or until Ctrl-C or SIGTERM, and say what it left on the camera.
+
+    ``lasting``: the camera is there afterwards too.
+    """
     unit = device_file.load(work.device_file).device
     shown = progress.make(console, f"assessing {unit.manufacturer} {unit.model} {unit.serial}")
     campaign = Campaign(work, shown)
     try:
         with interrupted_by_terminate([campaign]):
             record = campaign.run()
-    except CommandError:
-        left_open.tell(console, work.folder)
-        raise
     finally:
         shown.close()
+        if lasting:
+            left_open.tell(console, work.folder)
     say_how_it_ended(console, campaign)
-    left_open.tell(console, work.folder)
     return campaign, record
 
 

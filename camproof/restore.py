@@ -13,19 +13,21 @@ from pathlib import Path
 
 from rich.console import Console
 
-from camproof import by_hand
+from camproof import by_hand, left_open
 from camproof.errors import CommandError, Exit
 from camproof.left_open import damage, folders, say
 from devices import device_file
 from devices.description import DeviceFile
 from devices.errors import DeviceError, DeviceFileError, OutsideAuthorisation, Unreachable
-from devices.journal import CHANGES, Change, Journal, JournalBusy, JournalError
+from devices.journal import CHANGES, Change, Journal, JournalBusy, JournalError, Kind
 from devices.permit import Permit
 from devices.secrets import Secrets
 from fixtures.camera import Camera
-from fixtures.undo import Undo, other_unit
+from fixtures.undo import Undo, who_answers
 
 _PATIENCE = 20.0  # s for a run that is ending
+_SHUT_OUT: tuple[Kind, ...] = ("factory", "firmware", "password", "lock", "clock")
+"""Changes after which a camera may let nobody ask for its serial number."""
 
 
 def restore(
@@ -53,6 +55,22 @@ def restore(
             say(console, f"not restored: {error}", "bold red")
             codes.append(error.code if isinstance(error, CommandError) else Exit.USAGE)
     return max(codes)
+
+
+def before_resuming(console: Console, folder: Path, path: Path) -> None:
+    """Put back what a run left before it goes on: on a changed camera verdicts say nothing.
+
+    Raises CommandError when that cannot be done wholly.
+    """
+    if not left_open.is_open(folder):
+        return
+    say(console, f"first what the run in {folder} left on the camera is put back:")
+    if (code := restore(console, folder, [path])) is not Exit.APPROVED:
+        raise CommandError(
+            f"cannot resume: the camera is not as it was; put it right, until `camproof restore "
+            f"{folder}` says that nothing is open, or run anew with another --output",
+            code,
+        )
 
 
 def _restore(
@@ -117,19 +135,19 @@ def _device(
     if devices:
         named = ", ".join(f"{path} is of {d.device.serial}" for path, d in devices.items())
         raise CommandError(f"{folder} is of {unit}, and {named}: name a device file of that unit")
-    path = journal.device_file
-    if path is None or not path.exists():
+    own = journal.device_file
+    if own is None or not own.exists():
         raise CommandError(
-            f"{folder}: the device file {path or ''} is not there any more; name it: "
+            f"{folder}: the device file {own or ''} is not there any more; name it: "
             f"camproof restore {folder} DEVICE.toml"
         )
-    device = device_file.load(path)
+    device = device_file.load(own)
     if unit.serial and device.device.serial != unit.serial:
         raise CommandError(
-            f"{folder} is of {unit}, and {path} is of {device.device.serial} by now: name a device "
+            f"{folder} is of {unit}, and {own} is of {device.device.serial} by now: name a device "
             f"file of that unit: camproof restore {folder} DEVICE.toml"
         )
-    return device, path
+    return device, own
 
 
 def _camera(device: DeviceFile, journal: Journal, path: Path) -> Camera:
@@ -159,7 +177,7 @@ def _undo(console: Console, undo: Undo, camera: Camera, *, same_unit: bool) -> b
         _try(console, undo, change)
     if not _reached(console, camera):
         return False
-    if not same_unit and not _same_unit(console, camera, undo.journal):
+    if not same_unit and not _same_unit(console, camera, undo):
         return False
     for change in undo.open():
         if change.kind not in ("power", "firmware", "lock"):
@@ -196,15 +214,20 @@ def _reached(console: Console, camera: Camera) -> bool:
     return False
 
 
-def _same_unit(console: Console, camera: Camera, journal: Journal) -> bool:
-    serial, source = other_unit(camera, journal.unit)
-    if not serial:
+def _same_unit(console: Console, camera: Camera, undo: Undo) -> bool:
+    """Whether the run's own unit answers; a run may itself have shut out whoever asks."""
+    unit = undo.journal.unit
+    found = who_answers(camera, unit)
+    if found.other:
+        why = f"another unit answers at {camera.device.host}: {found.other}"
+    elif found.silent and not undo.open(*_SHUT_OUT):
+        why = undo.redacted(f"whether it is the same unit cannot be asked: {found.silent}")
+    else:
         return True
     say(
         console,
-        f"another unit answers at {camera.device.host}: {source} tells the serial number {serial}, "
-        f"and the run was of {journal.unit}. Nothing is undone on it. Put the right unit there, or "
-        "where it is the same one say so: --same-unit",
+        f"{why}; the run was of {unit}. Nothing is undone. Put that unit there, or where it is "
+        "the same one say so: --same-unit",
         "bold red",
     )
     return False
