@@ -177,7 +177,9 @@ def _undo(console: Console, undo: Undo, camera: Camera, *, same_unit: bool) -> b
         _try(console, undo, change)
     if not _reached(console, camera):
         return False
-    if not same_unit and not _same_unit(console, camera, undo):
+    for change in undo.of_administrators():
+        _try(console, undo, change)
+    if not same_unit and not undo.of_administrators() and not _same_unit(console, camera, undo):
         return False
     for change in undo.open():
         if change.kind not in ("power", "firmware", "lock"):

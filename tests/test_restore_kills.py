@@ -29,8 +29,9 @@ MOMENTS = [
 
 @pytest.fixture(scope="module")
 def camera_file(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    path = tmp_path_factory.mktemp("camera") / "camera.toml"
-    with EmulatedCamera(device_file=path):
+    folder = tmp_path_factory.mktemp("camera")
+    path = folder / "camera.toml"
+    with EmulatedCamera(device_file=path, state=folder / "state"):
         yield path
 
 
