@@ -34,11 +34,6 @@ from devices.secrets import Secrets
 LONGEST = 90.0
 
 
-def camproof(*arguments: object) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "camproof", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=LONGEST, check=False)
-
-
 def permit_of(device: DeviceFile, journal: Journal | None = None) -> Permit:
     granted = device.authorisation
     return Permit(granted.addresses, granted.allow, granted.expires, journal)
@@ -48,14 +43,13 @@ def changes(folder: Path) -> list[Change]:
     return Journal.read(folder)[0].open() if (folder / CHANGES).exists() else []
 
 
-def begun(folder: Path, kind: str, via: str = "") -> int:
-    """How many changes of a kind were begun, whether they are still open or not."""
-    try:
-        lines = (folder / CHANGES).read_bytes().split(b"\n")[:-1]
-    except FileNotFoundError:
-        return 0
-    rows = [json.loads(line).get("change") for line in lines]
-    return len({r["id"] for r in rows if r and r["kind"] == kind and via in ("", r["via"])})
+def begun(folder: Path, kind: str, cameras: int) -> int:
+    """How many changes of a kind were begun on each camera of a run, still open or not."""
+    counts = []
+    for path in folder.rglob(CHANGES):
+        rows = [json.loads(line).get("change") for line in path.read_bytes().split(b"\n")[:-1]]
+        counts.append(len({row["id"] for row in rows if row and row["kind"] == kind}))
+    return min(counts) if len(counts) == cameras else 0
 
 
 def killed(
@@ -68,8 +62,8 @@ def killed(
 ) -> tuple[int, str]:
     """Run until the n-th change of a kind is begun, then stop it; the exit code and what it said.
 
-    ``how``: ``all`` kills the command and its test process, ``tests`` the latter alone; else the
-    name of the signal that the command gets.
+    ``how``: ``all`` kills the command and its test processes, ``tests`` the latter alone; else the
+    name of the signal that the command gets. ``more``: device files of further cameras.
     """
     command = [sys.executable, "-m", "camproof", "run", str(device), *more, "--select", select]
     command += ["--output", str(folder), "--no-allure"]
@@ -77,22 +71,24 @@ def killed(
         command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
     ) as run:
         end, pause = time.monotonic() + LONGEST, threading.Event()
-        while begun(folder, at[0]) < at[1]:
+        while begun(folder, at[0], 1 + len(more)) < at[1]:
             assert run.poll() is None, f"it ended before: {run.communicate()}"
             assert time.monotonic() < end, "it did not come"
             pause.wait(0.002)
         if how in ("all", "tests"):
-            tests = _test_process(run.pid)
+            tests = _test_processes(run.pid)
             if how == "all":
                 run.kill()
-            os.kill(tests, signal.SIGKILL)
+            for each in tests:
+                os.kill(each, signal.SIGKILL)
         else:
             run.send_signal(signal.Signals[how])
         said, _ = run.communicate(timeout=LONGEST)
         return run.returncode, said
 
 
-def _test_process(parent: int) -> int:
+def _test_processes(parent: int) -> list[int]:
+    found = []
     for folder in Path("/proc").iterdir():
         if not folder.name.isdigit():
             continue
@@ -102,8 +98,9 @@ def _test_process(parent: int) -> int:
         except OSError:
             continue
         if b"\0pytest\0" in words and parent == int(fields[1]):
-            return int(folder.name)
-    raise AssertionError("there is no test process")
+            found.append(int(folder.name))
+    assert found, "there is no test process"
+    return found
 
 
 def all_of(path: Path) -> Mapping[str, object]:

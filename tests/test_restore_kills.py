@@ -9,6 +9,7 @@ import pytest
 from kill_stand import all_of, changes, console_of, killed
 
 from camproof.cli import main
+from devices import device_file
 from devices.emulated.bench.launch import EmulatedCamera
 from devices.journal import SECRETS
 
@@ -72,3 +73,26 @@ def test_a_run_that_is_stopped_is_restored(
         assert console_of(camera_file) == ("login", "shell")
     assert main(["restore", str(folder)]) == 0
     assert "nothing is open" in capsys.readouterr().out
+
+
+def test_an_interrupted_run_of_two_cameras_says_what_is_open_on_each(
+    camera_file: Path,
+    before: Mapping[str, object],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    folder, second = tmp_path / "run", tmp_path / "second.toml"
+    with EmulatedCamera(device_file=second, unit=2):
+        other = all_of(second)
+        _, said = killed(camera_file, folder, "CRED-027", ("lock", 2), "tests", str(second))
+        each = [one for one in folder.iterdir() if one.is_dir()]
+        assert len(each) == 2
+        for one in each:
+            assert bool(changes(one)) == (f"`camproof restore {one}`" in said)
+        assert any(changes(one) for one in each)
+        serials = {device_file.load(path).device.serial for path in (camera_file, second)}
+        assert main(["restore", str(folder)]) == 0
+        told = capsys.readouterr().out
+        assert all(serial in told for serial in serials)
+        assert not any(changes(one) for one in each)
+        assert (all_of(camera_file), all_of(second)) == (before, other)

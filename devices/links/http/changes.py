@@ -36,7 +36,9 @@ def noted(
         new = not journal.is_open("factory")
         identifier = journal.begin("factory", via=WEB)
     elif act == "wifi":
-        identifier = journal.begin("setting", f"the wireless network {values.get('ssid')}", WEB)
+        network = f"the wireless network {values.get('ssid')}"
+        new = not journal.is_open("setting", network)
+        identifier = journal.begin("setting", network, WEB)
 
     def note(answer: Exchange) -> None:
         done = answer.status in operation.success
