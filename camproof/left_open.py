@@ -92,9 +92,14 @@ def emulated_camera_is_gone(folder: Path) -> None:
     if not is_open(folder):
         return
     journal = Journal.taken(folder, damaged=True)
+    close(journal)
+    journal.close()
+
+
+def close(journal: Journal) -> None:
+    """End every change of a demonstration's journal."""
     for change in journal.open():
         journal.end(change.id, "the emulated camera is gone")
-    journal.close()
 
 
 def damage(journal: Journal) -> str:

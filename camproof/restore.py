@@ -16,6 +16,7 @@ from rich.console import Console
 from camproof import by_hand, left_open
 from camproof.errors import CommandError, Exit
 from camproof.left_open import damage, folders, say
+from camproof.resume import DEMONSTRATION
 from devices import device_file
 from devices.description import DeviceFile
 from devices.errors import DeviceError, DeviceFileError, OutsideAuthorisation, Unreachable
@@ -80,7 +81,10 @@ def _restore(
     try:
         if journal.damaged:
             say(console, damage(journal), "bold yellow")
-        if journal.open():
+        if (folder / DEMONSTRATION).exists():
+            say(console, f"{folder}: it was a demonstration, whose emulated camera is gone")
+            left_open.close(journal)
+        elif journal.open():
             device, path = _device(folder, journal, devices)
             camera = _camera(device, journal, path)
             try:

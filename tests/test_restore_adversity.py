@@ -15,6 +15,7 @@ from kill_stand import changes, permit_of
 
 from camproof import left_open, restore
 from camproof.cli import main
+from camproof.resume import note_demonstration
 from devices import device_file
 from devices.description import DeviceFile
 from devices.emulated.bench.launch import EmulatedCamera
@@ -305,17 +306,22 @@ def test_what_no_way_undoes_is_told_by_surface_account_and_file(
     camera_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = tmp_path / "poor.toml"
-    path.write_text(_without(camera_file.read_text(), "[bench.restore]"))
+    path.write_text(
+        _without(_without(camera_file.read_text(), "[bench.restore]"), "[links.serial]")
+    )
     device = device_file.load(path)
     journal = Journal(tmp_path, device_file=path, unit=unit_of(device))
     journal.begin("password", "nobody-here", "http", secrets=["Own-Lantern-1", "New-Lantern-2"])
     journal.begin("setting", "the wireless network Trial", "http")
+    journal.begin("console", via="serial")
     journal.close()
     assert main(["restore", str(tmp_path)]) == 3
     said = capsys.readouterr().out
     assert "on the web interface give nobody-here the password that it had before" in said
     assert f"may be in {tmp_path / SECRETS}, under" in said
     assert "set again what the wireless network Trial replaced" in said
+    assert "the device file gives no [links.serial]" in said
+    assert "log out on the serial console" in said
     assert "Lantern" not in said
 
 
@@ -375,3 +381,16 @@ def test_a_run_that_goes_on_puts_back_first(
         stream.write(b"nonsense\n")
     assert main([*command, str(folder), "--resume"]) == 3
     assert "cannot resume: the camera is not as it was" in capsys.readouterr().err
+
+
+def test_of_a_demonstration_nothing_is_left(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its device file and its camera went with it."""
+    journal = Journal(tmp_path, device_file=tmp_path / "gone.toml")
+    journal.begin("user", "Tr1alleft", "http")
+    journal.close()
+    note_demonstration(tmp_path, [], {})
+    assert main(["restore", str(tmp_path)]) == 0
+    assert "whose emulated camera is gone" in capsys.readouterr().out
+    assert changes(tmp_path) == []
