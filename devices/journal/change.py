@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Literal, get_args
@@ -62,6 +63,13 @@ class Change:
             "see that it is up, or restart it",
             "console": f"somebody may be logged in{over}: log out there",
         }[self.kind]
+
+    def age(self, now: datetime | None = None) -> float:
+        """Seconds since it was entered; infinite when that cannot be told."""
+        try:
+            return ((now or datetime.now(UTC)) - datetime.fromisoformat(self.at)).total_seconds()
+        except (ValueError, TypeError):
+            return math.inf
 
     def seconds_left(self, now: datetime | None = None) -> float:
         """Seconds until a lock should have ended; 0 when that is past, or it is no lock."""
