@@ -7,7 +7,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from camproof import one_camera, resume, run_folder, several
+from camproof import left_open, one_camera, restore, resume, run_folder, several
 from camproof.errors import CommandError, Exit
 from camproof.faults import posture_of
 from camproof.options import Options
@@ -30,6 +30,7 @@ def demo(
     folder = run_folder.prepare(options.output, prefix="demo", resume=options.resume)
     if options.resume:
         resume.check_demonstration(folder, faults, posture, known, options.profiles)
+        left_open.emulated_camera_is_gone(folder)
     else:
         resume.note_demonstration(folder, faults, posture)
     what = f" with {', '.join(faults)}" if faults else ""
@@ -42,7 +43,10 @@ def demo(
             with ready.device_file.open("a", encoding="utf-8") as file:
                 file.write(f'\n[bench.capture]\nmethod = "{capture}"\n')
         work = one_camera.job(ready.device_file, folder, options)
-        campaign, record = one_camera.assess(console, work)
+        try:
+            campaign, record = one_camera.assess(console, work, lasting=False)
+        finally:
+            left_open.emulated_camera_is_gone(folder)
     code = one_camera.report(console, record, folder, allure=options.allure)
     return one_camera.ended(campaign, code)
 
@@ -54,8 +58,10 @@ def run(console: Console, files: Sequence[Path], options: Options) -> Exit:
     if len(files) > 1:
         return several.run(console, files, devices, known, options)
     folder = run_folder.prepare(options.output, prefix="run", resume=options.resume)
+    left_open.tell_earlier(console, folder, devices)
     if options.resume:
         resume.check_run(folder, devices[0], known, options.profiles)
+        restore.before_resuming(console, folder, files[0])
     campaign, record = one_camera.assess(console, one_camera.job(files[0], folder, options))
     code = one_camera.report(console, record, folder, allure=options.allure)
     return one_camera.ended(campaign, code)

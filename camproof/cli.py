@@ -296,17 +296,28 @@ def _add_restore(commands: Commands) -> None:
     parser.description = (
         "A run writes each change of a camera down before it makes it. This undoes what a run "
         "that was stopped half-way left open: users made, passwords changed, locks, the clock, "
-        "the power, a reset, firmware. It says what it did, and what a person has to do."
+        "the power, a reset, firmware. It says what it did, and what a person has to do. It may be "
+        "called again."
     )
-    parser.add_argument("folder", type=Path, metavar="DIR", help="folder of the run")
-    parser.add_argument("device", type=Path, nargs="?", metavar="DEVICE.toml",
-                        help="device file (default: the one of the run)")  # fmt: skip
+    parser.epilog = (
+        "Exit codes: 0 nothing is open any more, 2 nothing could be begun (no run there, one that "
+        "is still going on, a device file that is missing, wrong or out of date), 3 a person has "
+        "to do the rest, 4 the suite itself failed."
+    )
+    parser.add_argument("folder", type=Path, metavar="DIR",
+                        help="folder of the run, or of one of its cameras")  # fmt: skip
+    parser.add_argument("device", type=Path, nargs="*", metavar="DEVICE.toml",
+                        help="device file, for each unit (default: those of the run)")  # fmt: skip
+    parser.add_argument("--same-unit", action="store_true",
+                        help="do not ask the camera for its serial number first")  # fmt: skip
 
 
 def _restore(console: Console, arguments: argparse.Namespace) -> int:
     from camproof import restore
 
-    return restore.restore(console, arguments.folder, arguments.device)
+    return restore.restore(
+        console, arguments.folder.absolute(), arguments.device, same_unit=arguments.same_unit
+    )
 
 
 if __name__ == "__main__":

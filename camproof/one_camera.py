@@ -6,7 +6,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from camproof import progress, restore, summary
+from camproof import left_open, progress, summary
 from camproof.campaign import Campaign, Job, exit_code, interrupted_by_terminate
 from camproof.errors import Exit
 from camproof.options import Options
@@ -27,8 +27,11 @@ def job(path: Path, folder: Path, options: Options) -> Job:
     )
 
 
-def assess(console: Console, work: Job) -> tuple[Campaign, Assessment]:
-    """Run a job to its end, or until Ctrl-C or SIGTERM."""
+def assess(console: Console, work: Job, *, lasting: bool = True) -> tuple[Campaign, Assessment]:
+    """Run a job to its end, or until Ctrl-C or SIGTERM, and say what it left on the camera.
+
+    ``lasting``: the camera is there afterwards too.
+    """
     unit = device_file.load(work.device_file).device
     shown = progress.make(console, f"assessing {unit.manufacturer} {unit.model} {unit.serial}")
     campaign = Campaign(work, shown)
@@ -37,6 +40,8 @@ def assess(console: Console, work: Job) -> tuple[Campaign, Assessment]:
             record = campaign.run()
     finally:
         shown.close()
+        if lasting:
+            left_open.tell(console, work.folder)
     say_how_it_ended(console, campaign)
     return campaign, record
 
@@ -52,7 +57,6 @@ def say_how_it_ended(console: Console, campaign: Campaign) -> None:
             style="bold red",
             markup=False,
         )
-    restore.tell(console, campaign.folder)
 
 
 def ended(campaign: Campaign, code: Exit) -> Exit:

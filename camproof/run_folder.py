@@ -9,11 +9,10 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
+from camproof import left_open
 from camproof.errors import CommandError
+from camproof.left_open import CAMPAIGN
 from conformance import assessment
-
-CAMPAIGN = "campaign.json"
-"""Names the cameras of a run of several, each with its folder."""
 
 
 def prepare(folder: Path | None, *, prefix: str, resume: bool = False) -> Path:
@@ -65,8 +64,10 @@ def _chosen(folder: Path | None, prefix: str) -> Path:
 
 def _made(folder: Path, *, resume: bool) -> Path:
     if not resume and folder.is_dir() and any(folder.iterdir()):
+        changed = f"; its run left a camera changed: `camproof restore {folder}`"
         raise CommandError(
             f"{folder} is not empty; choose another --output, or --resume an earlier run there"
+            + (changed if left_open.is_open(folder) else "")
         )
     try:
         folder.mkdir(parents=True, exist_ok=True)

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from camproof import comparison, one_camera, progress, resume, run_folder
+from camproof import comparison, left_open, one_camera, progress, restore, resume, run_folder
 from camproof.campaign import Campaign, interrupted_by_terminate
 from camproof.errors import CommandError, Exit
 from camproof.options import Options
@@ -69,6 +69,7 @@ def run(
     """Assess all cameras, report each, and end with the gravest exit code."""
     names = _names(devices)
     folder = run_folder.prepare_several(options.output, names, resume=options.resume)
+    left_open.tell_earlier(console, folder, devices)
     quiet = Console(file=sys.stdout, force_terminal=False)
     cameras = []
     for path, name, device in zip(files, names, devices, strict=True):
@@ -76,6 +77,7 @@ def run(
         work.resume = options.resume and (folder / name / assessment.FILE_NAME).exists()
         if work.resume:
             resume.check_run(work.folder, device, known, options.profiles)
+            restore.before_resuming(console, work.folder, path)
         cameras.append(_Camera(name, device, Campaign(work, _Named(quiet, name))))
     _write(folder, cameras)
     _assess(console, cameras)
@@ -138,7 +140,9 @@ def _report(console: Console, camera: _Camera, *, allure: bool) -> None:
     console.rule(camera.name)
     if camera.record is None:
         console.print(f"not assessed: {camera.error}", style="bold red", markup=False)
+        left_open.tell(console, camera.campaign.folder)
         return
+    left_open.tell(console, camera.campaign.folder)
     one_camera.say_how_it_ended(console, camera.campaign)
     folder = camera.campaign.folder
     try:
@@ -181,6 +185,6 @@ def _write(folder: Path, cameras: Sequence[_Camera], found: Comparison | None = 
         "cameras": [camera.row() for camera in cameras],
         "across_units": found.plain() if found is not None else None,
     }
-    draft = folder / f".{run_folder.CAMPAIGN}.new"
+    draft = folder / f".{left_open.CAMPAIGN}.new"
     draft.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
-    draft.replace(folder / run_folder.CAMPAIGN)
+    draft.replace(folder / left_open.CAMPAIGN)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 import stat
 import tempfile
 from datetime import UTC, datetime, timedelta
@@ -15,7 +16,16 @@ from hypothesis import strategies as st
 from test_clock_control import control
 
 from devices.errors import OutsideAuthorisation
-from devices.journal import CHANGES, KINDS, SECRETS, Change, Journal, JournalError
+from devices.journal import (
+    CHANGES,
+    KINDS,
+    SECRETS,
+    Change,
+    Journal,
+    JournalBusy,
+    JournalError,
+    Unit,
+)
 
 STEPS = st.lists(
     st.tuples(st.sampled_from(["begin", "ended"]), st.sampled_from(KINDS), st.sampled_from("ab")),
@@ -73,8 +83,9 @@ def test_a_file_cut_anywhere_is_what_was_written_before(cut: int) -> None:
 def test_any_bytes_are_a_journal_or_an_error(data: bytes) -> None:
     with tempfile.TemporaryDirectory() as name:
         (Path(name) / CHANGES).write_bytes(data)
-        with contextlib.suppress(JournalError):
-            Journal.read(Path(name))
+        for damaged in (False, True):
+            with contextlib.suppress(JournalError):
+                Journal.read(Path(name), damaged=damaged)
 
 
 ROW = {"id": "1", "kind": "user", "via": "", "subject": "a", "at": "", "until": "", "secrets": []}
@@ -143,6 +154,9 @@ def test_a_lock_tells_when_it_ends() -> None:
     assert change.seconds_left(now - timedelta(seconds=40)) == 40
     assert change.seconds_left(now + timedelta(seconds=40)) == 0
     assert Change("1", "clock", "", "", "").seconds_left(datetime.now(UTC)) == 0
+    assert Change("1", "clock", "", "", "").age() == math.inf
+    begun = datetime.fromisoformat(change.at)
+    assert change.age(begun + timedelta(seconds=7)) == 7
 
 
 def test_every_kind_has_words() -> None:
@@ -155,3 +169,34 @@ def test_what_may_not_be_moved_is_not_entered(tmp_path: Path) -> None:
     with pytest.raises(OutsideAuthorisation), bench.moved(60):
         pass
     assert bench._permit.journal.open() == []
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(st.binary(max_size=40).map(lambda b: b.replace(b"\n", b"") + b"\n"), max_size=4))
+def test_what_stands_between_damaged_lines_is_read(garbage: list[bytes]) -> None:
+    """Whatever the garbage is: it is no entry of ours, for it would have to be a JSON object."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        journal = Journal(folder, device_file=folder / "camera.toml", unit=Unit("Acme", "C1", "7"))
+        journal.begin("clock")
+        journal.begin("power")
+        journal.close()
+        lines = (folder / CHANGES).read_bytes().splitlines(keepends=True)
+        (folder / CHANGES).write_bytes(b"".join([*lines[:2], *garbage, *lines[2:]]))
+        again, path = Journal.read(folder, damaged=True)
+        assert [change.kind for change in again.open()] == ["clock", "power"]
+        assert again.damaged == tuple(range(3, 3 + len(garbage)))
+        assert (path, str(again.unit)) == (folder / "camera.toml", "Acme C1 7")
+
+
+def test_whoever_takes_it_reads_what_stands_there_then(tmp_path: Path) -> None:
+    first = Journal(tmp_path)
+    first.begin("clock")
+    with pytest.raises(JournalBusy):
+        Journal.taken(tmp_path)
+    first.begin("power")
+    first.ended("clock")
+    first.close()
+    second = Journal.taken(tmp_path)
+    assert [change.kind for change in second.open()] == ["power"]
+    second.close()

@@ -232,7 +232,11 @@ def set_up_again(at: Surfaces, initial: str) -> list[tuple[str, bool]]:
         at.secrets.remember("trial.password", password)
         with at.onvif.session() as session:
             body = requests.create_user(name, password, "User")
-            made = session.call("device", body).outcome is Outcome.DATA
+            entry = at.onvif.journal.begin("user", name, "onvif")
+            outcome = session.call("device", body).outcome
+            made = outcome is Outcome.DATA
+            if outcome in (Outcome.NOT_AUTHORISED, Outcome.NOT_SUPPORTED):
+                at.onvif.journal.end(entry, f"refused: {outcome.value}")
         found.append(("ONVIF CreateUsers", made))
         if made:
             _remove(at, name)

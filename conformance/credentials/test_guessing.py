@@ -145,12 +145,14 @@ def test_login_does_not_tell_which_users_exist(
     made_up = f"{account.username[:3]}{random.token_hex(4)}"
     names = (made_up, account.username)  # the made-up one first: it may begin like the other
     seen: dict[str, list[Refusal]] = {username: [] for username in names}
+    entry = http.journal.begin("lock", account.username, "http", seconds=LOCK_SECONDS)
     for number in (1, 2):
         for kind, username in (("made-up", made_up), ("existing", account.username)):
             attempt = accepts(http, username, f"Wr0ng-{random.token_hex(6)}")
             evidence.observe(attempt, f"wrong password {number} of the {kind} user")
             seen[username].append(_refusal(attempt.answer, names))
-    accepts(http, account.username, secrets.password(name))
+    if accepts(http, account.username, secrets.password(name)).accepted:
+        http.journal.end(entry, "the right password logs in")
     unknown, existing = _without_what_varies(*seen.values())
     assert existing == unknown, (
         f"{attempt.answer.request}: a wrong password of an existing user is answered "

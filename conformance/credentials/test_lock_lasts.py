@@ -58,6 +58,8 @@ def test_a_lock_survives(
         near = users.enter_context(guessing.accounts.user(surfaces[0]))
         tries = [*_pretending(held, survival["headers"])]
         attempts = held[0].guessing.closed_after
+        lasts, kind = guessing.lock_seconds, surfaces[0].kind
+        entry = guessing.journal.begin("lock", near.username, kind, seconds=lasts)
         for _ in range(attempts - 1):
             surfaces[0].attempt(near.username, wrong_password())
         began = monotonic()
@@ -70,6 +72,8 @@ def test_a_lock_survives(
         if away < float(survival["window_seconds"]):
             surfaces[0].attempt(near.username, wrong_password())
             begun_again = _right(surfaces[0], near)
+            if begun_again.accepted:
+                guessing.journal.end(entry, "the right password logs in")
         found = evidence.observe(
             LockedTries(
                 closed_after=attempts,

@@ -14,7 +14,8 @@ from conformance.console import FLUSH_SECONDS, patterns
 from conformance.verdict import Inconclusive
 from devices.description import DeviceFile
 from devices.errors import TimedOut
-from devices.links.serial import SerialLink
+from devices.journal import LOCK_SECONDS
+from devices.links.serial import SERIAL, SerialLink
 from devices.observation import Observation
 from devices.secrets import Secrets
 
@@ -41,7 +42,7 @@ class ConsoleGuesses(Observation):
     right: ConsoleTry | None = None
 
 
-class _Login:
+class ConsoleLogin:
     """Logins on a console, told apart by the suite's landmarks."""
 
     def __init__(self, serial: SerialLink, knowledge: Any) -> None:
@@ -117,7 +118,7 @@ def test_guessing_on_the_serial_console_is_stopped(
     each guess takes as long as the policy demands.
     """
     limits = policy("passwords")["guessing"]
-    login = _Login(serial, knowledge)
+    login = ConsoleLogin(serial, knowledge)
     _demand_login(login.asks())
     name = console_account(device)
     password = secrets.password(name) if name else ""
@@ -130,8 +131,13 @@ def test_guessing_on_the_serial_console_is_stopped(
         )
     declared = device.declared.lockout
     allowed = min(declared.attempts if declared else limits["max_attempts"], limits["max_attempts"])
+    lasts = declared.seconds if declared else LOCK_SECONDS
     for attempts in (allowed, allowed + 1) if name else (allowed + 1,):
-        found = evidence.observe(_guess(login, username, password, attempts))
+        entry = serial.journal.begin("lock", username, SERIAL, seconds=lasts) if name else ""
+        with serial.logging_in():
+            found = evidence.observe(_guess(login, username, password, attempts))
+        if found.right is not None and found.right.outcome == "shell":
+            serial.journal.end(entry, "the right password logs in")
         _demand_refusals(found)
         if _limited(found, limits["seconds_per_guess"]):
             return
@@ -169,7 +175,7 @@ def _demand_login(state: str) -> None:
     )
 
 
-def _guess(login: _Login, username: str, password: str, attempts: int) -> ConsoleGuesses:
+def _guess(login: ConsoleLogin, username: str, password: str, attempts: int) -> ConsoleGuesses:
     wrong = []
     for _ in range(attempts):
         wrong.append(login.attempt(username, f"Wr0ng-{random.token_hex(6)}"))

@@ -11,7 +11,7 @@ import contextlib
 import re
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,9 +19,12 @@ import serial
 
 from devices.description import DeviceFile
 from devices.errors import TimedOut, Unreachable
+from devices.journal import Journal
 from devices.observation import Artefact, Observation
 from devices.permit import Permit
 from devices.secrets import Secrets
+
+SERIAL = "serial"
 
 BUFFER_LIMIT = 8 * 1024 * 1024
 """Bytes kept; of a console that never falls silent, the newest."""
@@ -83,7 +86,8 @@ class SerialLink:
     """The console of one camera, always listening. Raises Unreachable when it cannot be opened."""
 
     def __init__(self, device: DeviceFile, permit: Permit, secrets: Secrets) -> None:
-        del permit, secrets  # bench equipment; what is typed comes from the test cases
+        del secrets  # bench equipment; what is typed comes from the test cases
+        self._permit = permit
         if device.links.serial is None:
             raise Unreachable("the device file gives no [links.serial]")
         self._url = device.links.serial.url
@@ -97,6 +101,18 @@ class SerialLink:
         self._thread = threading.Thread(target=self._listen, name="serial", daemon=True)
         self._thread.start()
         self._wait_open()
+
+    @property
+    def journal(self) -> Journal:
+        """Where changes of the camera are written down."""
+        return self._permit.journal
+
+    @contextlib.contextmanager
+    def logging_in(self) -> Iterator[None]:
+        """A block that logs in on the console: whoever is cut short in it leaves a shell open."""
+        entry = self.journal.begin("console", via=SERIAL)
+        yield
+        self.journal.end(entry, "logged out")
 
     def close(self) -> None:
         """Stop listening and release the port."""
@@ -178,8 +194,10 @@ class SerialLink:
         """Type ``keys`` in turn, again and again, until a landmark shows or the time is over.
 
         ``landmarks`` maps a kind to a pattern; the first that matches what arrived since
-        ``since`` ends it. Raises Unreachable when the port is lost for good.
+        ``since`` ends it. Raises Unreachable when the port is lost for good. The camera may stand
+        still then: in the journal until it is seen to be up.
         """
+        self.journal.begin("start", via=SERIAL)
         deadline = time.monotonic() + seconds
         rounds, reached = 0, ""
         while not reached and time.monotonic() < deadline:

@@ -117,7 +117,8 @@ def spread(
     surfaces: Sequence[Surface], user: GuessUser, number: int, journal: Journal, seconds: float
 ) -> SpreadGuessing:
     """``number`` wrong passwords on the surfaces in turn. Raises LinkError."""
-    entry = journal.begin("lock", user.username, surfaces[0].kind, seconds=seconds)
+    kinds = dict.fromkeys(surface.kind for surface in surfaces)
+    entries = [journal.begin("lock", user.username, kind, seconds=seconds) for kind in kinds]
     began = time.monotonic()
     made = []
     for index in range(number):
@@ -132,7 +133,7 @@ def spread(
             break
     unclear = [name for name, answer in answers.items() if not answer.clear]
     still_open = tuple(name for name, answer in answers.items() if answer.accepted)
-    if still_open:
+    for entry in entries if still_open else ():
         journal.end(entry, "the right password logs in")
     return SpreadGuessing(
         username=user.username,

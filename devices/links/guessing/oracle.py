@@ -64,6 +64,8 @@ class Oracle:
         ``every``: unknown users count towards the budget too, as where a lock is of the address.
         Raises LoginRefused when the known user cannot log in any more, and other LinkErrors.
         """
+        name, kind = self._user.username, self._surface.kind
+        entry = self._journal.begin("lock", name, kind, seconds=LOCK_SECONDS)
         order = [True] * number + [False] * number
         self._random.shuffle(order)
         for known in order:
@@ -73,6 +75,7 @@ class Oracle:
             name = self._user.username if known else self._unknown()
             self._samples.append(Sample(known, _unnamed(self._refuse(name), name)))
         self._log_in()
+        self._journal.end(entry, "the right password logs in")
         return OracleSamples(
             surface=self._surface.name,
             username=self._user.username,
@@ -93,9 +96,6 @@ class Oracle:
     def _log_in(self) -> None:
         answer = self._surface.attempt(self._user.username, self._user.password)
         if not answer.accepted:
-            self._journal.begin(
-                "lock", self._user.username, self._surface.kind, seconds=LOCK_SECONDS
-            )
             raise LoginRefused(
                 f"{self._surface.name} refuses the right password of {self._user.username} after "
                 f"{self._failures} wrong ones ({answer.status}): samples cannot be taken within "

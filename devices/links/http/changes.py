@@ -23,30 +23,47 @@ def noted(
     A clear refusal (4xx) is no change. Any other answer, or none, leaves the change open: it may
     have been made all the same.
     """
-    username, new = values.get("username", ""), True
-    if name == "create_user":
+    username, act = values.get("username", ""), _act(name)
+    identifier, new = "", True
+    if act == "create_user" and not (name == "setup" and journal.is_open("factory")):
+        new = not journal.is_open("user", username)
         identifier = journal.begin("user", username, WEB)
-    elif name == "change_password" and username:
+    elif act == "set_password" and username:
         both = [values[key] for key in ("password", "new_password") if key in values]
-        new = not any((c.kind, c.subject) == ("password", username) for c in journal.open())
+        new = not journal.is_open("password", username)
         identifier = journal.begin("password", username, WEB, secrets=both)
-    elif name == "factory_reset":
+    elif act == "factory_reset":
+        new = not journal.is_open("factory")
         identifier = journal.begin("factory", via=WEB)
-    else:
-        identifier = ""
+    elif act == "wifi":
+        network = f"the wireless network {values.get('ssid')}"
+        new = not journal.is_open("setting", network)
+        identifier = journal.begin("setting", network, WEB)
 
     def note(answer: Exchange) -> None:
         done = answer.status in operation.success
-        if name == "delete_user" and done:
+        if act == "delete_user" and done:
             journal.ended("user", username, "deleted")
             journal.ended("password", username, "the user was deleted")
             journal.ended("lock", username, "the user was deleted")
-        elif name == "change_password" and done:
+        elif act == "set_password" and done and "password" in values:
             _own_again(journal, identifier, values.get("new_password", ""))
         elif identifier and new and 400 <= answer.status < 500 and not done:
             journal.end(identifier, f"refused with {answer.status}")
 
     yield note
+
+
+def _act(name: str) -> str:
+    """What an operation of the device file does to the camera; further ones have longer names.
+
+    The first set-up makes the administrator; called again, it may make a user.
+    """
+    if name == "setup" or name.startswith("create_user"):
+        return "create_user"
+    if name.startswith(("change_password", "set_password")):
+        return "set_password"
+    return name
 
 
 def _own_again(journal: Journal, identifier: str, new: str) -> None:

@@ -313,6 +313,13 @@ class OnvifLink(OnvifAccounts):
         self.journal.begin("password", name, ONVIF, secrets=[password])
         return self._change(account, requests.set_user(name, password, level))
 
+    def set_own_user(self, name: str, password: str, new: str, level: str) -> OnvifCall:
+        """Give an administrator who logs in with ``password`` another one."""
+        self.journal.begin("password", name, ONVIF, secrets=[password, new])
+        body = requests.set_user(name, new, level)
+        with self.session_with(name, password) as session:
+            return OnvifCall(answer=session.answer("device", body, session.call("device", body)))
+
     def delete_user(self, account: str, name: str) -> OnvifCall:
         """Delete a user as an account."""
         call = self._change(account, requests.delete_user(name))
@@ -322,8 +329,12 @@ class OnvifLink(OnvifAccounts):
         return call
 
     def reboot(self, account: str) -> OnvifCall:
-        """Restart the camera."""
-        return self._change(account, requests.plain("device", "SystemReboot"))
+        """Restart the camera; in the journal until it is seen to be up again."""
+        entry = self.journal.begin("start", via=ONVIF)
+        call = self._change(account, requests.plain("device", "SystemReboot"))
+        if call.answer.outcome in _REFUSALS:
+            self.journal.end(entry, f"refused: {call.answer.detail}")
+        return call
 
     def factory_default(self, account: str, *, hard: bool = False) -> OnvifCall:
         """Put the camera into its factory state; ``hard`` includes its network settings."""

@@ -22,6 +22,7 @@ from devices.errors import (
     Unreachable,
 )
 from devices.identity.rsa_flaws import rsa_flaw
+from devices.journal import LOCK_SECONDS
 from devices.links.ssh import guesses
 from devices.links.ssh import probe as ssh_probe
 from devices.links.ssh.guesses import AccountGuesses, ConnectionGuesses
@@ -34,6 +35,9 @@ from devices.permit import Permit
 from devices.protocols.ssh import HostKey, Identification, KexInit, parse_host_key, rsa_numbers
 from devices.secrets import Secrets
 
+SSH = "ssh"
+_SYSTEM_NAMES = ("root", "admin")
+"""Names that a system most often has, whether the device file tells of them or not."""
 _SECONDS = 10.0
 _SHA256_LINE = re.compile(r"^([0-9a-f]{64}) [ *]?(.+)$", re.MULTILINE)
 _PATHS_AT_ONCE = 40
@@ -128,6 +132,8 @@ class SshLink:
         self._secrets = secrets
         self._session: Session | None = None
         self._lock = threading.RLock()
+        declared = device.declared.lockout
+        self._lock_seconds = declared.seconds if declared else LOCK_SECONDS
 
     @property
     def endpoint(self) -> str:
@@ -207,11 +213,17 @@ class SshLink:
 
     def guess_on_one_connection(self, user: str, most: int) -> ConnectionGuesses:
         """Made-up passwords on one connection; see :func:`guesses.on_one_connection`."""
+        if self._exists_there(user):
+            self._permit.journal.begin("lock", user, SSH, seconds=self._lock_seconds)
         return guesses.on_one_connection(self._connect, self.endpoint, user, most=most)
 
     def guess_at_account(self, user: str, password: str, wrong: int) -> AccountGuesses:
         """Made-up passwords, then the right one; see :func:`guesses.of_one_account`."""
-        return guesses.of_one_account(self._connect, self.endpoint, user, password, wrong=wrong)
+        entry = self._permit.journal.begin("lock", user, SSH, seconds=self._lock_seconds)
+        found = guesses.of_one_account(self._connect, self.endpoint, user, password, wrong=wrong)
+        if found.right_accepted:
+            self._permit.journal.end(entry, "the right password logs in")
+        return found
 
     def try_pairs(
         self, pairs: Sequence[PasswordPair], *, each_user: int, seconds: float
@@ -288,6 +300,11 @@ class SshLink:
         if self._device.links.ssh is None:
             raise DeviceFileError("the device file gives no [links.ssh]")
         return self._device.links.ssh
+
+    def _exists_there(self, user: str) -> bool:
+        """Whether a lock could shut somebody out: names that were made up lock nobody."""
+        own = {account.username for account in self._device.accounts.values()}
+        return user in {*own, *self._device.declared.os_accounts, *_SYSTEM_NAMES}
 
     def _target(self) -> tuple[str, int]:
         return self._permit.address(self._description.host), self._description.port
