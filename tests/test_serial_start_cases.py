@@ -21,6 +21,7 @@ from conformance import console, knowledge, policy
 from conformance.credentials import test_serial_login, test_serial_start
 from conformance.verdict import Inconclusive
 from devices.errors import TimedOut
+from devices.links.guessing import console as guessing_console
 from devices.links.serial import BootLog, SerialLink
 from devices.secrets import Secrets
 
@@ -94,7 +95,7 @@ def link(board: TcpBoard) -> Iterator[SerialLink]:
 
 @pytest.fixture(autouse=True)
 def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(test_serial_login, "_SECONDS", 0.4)
+    monkeypatch.setattr(guessing_console, "ANSWER_SECONDS", 0.4)
     monkeypatch.setattr(test_serial_start, "_LEAST_SECONDS", 1.5)
     for module in (console, test_serial_start):
         monkeypatch.setattr(module, "ANSWER_SECONDS", 0.4)

@@ -83,9 +83,11 @@ class SerialLink:
     """The console of one camera, always listening. Raises Unreachable when it cannot be opened."""
 
     def __init__(self, device: DeviceFile, permit: Permit, secrets: Secrets) -> None:
-        del permit, secrets  # bench equipment; what is typed comes from the test cases
+        del secrets  # what is typed comes from the test cases
         if device.links.serial is None:
             raise Unreachable("the device file gives no [links.serial]")
+        self.journal = permit.journal
+        """Where changes of the camera are written down."""
         self._url = device.links.serial.url
         self._baud = device.links.serial.baud
         self._port: Any = None  # serial.SerialBase; its stubs lack in_waiting

@@ -89,7 +89,7 @@ def guess(
             if not rounds[-1].right.clear:
                 shortfall = (
                     f"{surface.name}: after {number} wrong passwords the right one is answered "
-                    f"{rounds[-1].right.status}, which is neither a login nor a refusal"
+                    f"{rounds[-1].right.answer}, which is neither a login nor a refusal"
                 )
             if not rounds[-1].right.accepted:
                 break

@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from devices.errors import LinkError, LoginRefused, NotOffered
 from devices.links.http.link import HttpLink
@@ -24,6 +24,7 @@ from devices.protocols.digest import DigestClient, parse_challenges
 
 WEB, BY_CHALLENGE = "the web login", "HTTP {scheme}"
 ONVIF, ONVIF_DIGEST, RTSP = "ONVIF UsernameToken", "ONVIF HTTP digest", "RTSP"
+SSH, CONSOLE = "SSH by password", "the serial console"
 
 _DESCRIBE = {"Accept": "application/sdp"}
 
@@ -32,23 +33,45 @@ _DESCRIBE = {"Accept": "application/sdp"}
 class Try:
     """One password tried. ``status`` of HTTP or RTSP; ``clear``: it is a login or a refusal.
 
-    A fault that says nothing of the login, or a status of 5xx, is neither.
+    A fault that says nothing of the login, or a status of 5xx, is neither. ``said``: the answer in
+    words, where there is no status, or where the status does not tell it.
     """
 
     accepted: bool
     status: int
     seconds: float
     clear: bool = True
+    said: str = ""
+
+    @property
+    def answer(self) -> str:
+        """The answer for people."""
+        return " ".join(filter(None, (str(self.status or ""), self.said))) or "nothing"
 
 
 class Surface(Protocol):
-    """One way in. ``kind`` is the link that it belongs to: http, onvif or rtsp."""
+    """One way in. ``kind`` is the link that it belongs to: http, onvif, rtsp, ssh or serial."""
 
     name: str
     kind: str
 
     def attempt(self, username: str, password: str) -> Try:
         """Try a password. Raises LinkError when there is no answer to it."""
+
+
+@runtime_checkable
+class HttpSurface(Surface, Protocol):
+    """A way in that is spoken over HTTP."""
+
+    def attempt_as(
+        self,
+        username: str,
+        password: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        source: str = "",
+    ) -> Try:
+        """Try a password with header fields, or from another address of the bench's."""
 
 
 class WebSurface:
@@ -111,7 +134,19 @@ class ChallengeSurface:
 
     def attempt(self, username: str, password: str) -> Try:
         """Ask for the resource."""
-        client = self._http.anonymous()
+        return self.attempt_as(username, password)
+
+    def attempt_as(
+        self,
+        username: str,
+        password: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        source: str = "",
+    ) -> Try:
+        """The same with header fields, or from another address of the bench's."""
+        client = self._http.anonymous(source)
+        client.use_headers(headers or {})
         if self._scheme == "digest":
             client.use_digest(username, password)
         else:
@@ -152,7 +187,18 @@ class OnvifSurface:
 
     def attempt(self, username: str, password: str) -> Try:
         """Call the operation."""
-        with self._link.session_with(username, password) as session:
+        return self.attempt_as(username, password)
+
+    def attempt_as(
+        self,
+        username: str,
+        password: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        source: str = "",
+    ) -> Try:
+        """The same with header fields, or from another address of the bench's."""
+        with self._link.session_with(username, password, headers=headers, source=source) as session:
             began = time.monotonic()
             reply = self.call(session, Credentials(username, password))
             seconds = round(time.monotonic() - began, 3)
