@@ -110,7 +110,7 @@ class Posture:
     lockout_length: str = "declared"  # declared | endless | brief
     lockout_clock: str = "timer"  # timer | wall: the time of day, which can be set
     lockout_survives_reboot: bool = True
-    login_slow_for_known: tuple[str, ...] = ()  # web onvif rtsp: a hash for existing users alone
+    login_slow_for_known: tuple[str, ...] = ()  # web onvif rtsp ssh: a hash for existing users
     ssh_password_login: bool = False
     ssh_empty_password: bool = False  # an empty one opens every account that has a shell
     ssh_any_key: bool = False  # so does whatever key
