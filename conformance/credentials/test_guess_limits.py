@@ -101,31 +101,33 @@ class Bystanders(Observation):
     catches=("cred-lockout-everyone",),
     changes="lockout",
     applies_to=("http",),
+    revision=2,
 )
 def test_a_guesser_shuts_nobody_else_out(guessing: Any, device: DeviceFile, evidence: Any) -> None:
     """A lock shuts out nobody but whom it is declared to shut out.
 
     Method: make two users (or take accounts set aside with purpose "lockout"), lock one on the web
     interface by wrong passwords, then log in with right ones: the other user from another address
-    of the bench's (bench.sources); where the lock is declared of the account, the other user from
-    the same address; where it is declared of the address, the locked user from the other address.
+    of the bench's (bench.sources); where the lock is declared of the account, or of the account
+    from one address alone (pair), the other user from the same address; where it is declared of the
+    address, or pair, the locked user from the other address.
     Pass: each of these logins is accepted.
     """
     if not isinstance(surface := guessing.surface("http"), WebSurface):
         raise Inconclusive("the web login cannot be tried", "no-link")
     scope = device.declared.lockout.scope if device.declared.lockout else ""
     source = next(iter(device.bench.sources), "")
-    if scope != "account" and not source:
+    if scope not in ("account", "pair") and not source:
         raise Inconclusive(
-            "the lock is not declared to be of the account: give bench.sources, a second address "
-            "of the bench's, from which somebody else can log in",
+            "the lock is not declared to be of the account alone: give bench.sources, a second "
+            "address of the bench's, from which somebody else can log in",
             "no-source",
         )
     with guessing.accounts.user(surface) as other, guessing.locked(surface) as held:
         who = [("another user", other, source)] if source else []
-        if scope == "account":
+        if scope in ("account", "pair"):
             who.append(("another user", other, ""))
-        if scope == "address":
+        if scope in ("address", "pair") and source:
             who.append(("the same user", held.user, source))
         tries = tuple(
             (
@@ -142,9 +144,9 @@ def test_a_guesser_shuts_nobody_else_out(guessing: Any, device: DeviceFile, evid
                 tries=tries,
             )
         )
-    guessing.readmit()
+        guessing.readmit()  # before the users are removed, which the bench must be let do
     shut_out = [
-        f"{name} from {address} ({answer.status})"
+        f"{name} from {address} ({answer.answer})"
         for name, address, answer in found.tries
         if answer.clear and not answer.accepted
     ]
@@ -152,5 +154,5 @@ def test_a_guesser_shuts_nobody_else_out(guessing: Any, device: DeviceFile, evid
         f"While {found.locked} is locked by {found.closed_after} wrong passwords at the web "
         f"interface, the right password is refused to {', '.join(shut_out)}, expected a login."
     )
-    if unclear := [answer.status for _, _, answer in found.tries if not answer.clear]:
+    if unclear := [answer.answer for _, _, answer in found.tries if not answer.clear]:
         raise Inconclusive(f"logins are answered {unclear}, which tells nothing", "garbled")

@@ -77,7 +77,11 @@ class Lockout(Part):
 
     attempts: int = 5
     seconds: float = 300
-    scope: Literal["account", "address"] = "account"
+    scope: Literal["account", "address", "both", "pair"] = Field(
+        "account",
+        description="whom a lock shuts out: the account from everywhere; the address, whoever logs "
+        "in; both of these; or the account from that address alone (pair)",
+    )
 
 
 class Outbound(Part):

@@ -86,7 +86,8 @@ class Lockout:
         """What failures are counted for: the account, but under a fault."""
         if self._scope == "service":
             return f"{service}|{name}"
-        return f"{origin}|{name}" if self._scope == "forwarded" else name
+        believes = {"forwarded": "http", "forwarded-onvif": "onvif"}.get(self._scope)
+        return f"{origin}|{name}" if service == believes else name
 
     def _locked(self, key: str) -> bool:
         count = self._counts.get(key)

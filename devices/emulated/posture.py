@@ -106,7 +106,7 @@ class Posture:
     lockout_onvif: bool = True
     lockout_http_digest: bool = True
     lockout_onvif_digest: bool = True
-    lockout_scope: str = "account"  # account | service | everyone | forwarded (X-Forwarded-For)
+    lockout_scope: str = "account"  # account | service | everyone | forwarded(-onvif)
     lockout_length: str = "declared"  # declared | endless | brief
     lockout_clock: str = "timer"  # timer | wall: the time of day, which can be set
     lockout_survives_reboot: bool = True

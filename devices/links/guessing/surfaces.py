@@ -12,7 +12,9 @@ from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 from devices.errors import LinkError, LoginRefused, NotOffered
+from devices.links.http.exchange import Exchange
 from devices.links.http.link import HttpLink
+from devices.links.http.pages import kindred
 from devices.links.onvif import requests
 from devices.links.onvif.client import Credentials, Reply
 from devices.links.onvif.link import OnvifLink
@@ -82,6 +84,7 @@ class WebSurface:
     def __init__(self, http: HttpLink) -> None:
         http.gate()
         self._http = http
+        self._opened = _OpenedPage()
 
     def attempt(self, username: str, password: str) -> Try:
         """Log in, and out again."""
@@ -100,8 +103,32 @@ class WebSurface:
         found, client = self._http.log_in(username, password, headers=headers, source=source)
         seconds = round(time.monotonic() - began, 3)
         self._http.leave(client)
-        clear = found.accepted or found.answer.status < 500
-        return Try(found.accepted, found.answer.status, seconds, clear)
+        if found.accepted and found.opened is not None:
+            return self._opened.judged(found.opened, seconds)
+        return _refusal(found.answer, seconds)
+
+
+class _OpenedPage:
+    """What a login opened first. A lock that is a page of text with 200 is no login."""
+
+    def __init__(self) -> None:
+        self._first: Exchange | None = None
+
+    def judged(self, answer: Exchange, seconds: float) -> Try:
+        """A login, or an answer that is neither where it is another page than that."""
+        if self._first is None:
+            self._first = answer
+        if kindred(answer, self._first):
+            return Try(True, answer.status, seconds)  # noqa: FBT003 - as a row
+        said = f"with another page than a login opens, SHA-256 {answer.body_sha256[:12]}"
+        return Try(False, answer.status, seconds, False, said)  # noqa: FBT003
+
+
+def _refusal(answer: Exchange, seconds: float) -> Try:
+    """What RFC 9110 has for an account that is closed for a while is kept in ``said``."""
+    later = answer.header("Retry-After")
+    said = f"Retry-After: {later[:40]}" if later else ""
+    return Try(False, answer.status, seconds, answer.status < 500, said)  # noqa: FBT003
 
 
 class ChallengeSurface:
@@ -112,6 +139,7 @@ class ChallengeSurface:
     def __init__(self, http: HttpLink) -> None:
         """Look for a declared resource that asks for it. Raises NotOffered, LinkError."""
         self._http = http
+        self._opened = _OpenedPage()
         self._target, self._scheme = self._find()
         self.name = BY_CHALLENGE.format(scheme=self._scheme)
 
@@ -157,7 +185,9 @@ class ChallengeSurface:
         finally:
             client.close()
         seconds = round(time.monotonic() - began, 3)
-        return Try(answer.succeeded, answer.status, seconds, answer.status < 500)
+        if answer.succeeded:
+            return self._opened.judged(answer, seconds)
+        return _refusal(answer, seconds)
 
 
 class OnvifSurface:
@@ -203,7 +233,7 @@ class OnvifSurface:
             reply = self.call(session, Credentials(username, password))
             seconds = round(time.monotonic() - began, 3)
         accepted = reply.outcome is Outcome.DATA
-        refused = reply.outcome is Outcome.NOT_AUTHORISED
+        refused = reply.outcome is Outcome.NOT_AUTHORISED or reply.http_status == 429
         return Try(accepted, reply.http_status, seconds, accepted or refused)
 
     def call(self, session: OnvifSession, login: Credentials) -> Reply:
