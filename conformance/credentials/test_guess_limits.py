@@ -42,7 +42,7 @@ def test_guessing_is_stopped_on_every_way_in(guessing: Any, evidence: Any, polic
     the policy demands; and so it is after the guesses on all ways.
     """
     limits = policy("guessing")["limits"]
-    each, together = guessing.measure_all()
+    each, together = guessing.measured
     for found in each:
         evidence.observe(found, found.surface)
     if together is not None:

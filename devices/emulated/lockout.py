@@ -39,13 +39,13 @@ class Lockout:
         posture: Posture | None = None,
         *,
         clock: Callable[[], float] = time.monotonic,
-        attempts: int = 5,
+        attempts: int | None = None,
         seconds: float = 300.0,
     ) -> None:
         posture = posture or Posture()
         self._path = path
         self._clock = clock
-        self._attempts = attempts
+        self._attempts = attempts or posture.lockout_attempts
         self._seconds = {"endless": 1e9, "brief": 2.0}.get(posture.lockout_length, seconds)
         self._scope = posture.lockout_scope
         self._protected = {

@@ -107,6 +107,8 @@ class Posture:
     lockout_http_digest: bool = True
     lockout_onvif_digest: bool = True
     lockout_scope: str = "account"  # account | service | everyone | forwarded(-onvif)
+    lockout_attempts: int = 5
+    lockout_change: bool = True  # wrong old passwords count at a change of password
     lockout_length: str = "declared"  # declared | endless | brief
     lockout_clock: str = "timer"  # timer | wall: the time of day, which can be set
     lockout_survives_reboot: bool = True

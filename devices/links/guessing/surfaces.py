@@ -26,7 +26,7 @@ from devices.protocols.digest import DigestClient, parse_challenges
 
 WEB, BY_CHALLENGE = "the web login", "HTTP {scheme}"
 ONVIF, ONVIF_DIGEST, RTSP = "ONVIF UsernameToken", "ONVIF HTTP digest", "RTSP"
-SSH, CONSOLE = "SSH by password", "the serial console"
+SSH, CONSOLE, CHANGE = "SSH by password", "the serial console", "the change of password"
 
 _DESCRIBE = {"Accept": "application/sdp"}
 
