@@ -46,14 +46,15 @@ class Lock:
     failures: dict[Any, int] = field(default_factory=dict)
 
     def keys(self, name: str, address: str) -> list[Any]:
-        return {
+        every: dict[str, list[Any]] = {
             "account": [name],
             "address": [address],
             "both": [name, address],
             "pair": [(name, address)],
             "everyone": ["all"],
             "none": [],
-        }[self.scope]
+        }
+        return every[self.scope]
 
     def end(self) -> None:
         self.failures.clear()

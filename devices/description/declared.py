@@ -25,6 +25,11 @@ class Service(Part):
     purpose: str
     encrypted: bool
     host: str | None = Field(None, description="default: the host of the link that uses it")
+    login: bool | None = Field(
+        None,
+        description="whether it takes a password; false: none. Asked of services whose protocol "
+        "the suite does not log in to",
+    )
     on: bool = Field(default=True, description="false: exists, but is off in the state under test")
 
 

@@ -7,11 +7,11 @@ Every try has a connection of its own.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
-from devices.errors import LinkError, LoginRefused, NotOffered
+from devices.errors import LoginRefused, NotOffered
 from devices.links.http.exchange import Exchange
 from devices.links.http.link import HttpLink
 from devices.links.http.pages import kindred
@@ -271,27 +271,3 @@ class RtspSurface:
                 status = 401
         seconds = round(time.monotonic() - began, 3)
         return Try(status == 200, status, seconds, status == 200 or status in (401, 403, 404))
-
-
-def find_surfaces(
-    http: HttpLink | None, onvif: OnvifLink | None, rtsp: RtspAccess | None
-) -> tuple[list[Surface], dict[str, str]]:
-    """The surfaces of a camera, and why another way in is none (name -> reason)."""
-    found: list[Surface] = []
-    absent: dict[str, str] = {}
-    makers: list[tuple[str, Callable[[], Surface]]] = []
-    if http is not None:
-        makers.append((WEB, lambda: WebSurface(http)))
-        if http.description.authentication == "session":
-            makers.append(("HTTP digest or basic", lambda: ChallengeSurface(http)))
-    if onvif is not None:
-        makers.append((ONVIF, lambda: OnvifSurface(onvif, digest=False)))
-        makers.append((ONVIF_DIGEST, lambda: OnvifSurface(onvif, digest=True)))
-    if rtsp is not None and any(s.over_rtsp for s in rtsp.device.declared.streams):
-        makers.append((RTSP, lambda: RtspSurface(rtsp)))
-    for name, make in makers:
-        try:
-            found.append(make())
-        except LinkError as error:
-            absent[name] = str(error)
-    return found, absent
