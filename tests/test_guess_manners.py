@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import pytest
 from test_guessing import API, guessing_of
@@ -17,12 +17,14 @@ from web_stand import PASSWORD, Handler, Kept, foreign_server, laboratory, web_c
 from conformance import guess_policy, policy
 from conformance.credentials import test_guess_limits as limits
 from conformance.credentials import test_guess_numbers as numbers
+from conformance.credentials import test_lock_lasts
 from conformance.guess_policy import GuessPolicy
 from conformance.verdict import Inconclusive
 from devices.description import DeviceFile
 from devices.emulated.posture import Posture
-from devices.errors import NotOffered
+from devices.errors import LoginRefused, NotOffered, TimedOut, Unreachable
 from devices.links.guessing.guess import Round, SurfaceGuessing
+from devices.links.guessing.ssh import SshSurface, refuser_of
 from devices.links.guessing.surfaces import Try
 from devices.protocols.digest import basic
 from fixtures.guessing import Guessing
@@ -252,6 +254,93 @@ def test_no_lock_fails_and_so_does_one_of_each_connection(
         pytest.raises(AssertionError, match="after 6 wrong passwords"),
     ):
         everywhere(device)
+
+
+# CRED-028: who says to be another.
+
+
+@pytest.mark.parametrize("believed", [True, False])
+def test_a_header_field_makes_nobody_another(
+    *, believed: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lock = Lock("account")
+    plain = lock.handler()
+
+    class Proxied(plain):  # type: ignore[valid-type, misc]
+        def do_GET(self) -> None:  # noqa: N802 - the name that http.server calls
+            if believed and "X-Forwarded-For" in self.headers:
+                lock.failures.clear()
+            super().do_GET()
+
+    monkeypatch.setattr(lock, "handler", lambda: Proxied)
+    fields = policy.load("guessing")["survival"]["headers"]
+    with (
+        camera(lock, tmp_path, monkeypatch, "account", []) as device,
+        guessing_of(device) as guessing,
+        guessing.locked(guessing.surfaces[0]) as held,
+    ):
+        tries = list(test_lock_lasts._pretending([held], fields))
+    assert any(answer.accepted for _, _, answer in tries) == believed
+
+
+# SSH
+
+
+@pytest.mark.parametrize(
+    ("error", "accepted", "clear", "status"),
+    [
+        (None, True, True, 52),
+        (LoginRefused("no"), False, True, 51),
+        (Unreachable("ends the connection"), False, True, 1),
+        (NotOffered("offers publickey"), False, True, 51),
+    ],
+)
+def test_what_an_ssh_server_does_is_an_answer(
+    *, error: Exception | None, accepted: bool, clear: bool, status: int
+) -> None:
+    link: Any = FakeSsh(error)
+    tried = SshSurface(link).attempt("a", "b")
+    assert (tried.accepted, tried.clear) == (accepted, clear)
+    refuser = refuser_of(link, SshSurface(link))
+    with refuser:
+        assert refuser.refuse("a", "b").status == status
+    assert link.open == 0
+
+
+def test_an_ssh_server_that_hangs_tells_nothing() -> None:
+    link: Any = FakeSsh(TimedOut("no answer"))
+    assert not SshSurface(link).attempt("a", "b").clear
+    with pytest.raises(TimedOut):
+        refuser_of(link, SshSurface(link)).refuse("a", "b")
+
+
+class FakeSsh:
+    """A link whose logins end with ``error``; ``open`` counts connections."""
+
+    def __init__(self, error: Exception | None) -> None:
+        self.error, self.open = error, 0
+        self.alive = error is None
+        self.transport = self
+
+    def connect(self) -> FakeSsh:
+        self.open += 1
+        return self
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self.open -= 1
+
+    def get_banner(self) -> None:
+        return
+
+    def log_in_by_password(self, _user: str, _password: str) -> None:
+        if self.error is not None:
+            raise self.error
 
 
 # CRED-057
