@@ -13,11 +13,19 @@ FLUSH_SECONDS = 0.05
 """login(1) forgets what was typed up to shortly after its password prompt (tcflush)."""
 
 _UNDECODABLE = 0.2
+_LOGIN = ("login", "password", "shell", "refused")
 
 
 def patterns(rows: list[dict[str, Any]], kind: str) -> str:
     """One expression for all landmarks of a kind."""
     return "|".join(f"(?:{row['pattern']})" for row in rows if row["kind"] == kind)
+
+
+def login_marks(knowledge: Any) -> dict[str, str]:
+    """The patterns by which what a console says to a login is told apart."""
+    rows = knowledge("boot_log")
+    marks = {kind: patterns(rows, kind) for kind in _LOGIN}
+    return marks | {"locked": patterns(knowledge("console"), "locked")}
 
 
 def demand_console(text: str) -> None:

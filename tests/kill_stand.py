@@ -17,11 +17,12 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from conformance import knowledge
-from conformance.credentials.test_serial_login import ConsoleLogin
+from conformance.console import login_marks
 from devices import device_file
 from devices.description import DeviceFile
 from devices.errors import LinkError
 from devices.journal import CHANGES, Change, Journal
+from devices.links.guessing.console import ConsoleSurface
 from devices.links.http.link import HttpLink
 from devices.links.onvif.link import OnvifLink
 from devices.links.onvif.observations import Outcome
@@ -145,10 +146,10 @@ def console_of(path: Path) -> tuple[str, str]:
     secrets = Secrets(device)
     link = SerialLink(device, permit_of(device), secrets)
     try:
-        login = ConsoleLogin(link, knowledge.load)
+        login = ConsoleSurface(link, login_marks(knowledge.load))
         name = next(n for n, a in device.accounts.items() if "serial" in a.services)
         waits = login.asks()
         user, password = device.accounts[name].username, secrets.password(name)
-        return waits, login.attempt(user, password).outcome
+        return waits, login.attempt(user, password).said
     finally:
         link.close()

@@ -64,7 +64,7 @@ def test_the_examples_of_selections_choose_something(page: str, count: int) -> N
 
 def test_the_example_of_a_device_file_loads(tmp_path: Path) -> None:
     path = tmp_path / "camera.toml"
-    whole, media, passwords, *webs = blocks("device-file.md", "toml")
+    whole, media, passwords, ports, *webs = blocks("device-file.md", "toml")
     path.write_text(whole)
     device = device_file.load(path)
     assert device.declared.lockout is not None
@@ -76,6 +76,8 @@ def test_the_example_of_a_device_file_loads(tmp_path: Path) -> None:
     own["declared"]["passwords"] = first_use["declared"]["passwords"]
     session, challenge = (tomllib.loads(web)["links"]["http"] for web in webs)
     own["links"]["http"] = session | challenge
+    own["links"] |= tomllib.loads(ports)["links"]
+    own["declared"] |= tomllib.loads(ports)["declared"]
     given = DeviceFile.model_validate(own)
     kinds = [stream.web_container for stream in given.declared.streams]
     assert kinds == ["mjpeg", "hls", "websocket"]
@@ -84,6 +86,9 @@ def test_the_example_of_a_device_file_loads(tmp_path: Path) -> None:
     assert set(http.operations) == {"login"}
     assert http.challenge is not None
     assert [step.name for step in http.challenge.computed] == ["inner", "answer"]
+    assert [step.wait for step in given.links.tcp["control"].steps] == ["login:", "assword:"]
+    assert given.declared.lockout is not None
+    assert given.declared.lockout.scope == "both"
     assert given.declared.passwords.policies == ["nist-800-63b-4"]
 
 

@@ -88,7 +88,15 @@ def judge(device: DeviceFile, number: int) -> list[Any]:
 
 
 def foreign(url: str, folder: Path, **declared: Any) -> DeviceFile:
-    return laboratory(url, folder, declared={"api": API, **declared}).device
+    bench = {"boot_seconds": 0.3}
+    return laboratory(url, folder, declared={"api": API, **declared}, bench=bench).device
+
+
+@pytest.fixture(autouse=True)
+def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Locks of the bench as a whole are not waited for; short ones are."""
+    wait = Guessing.pass_time
+    monkeypatch.setattr(Guessing, "pass_time", lambda self, s: wait(self, min(s, 3.0)))
 
 
 # CRED-027

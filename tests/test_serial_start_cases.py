@@ -8,6 +8,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from datetime import date
 from typing import Any
 
 import pytest
@@ -21,8 +22,16 @@ from conformance import console, knowledge, policy
 from conformance.credentials import test_serial_login, test_serial_start
 from conformance.verdict import Inconclusive
 from devices.errors import TimedOut
+from devices.journal import Journal
+from devices.links.guessing import console as guessing_console
+from devices.links.guessing.console import ConsoleSurface
+from devices.links.guessing.guess import GuessUser
+from devices.links.guessing.guess import guess as guess_at
 from devices.links.serial import BootLog, SerialLink
+from devices.permit import Permit
 from devices.secrets import Secrets
+from fixtures.camera import Camera
+from fixtures.undo import Undo
 
 PASSWORD = "Right-pass-1"
 BOOT = "U-Boot 2016.11\r\nStarting kernel ...\r\nLinux version 5.10\r\n"
@@ -94,7 +103,7 @@ def link(board: TcpBoard) -> Iterator[SerialLink]:
 
 @pytest.fixture(autouse=True)
 def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(test_serial_login, "_SECONDS", 0.4)
+    monkeypatch.setattr(guessing_console, "ANSWER_SECONDS", 0.4)
     monkeypatch.setattr(test_serial_start, "_LEAST_SECONDS", 1.5)
     for module in (console, test_serial_start):
         monkeypatch.setattr(module, "ANSWER_SECONDS", 0.4)
@@ -184,6 +193,32 @@ def test_a_console_that_cannot_be_judged_is_inconclusive(
     board.react = react
     with pytest.raises(Inconclusive, match=why):
         guess(link, monkeypatch)
+
+
+def test_a_lock_of_the_console_is_in_the_journal_until_it_ends(
+    board: TcpBoard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    getty = Getty(lock=2)
+    board.react = getty.react
+    monkeypatch.setenv("CONSOLE", PASSWORD)
+    row = {"username": "service", "password": {"env": "CONSOLE"}, "services": ["serial"]}
+    device = device_of(accounts={"console": row}, links={"serial": {"url": board.url}})
+    journal, secrets = Journal(), Secrets(device)
+    camera = Camera(device, Permit(["127.0.0.1"], [], date.max, journal), secrets)
+    link = camera.link("serial")
+    assert board.connected.wait(10)
+    assert link.journal is journal
+    surface = ConsoleSurface(link, console.login_marks(knowledge.load), 0.4)
+    found = guess_at(surface, GuessUser("service", PASSWORD, ""), (2,), journal, 300.0)
+    assert found.closed_after == 2
+    assert [(c.kind, c.via, c.subject) for c in journal.open()] == [("lock", "serial", "service")]
+    undo = Undo(camera)
+    undo.undo_locks(lambda _: None)
+    assert journal.open()  # it holds still
+
+    undo.undo_locks(lambda _: setattr(getty, "failures", 0))
+    assert journal.open() == []
+    camera.close()
 
 
 class Start:

@@ -8,10 +8,12 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from web_stand import Kept
 
 from conformance import knowledge, policy
 from conformance.credentials import test_ssh_logins as logins
 from conformance.credentials import test_ssh_offer as offers
+from conformance.credentials import test_ssh_oracle
 from conformance.verdict import Inconclusive
 from devices.links.ssh.link import (
     SshAuthentication,
@@ -184,7 +186,9 @@ def test_root_and_passwords(
 
 
 def test_names_that_exist_are_answered_alike() -> None:
-    judge = logins.test_ssh_does_not_tell_which_users_exist
+    def judge(seen: SshAuthentication) -> None:
+        test_ssh_oracle.test_ssh_does_not_tell_which_users_exist(seen, None, Kept(), policy.load)
+
     lab, nobody = user("lab", "publickey", known=True), "nobody-of-this-name"
     judge(users(lab, user(nobody, "publickey")))
     for other in (user(nobody), user(nobody, "password"), user(nobody, hung_up=True)):

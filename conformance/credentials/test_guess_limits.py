@@ -27,22 +27,27 @@ from devices.observation import Observation
         "cred-lockout-per-service",
     ),
     changes="lockout",
+    revision=2,
 )
 def test_guessing_is_stopped_on_every_way_in(guessing: Any, evidence: Any, policy: Any) -> None:
     """Guessing is stopped on every way in, and on all of them together.
 
     Method: on each way into the camera that asks for a login (the web interface's login, HTTP
-    Digest or Basic beside it, ONVIF by WS-UsernameToken and by HTTP digest, RTSP), side by side,
-    with a user made for it (else an account set aside with purpose "lockout"): the right password,
-    as many wrong ones as the declared lock allows (at most the number of the policy "guessing"),
-    the right one; once more with one wrong password more. Then, with another user, as many wrong
-    passwords as the policy allows together, on all ways in turn, and the right one on each. Where
+    Digest or Basic beside it, ONVIF by WS-UsernameToken and by HTTP digest, RTSP, and the logins on
+    TCP ports that the device file describes under links.tcp), side by side, with a user made for it
+    (else an account set aside with purpose "lockout"): the right password, as many wrong ones as
+    the declared lock allows (at most the number of the policy "guessing"; first as many as a rule
+    book of the profile allows, where that is less), the right one; once more with one wrong
+    password more. Then, with another user, as many wrong passwords as the policy allows together,
+    on all ways that share their users in turn, and the right one on each. See after each lock
+    whether others still log in. SSH is left to CRED-026, the serial console to CRED-054. Where
     the declared lock is of the address, one after the other, waiting for each lock to end.
     Pass: on every way the right password is refused in the end, or each guess takes as long as
-    the policy demands; and so it is after the guesses on all ways.
+    the policy demands; and so it is after the guesses on all ways. A declared service of another
+    protocol, whose login nobody described or declared absent, leaves it inconclusive.
     """
     limits = policy("guessing")["limits"]
-    each, together = guessing.measure_all()
+    each, together = guessing.measured
     for found in each:
         evidence.observe(found, found.surface)
     if together is not None:
@@ -54,6 +59,7 @@ def test_guessing_is_stopped_on_every_way_in(guessing: Any, evidence: Any, polic
         problems = list(_unlimited_together(together, limits))
     assert not problems, " ".join(problems)
     doubts = [f.shortfall for f in (*each, together) if f is not None and f.shortfall]
+    doubts += guessing.untried
     if doubts:
         raise Inconclusive("; ".join(doubts), "not-measured")
 
@@ -101,31 +107,33 @@ class Bystanders(Observation):
     catches=("cred-lockout-everyone",),
     changes="lockout",
     applies_to=("http",),
+    revision=2,
 )
 def test_a_guesser_shuts_nobody_else_out(guessing: Any, device: DeviceFile, evidence: Any) -> None:
     """A lock shuts out nobody but whom it is declared to shut out.
 
     Method: make two users (or take accounts set aside with purpose "lockout"), lock one on the web
     interface by wrong passwords, then log in with right ones: the other user from another address
-    of the bench's (bench.sources); where the lock is declared of the account, the other user from
-    the same address; where it is declared of the address, the locked user from the other address.
+    of the bench's (bench.sources); where the lock is declared of the account, or of the account
+    from one address alone (pair), the other user from the same address; where it is declared of the
+    address, or pair, the locked user from the other address.
     Pass: each of these logins is accepted.
     """
     if not isinstance(surface := guessing.surface("http"), WebSurface):
         raise Inconclusive("the web login cannot be tried", "no-link")
     scope = device.declared.lockout.scope if device.declared.lockout else ""
     source = next(iter(device.bench.sources), "")
-    if scope != "account" and not source:
+    if scope not in ("account", "pair") and not source:
         raise Inconclusive(
-            "the lock is not declared to be of the account: give bench.sources, a second address "
-            "of the bench's, from which somebody else can log in",
+            "the lock is not declared to be of the account alone: give bench.sources, a second "
+            "address of the bench's, from which somebody else can log in",
             "no-source",
         )
     with guessing.accounts.user(surface) as other, guessing.locked(surface) as held:
         who = [("another user", other, source)] if source else []
-        if scope == "account":
+        if scope in ("account", "pair"):
             who.append(("another user", other, ""))
-        if scope == "address":
+        if scope in ("address", "pair") and source:
             who.append(("the same user", held.user, source))
         tries = tuple(
             (
@@ -142,9 +150,9 @@ def test_a_guesser_shuts_nobody_else_out(guessing: Any, device: DeviceFile, evid
                 tries=tries,
             )
         )
-    guessing.readmit()
+        guessing.readmit()  # before the users are removed, which the bench must be let do
     shut_out = [
-        f"{name} from {address} ({answer.status})"
+        f"{name} from {address} ({answer.answer})"
         for name, address, answer in found.tries
         if answer.clear and not answer.accepted
     ]
@@ -152,5 +160,5 @@ def test_a_guesser_shuts_nobody_else_out(guessing: Any, device: DeviceFile, evid
         f"While {found.locked} is locked by {found.closed_after} wrong passwords at the web "
         f"interface, the right password is refused to {', '.join(shut_out)}, expected a login."
     )
-    if unclear := [answer.status for _, _, answer in found.tries if not answer.clear]:
+    if unclear := [answer.answer for _, _, answer in found.tries if not answer.clear]:
         raise Inconclusive(f"logins are answered {unclear}, which tells nothing", "garbled")

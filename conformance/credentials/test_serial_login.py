@@ -2,94 +2,31 @@
 
 from __future__ import annotations
 
-import re
 import secrets as random
-import time
-from contextlib import suppress
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from conformance.case import case
-from conformance.console import FLUSH_SECONDS, patterns
+from conformance.console import login_marks
 from conformance.verdict import Inconclusive
 from devices.description import DeviceFile
-from devices.errors import TimedOut
 from devices.journal import LOCK_SECONDS
-from devices.links.serial import SERIAL, SerialLink
+from devices.links.guessing import console
+from devices.links.guessing.console import ConsoleSurface
+from devices.links.guessing.guess import GuessUser, SurfaceGuessing, guess, wrong_password
+from devices.links.guessing.surfaces import Try
+from devices.links.serial import SerialLink
 from devices.observation import Observation
 from devices.secrets import Secrets
-
-_SECONDS = 20.0
-"""Longest time for an answer: a slow board, a login that delays refusals, a getty that returns."""
-
-_WAYS = ("login", "password", "shell", "refused")
-
-
-@dataclass(frozen=True)
-class ConsoleTry:
-    """One login on the console. ``outcome``: shell, locked, refused, or silent."""
-
-    outcome: str
-    seconds: float
 
 
 @dataclass(frozen=True, kw_only=True)
 class ConsoleGuesses(Observation):
-    """Wrong passwords in a row on the console, then the right one where there is one."""
+    """Wrong passwords in a row of a user who need not exist."""
 
     username: str
-    wrong: tuple[ConsoleTry, ...]
-    right: ConsoleTry | None = None
-
-
-class ConsoleLogin:
-    """Logins on a console, told apart by the suite's landmarks."""
-
-    def __init__(self, serial: SerialLink, knowledge: Any) -> None:
-        self._serial = serial
-        rows = knowledge("boot_log")
-        self._marks = {kind: patterns(rows, kind) for kind in _WAYS}
-        self._marks["locked"] = patterns(knowledge("console"), "locked")
-
-    def asks(self) -> str:
-        """What the console waits with: login, shell, or nothing that is known."""
-        known = f"{self._marks['shell']}|{self._marks['login']}"
-        said = self._serial.exchange("\r", known, _SECONDS).text
-        return next((kind for kind in ("shell", "login") if self._is(kind, said)), "")
-
-    def attempt(self, name: str, password: str) -> ConsoleTry:
-        """Log in once; a shell is left again."""
-        began = time.monotonic()
-        marks = self._marks
-        if self.asks() != "login":
-            return self._ended("silent", began)
-        after = f"{marks['password']}|{marks['shell']}|{marks['locked']}|{marks['refused']}"
-        said = self._serial.exchange(f"{name}\r", after, _SECONDS).text
-        if self._is("password", said):
-            self._serial.wait_quiet(FLUSH_SECONDS, 1.0)
-            mark = self._serial.mark()
-            until = f"{marks['shell']}|{marks['refused']}|{marks['locked']}|{marks['login']}"
-            said = self._serial.exchange(f"{password}\r", until, _SECONDS, shown="a password").text
-            if not self._is("shell", said):  # a reason may stand on the line behind
-                said = self._until_login(mark)
-        outcome = next((k for k in ("shell", "locked", "refused") if self._is(k, said)), "")
-        if not outcome:
-            outcome = "refused" if self._is("login", said) else "silent"
-        if outcome == "shell":
-            self._serial.exchange("exit\r", marks["login"], _SECONDS)
-        return self._ended(outcome, began)
-
-    def _until_login(self, mark: int) -> str:
-        with suppress(TimedOut):  # a getty that does not come back is an answer too
-            self._serial.wait_for(f"{self._marks['login']}|{self._marks['shell']}", _SECONDS, mark)
-        return self._serial.text_since(mark)
-
-    def _is(self, kind: str, text: str) -> bool:
-        return re.search(self._marks[kind], text, re.MULTILINE) is not None
-
-    @staticmethod
-    def _ended(outcome: str, began: float) -> ConsoleTry:
-        return ConsoleTry(outcome, round(time.monotonic() - began, 2))
+    wrong: tuple[Try, ...]
 
 
 @case(
@@ -98,6 +35,7 @@ class ConsoleLogin:
     needs=("serial",),
     catches=("cred-serial-no-lockout",),
     changes="lockout",
+    revision=2,
 )
 def test_guessing_on_the_serial_console_is_stopped(
     *,
@@ -112,48 +50,35 @@ def test_guessing_on_the_serial_console_is_stopped(
 
     Method: log in on the console once with the account set aside for it (services "serial", best
     with purpose "lockout"), then with as many wrong passwords as the declared lock allows (at most
-    the number of the policy "passwords"), then with the right one; once more with one wrong
-    password more. Without such an account, try a made-up user. The account opens again by itself.
+    the number of the policy "guessing"), then with the right one; once more with one wrong
+    password more. Without such an account, try a made-up user. The lock is in the run's journal
+    before it is tried, and the run ends when the account logs in again.
     Pass: the right password is refused after the wrong ones, the console says that it is closed, or
     each guess takes as long as the policy demands.
     """
-    limits = policy("passwords")["guessing"]
-    login = ConsoleLogin(serial, knowledge)
-    _demand_login(login.asks())
+    limits = policy("guessing")["limits"]
+    surface = ConsoleSurface(serial, login_marks(knowledge), console.ANSWER_SECONDS)
+    _demand_login(surface.asks())
+    declared = device.declared.lockout
+    most = int(limits["max_attempts"])
+    allowed = min(declared.attempts if declared else most, most)
     name = console_account(device)
-    password = secrets.password(name) if name else ""
-    username = device.accounts[name].username if name else f"u{random.token_hex(4)}"
-    if name and not any(login.attempt(username, password).outcome == "shell" for _ in range(2)):
+    if not name:
+        _judge_unknown(surface, allowed + 1, limits, evidence)
+        return
+    user = GuessUser(device.accounts[name].username, secrets.password(name), f"the account {name}")
+    if not any(surface.attempt(user.username, user.password).accepted for _ in range(2)):
         raise Inconclusive(
             f"the account {name} of the device file does not open a shell on the console; is it "
             "still locked?",
             "login-refused",
         )
-    declared = device.declared.lockout
-    allowed = min(declared.attempts if declared else limits["max_attempts"], limits["max_attempts"])
-    lasts = declared.seconds if declared else LOCK_SECONDS
-    for attempts in (allowed, allowed + 1) if name else (allowed + 1,):
-        entry = serial.journal.begin("lock", username, SERIAL, seconds=lasts) if name else ""
-        with serial.logging_in():
-            found = evidence.observe(_guess(login, username, password, attempts))
-        if found.right is not None and found.right.outcome == "shell":
-            serial.journal.end(entry, "the right password logs in")
-        _demand_refusals(found)
-        if _limited(found, limits["seconds_per_guess"]):
-            return
-    if found.right is None:
-        raise Inconclusive(
-            f"after {attempts} wrong passwords of a made-up user the console goes on asking and "
-            'says nothing of a lock: give an account with services = ["serial"] and purpose = '
-            '"lockout", so that a silent lock can be told',
-            "not-declared",
-        )
-    taken = sum(each.seconds for each in found.wrong)
-    raise AssertionError(
-        f"on the serial console the right password of {username!r} is accepted at once after "
-        f"{attempts} wrong ones in {taken:.1f} s; expected the account to be closed after {allowed}"
-        f"{', as declared' if declared else ''}"
-    )
+    lasts = float(declared.seconds if declared else LOCK_SECONDS)
+    attempts = (allowed, allowed + 1)
+    with serial.logging_in():
+        found = guess(surface, user, attempts, serial.journal, lasts)
+    evidence.observe(_whole(found))
+    _judge(found, limits, declared=declared is not None)
 
 
 def console_account(device: DeviceFile) -> str:
@@ -175,29 +100,57 @@ def _demand_login(state: str) -> None:
     )
 
 
-def _guess(login: ConsoleLogin, username: str, password: str, attempts: int) -> ConsoleGuesses:
-    wrong = []
-    for _ in range(attempts):
-        wrong.append(login.attempt(username, f"Wr0ng-{random.token_hex(6)}"))
-        if wrong[-1].outcome in ("locked", "silent"):
-            break
-    right = login.attempt(username, password) if password else None
-    return ConsoleGuesses(username=username, wrong=tuple(wrong), right=right)
+def _whole(found: SurfaceGuessing) -> SurfaceGuessing:
+    """A console that answers no more after it had answered is closed: that is no shortfall."""
+    return replace(found, shortfall="") if _fell_silent(found) else found
 
 
-def _demand_refusals(found: ConsoleGuesses) -> None:
-    assert all(each.outcome != "shell" for each in found.wrong), (
-        f"the serial console accepts a made-up password of {found.username!r}"
+def _fell_silent(found: SurfaceGuessing) -> bool:
+    last = found.rounds[-1] if found.rounds else None
+    return last is not None and last.wrong[0].clear and not last.right.clear
+
+
+def _judge(found: SurfaceGuessing, limits: dict[str, Any], *, declared: bool) -> None:
+    _demand_refusals(found.username, [one for r in found.rounds for one in r.wrong])
+    if not found.rounds:
+        raise Inconclusive(found.shortfall, "silent-console")
+    last = found.rounds[-1]
+    taken = sum(one.seconds for one in last.wrong)
+    slow = any(
+        sum(one.seconds for one in r.wrong) >= len(r.wrong) * limits["seconds_per_guess"]
+        for r in found.rounds
     )
-    if found.wrong[0].outcome == "silent":
+    assert slow or not last.right.accepted, (
+        f"on the serial console the right password of {found.username!r} is accepted at once after "
+        f"{len(last.wrong)} wrong ones in {taken:.1f} s; expected the account to be closed after "
+        f"{len(found.rounds[0].wrong)}{', as declared' if declared else ''}"
+    )
+
+
+def _judge_unknown(
+    surface: ConsoleSurface, attempts: int, limits: dict[str, Any], evidence: Any
+) -> None:
+    """What can be told with a user who does not exist."""
+    username, wrong = f"u{random.token_hex(4)}", []
+    for _ in range(attempts):
+        wrong.append(surface.attempt(username, wrong_password()))
+        if wrong[-1].said in ("locked", "silent"):
+            break
+    evidence.observe(ConsoleGuesses(username=username, wrong=tuple(wrong)))
+    _demand_refusals(username, wrong)
+    slow = sum(one.seconds for one in wrong) >= len(wrong) * limits["seconds_per_guess"]
+    if not slow and wrong[-1].said != "locked":
+        raise Inconclusive(
+            f"after {len(wrong)} wrong passwords of a made-up user the console goes on asking and "
+            'says nothing of a lock: give an account with services = ["serial"] and purpose = '
+            '"lockout", so that a silent lock can be told',
+            "not-declared",
+        )
+
+
+def _demand_refusals(username: str, wrong: Sequence[Try]) -> None:
+    assert not any(one.accepted for one in wrong), (
+        f"the serial console accepts a made-up password of {username!r}"
+    )
+    if wrong and wrong[0].said == "silent":
         raise Inconclusive("the console did not answer a login at all", "silent-console")
-
-
-def _limited(found: ConsoleGuesses, seconds_per_guess: float) -> bool:
-    """The right password decides where there is one: a message alone stops nobody."""
-    taken = sum(each.seconds for each in found.wrong)
-    if taken >= len(found.wrong) * seconds_per_guess:
-        return True
-    if found.right is not None:
-        return found.right.outcome != "shell"
-    return found.wrong[-1].outcome == "locked"

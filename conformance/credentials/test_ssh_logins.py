@@ -207,38 +207,3 @@ def _expendable(secrets: Secrets) -> tuple[str, str]:
         "passwords close an account is not known",
         "no-account",
     )
-
-
-@case(
-    "CRED-053",
-    severity="medium",
-    needs=("ssh",),
-    catches=("cred-ssh-user-enumeration",),
-    applies_to=("ssh",),
-)
-def test_ssh_does_not_tell_which_users_exist(ssh_authentication: SshAuthentication) -> None:
-    """SSH does not tell which user names exist.
-
-    Method: ask which login methods the laboratory's user, who exists, and a user that does not
-    exist are offered.
-    Pass: both are answered, and alike.
-    """
-    known = [user for user in ssh_authentication.users if user.known]
-    unknown = [user for user in ssh_authentication.users if user.user == _UNLIKELY_NAME]
-    where = ssh_authentication.endpoint
-    if not known or not unknown:
-        raise Inconclusive(f"{where} did not answer for an existing and for a made-up user")
-    for one in known:
-        for other in unknown:
-            assert _answer(one) == _answer(other), (
-                f"{where}: {one.user!r}, who exists, is answered {_answer(one)}, a user who does "
-                f"not exist {_answer(other)}, expected one answer."
-            )
-
-
-def _answer(user: UserAuthentication) -> str:
-    if user.hung_up:
-        return "by the end of the connection"
-    if user.none_accepted:
-        return "by letting in"
-    return f"with the methods {', '.join(sorted(user.methods)) or 'none'}"

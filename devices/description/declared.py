@@ -25,6 +25,11 @@ class Service(Part):
     purpose: str
     encrypted: bool
     host: str | None = Field(None, description="default: the host of the link that uses it")
+    login: bool | None = Field(
+        None,
+        description="whether it takes a password; false: none. Asked of services whose protocol "
+        "the suite does not log in to",
+    )
     on: bool = Field(default=True, description="false: exists, but is off in the state under test")
 
 
@@ -77,7 +82,11 @@ class Lockout(Part):
 
     attempts: int = 5
     seconds: float = 300
-    scope: Literal["account", "address"] = "account"
+    scope: Literal["account", "address", "both", "pair"] = Field(
+        "account",
+        description="whom a lock shuts out: the account from everywhere; the address, whoever logs "
+        "in; both of these; or the account from that address alone (pair)",
+    )
 
 
 class Outbound(Part):

@@ -7,6 +7,7 @@ from typing import Any, Literal
 from pydantic import ConfigDict, Field
 
 from devices.description.parts import NamedFile, Part, Port
+from devices.description.tcp_login import TcpLogin
 
 
 class SerialLink(Part):
@@ -141,3 +142,8 @@ class Links(Part):
     http: HttpLink | None = None
     onvif: OnvifLink | None = None
     rtsp: RtspLink | None = None
+    tcp: dict[str, TcpLogin] = Field(
+        default_factory=dict,
+        description="logins of the maker's own on TCP ports, by a name without dots; accounts for "
+        'one have services = ["tcp.NAME"]',
+    )

@@ -41,7 +41,9 @@ class Console:
         self._uart = camera.uart
         self._typed: asyncio.Queue[int] = asyncio.Queue(maxsize=4096)
         self._accounts = ConsoleAccounts(camera.flash, camera.posture)
-        self._lockout = Lockout(camera.flash / "data" / "console-lockout.json")
+        self._lockout = Lockout(
+            camera.flash / "data" / "console-lockout.json", clock=camera.clock.timer
+        )
         self._task: asyncio.Task[None] | None = None
 
     async def start(self) -> None:

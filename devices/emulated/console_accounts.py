@@ -38,14 +38,16 @@ class ConsoleAccounts:
             rows = [f"{name}:{_form(self._method, name, burnt[name])}\n" for name in sorted(burnt)]
             write_whole(self._path, "".join(rows).encode())
 
-    def check(self, name: str, password: str) -> bool:
-        """Whether this service account has this password."""
+    def check(self, name: str, password: str, *, as_long: bool = False) -> bool:
+        """Whether this service account has this password; ``as_long`` for one that is none."""
         try:
             rows = self._path.read_text("utf-8").splitlines()
         except OSError:
             return False
-        stored = dict(row.split(":", 1) for row in rows if ":" in row).get(name)
-        return stored is not None and _opens(stored, name, password)
+        known = dict(row.split(":", 1) for row in rows if ":" in row)
+        if name not in known and as_long and known:
+            _opens(next(iter(known.values())), name, password)
+        return name in known and _opens(known[name], name, password)
 
 
 def _form(method: str, name: str, password: str) -> str:

@@ -39,13 +39,13 @@ class Lockout:
         posture: Posture | None = None,
         *,
         clock: Callable[[], float] = time.monotonic,
-        attempts: int = 5,
+        attempts: int | None = None,
         seconds: float = 300.0,
     ) -> None:
         posture = posture or Posture()
         self._path = path
         self._clock = clock
-        self._attempts = attempts
+        self._attempts = attempts or posture.lockout_attempts
         self._seconds = {"endless": 1e9, "brief": 2.0}.get(posture.lockout_length, seconds)
         self._scope = posture.lockout_scope
         self._protected = {
@@ -86,7 +86,8 @@ class Lockout:
         """What failures are counted for: the account, but under a fault."""
         if self._scope == "service":
             return f"{service}|{name}"
-        return f"{origin}|{name}" if self._scope == "forwarded" else name
+        believes = {"forwarded": "http", "forwarded-onvif": "onvif"}.get(self._scope)
+        return f"{origin}|{name}" if service == believes else name
 
     def _locked(self, key: str) -> bool:
         count = self._counts.get(key)

@@ -106,11 +106,13 @@ class Posture:
     lockout_onvif: bool = True
     lockout_http_digest: bool = True
     lockout_onvif_digest: bool = True
-    lockout_scope: str = "account"  # account | service | everyone | forwarded (X-Forwarded-For)
+    lockout_scope: str = "account"  # account | service | everyone | forwarded(-onvif)
+    lockout_attempts: int = 5
+    lockout_change: bool = True  # wrong old passwords count at a change of password
     lockout_length: str = "declared"  # declared | endless | brief
     lockout_clock: str = "timer"  # timer | wall: the time of day, which can be set
     lockout_survives_reboot: bool = True
-    login_slow_for_known: tuple[str, ...] = ()  # web onvif rtsp: a hash for existing users alone
+    login_slow_for_known: tuple[str, ...] = ()  # web onvif rtsp ssh: a hash for existing users
     ssh_password_login: bool = False
     ssh_empty_password: bool = False  # an empty one opens every account that has a shell
     ssh_any_key: bool = False  # so does whatever key

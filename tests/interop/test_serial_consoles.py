@@ -29,6 +29,7 @@ from conformance import knowledge, policy
 from conformance.credentials import test_serial_login, test_serial_start
 from conformance.verdict import Inconclusive
 from devices.identity.credential_stores import entries
+from devices.links.guessing.guess import SurfaceGuessing
 from devices.links.serial import BootLog, SerialLink
 from devices.protocols.password_hashes import recognise
 from devices.secrets import Secrets
@@ -247,9 +248,9 @@ def test_busybox_login_has_no_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         link.close()
         server.close()
         login.close()
-    (_, second) = kept.observations
-    assert isinstance(second, test_serial_login.ConsoleGuesses)
-    assert [each.outcome for each in second.wrong] == ["refused"] * 3
+    (found,) = kept.observations
+    assert isinstance(found, SurfaceGuessing)
+    assert [each.said for each in found.rounds[1].wrong] == ["refused"] * 3
 
 
 def _said(command: list[str]) -> str:

@@ -96,7 +96,7 @@ def _base(production: Production, address: str) -> dict[str, Any]:
                 "role": "operator",
                 "purpose": "lockout",
                 "password": {"file": str(production.secrets / "console.txt")},
-                "services": ["serial"],
+                "services": ["serial", "ssh"],
             },
         },
         "declared": {

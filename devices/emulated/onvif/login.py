@@ -69,22 +69,25 @@ class Login:
             token = username_token(message)
         except Garbled as error:
             raise NotAuthorized(str(error)) from error
-        return self._by_token(token, request.remote or "") if token is not None else None
+        if token is None:
+            return None
+        origin = request.headers.get("X-Forwarded-For", "")
+        return self._by_token(token, request.remote or "", origin)
 
     def challenges(self, *, stale: bool = False) -> list[str]:
         """The ``WWW-Authenticate`` values of a 401."""
         return self._digest.challenges(stale=stale)
 
-    def _by_token(self, token: UsernameToken, source: str) -> Caller:
+    def _by_token(self, token: UsernameToken, source: str, origin: str) -> Caller:
         camera = self._camera
-        if camera.lockout.locked(SERVICE, token.username):
+        if camera.lockout.locked(SERVICE, token.username, origin):
             self._refuse(token.username, source, "account locked")
         if not token.digested and not camera.posture.onvif_password_text:
             self._refuse(token.username, source, "password in clear")
         password = self._password(token.username)
         camera.accounts.hash_for("onvif", token.username, token.secret)
         if password is None or not token.proves(password):
-            camera.lockout.failed(SERVICE, token.username)
+            camera.lockout.failed(SERVICE, token.username, origin)
             if password is None and camera.posture.onvif_tells_unknown_user:
                 raise NotAuthorized("unknown user")
             self._refuse(token.username, source, "wrong user name or password")

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import asyncssh
 
 from devices.emulated.addresses import PORTS
+from devices.emulated.console_accounts import CONSOLE_USERS, ConsoleAccounts
 from devices.emulated.maker.os_accounts import OsAccount, check_os_password, find_account
 from devices.emulated.shell.file_view import FileView
 from devices.emulated.shell.kernel import Kernel
@@ -95,7 +96,7 @@ class SshService:
         )
 
     async def _serve(self, process: asyncssh.SSHServerProcess[str]) -> None:
-        user = find_account(self._camera.root, str(process.get_extra_info("username")))
+        user = ssh_account(self._camera, str(process.get_extra_info("username")))
         if user is None:
             process.exit(1)
             return
@@ -154,8 +155,7 @@ class _Login(asyncssh.SSHServer):
         if self._camera.posture.ssh_empty_password and not password:
             right = self._account(username) is not None
         else:
-            root = self._camera.root
-            right = await asyncio.to_thread(check_os_password, root, username, password)
+            right = await asyncio.to_thread(self._password_is, username, password)
         if right:
             guard.succeeded("ssh", name)
         else:
@@ -163,6 +163,15 @@ class _Login(asyncssh.SSHServer):
             self._count_failure()
         self._note("login" if right else "login-failed", username)
         return right
+
+    def _password_is(self, username: str, password: str) -> bool:
+        """As long for a user who does not exist, but under a fault."""
+        camera = self._camera
+        if find_account(camera.root, username) is not None:
+            return check_os_password(camera.root, username, password)
+        slow_for_known = "ssh" in camera.posture.login_slow_for_known
+        accounts = ConsoleAccounts(camera.flash, camera.posture)
+        return accounts.check(username, password, as_long=not slow_for_known)
 
     def _count_failure(self) -> None:
         """End the connection after some wrong passwords, as Dropbear does after its -T."""
@@ -190,13 +199,20 @@ class _Login(asyncssh.SSHServer):
         return True
 
     def _account(self, username: str) -> OsAccount | None:
-        account = find_account(self._camera.root, username)
+        account = ssh_account(self._camera, username)
         return account if account is not None and account.can_log_in else None
 
     def _note(self, event: str, username: str) -> None:
         peer = self._connection.get_extra_info("peername") if self._connection else None
         source = str(peer[0]) if peer else ""
         self._camera.audit.write(event, user=username, source=source, detail="ssh")
+
+
+def ssh_account(camera: Camera, name: str) -> OsAccount | None:
+    """An account of the operating system; where passwords are taken, of the console too."""
+    if camera.posture.ssh_password_login and name in CONSOLE_USERS:
+        return OsAccount(name, 1001, 1001, "/var", "/bin/sh", "")
+    return find_account(camera.root, name)
 
 
 def _authorized(camera: Camera, account: OsAccount) -> set[bytes]:

@@ -89,10 +89,12 @@ class AccountApi:
         body = await json_object(request)
         old, new = text_field(body, "old_password"), text_field(body, "new_password")
         camera, where = self._camera, source(request)
-        if camera.lockout.locked("http", caller.name):
+        guarded = camera.posture.lockout_change
+        if guarded and camera.lockout.locked("http", caller.name):
             raise Refusal(429, "too many failed attempts; try again later")
         if camera.accounts.check(caller.name, old) is None:
-            camera.lockout.failed("http", caller.name)
+            if guarded:
+                camera.lockout.failed("http", caller.name)
             camera.audit.write("password-change-failed", user=caller.name, source=where)
             raise Refusal(403, "the old password is wrong")
         try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from devices.errors import LinkError
 from devices.journal import Journal
@@ -38,12 +38,19 @@ class Round:
 
 @dataclass(frozen=True, kw_only=True)
 class SurfaceGuessing(Observation):
-    """Guesses on one surface; later rounds have more of them. No round: nothing was measured."""
+    """Guesses on one surface; later rounds have more of them. No round: nothing was measured.
+
+    ``answered``: where the camera stopped answering, the wrong passwords before that, in their
+    round. ``shut_out``: what somebody else was answered afterwards, from the same address with the
+    right password; empty where that was a login, or was not tried.
+    """
 
     surface: str
     username: str
     origin: str
     rounds: tuple[Round, ...] = ()
+    answered: tuple[Try, ...] = ()
+    shut_out: str = ""
 
     @property
     def closed_after(self) -> int | None:
@@ -81,20 +88,26 @@ def guess(
     answer, a status that tells nothing) is the shortfall.
     """
     rounds: list[Round] = []
+    wrong: list[Try] = []
     shortfall = ""
     entry = journal.begin("lock", user.username, surface.kind, seconds=seconds)
     try:
         for number in attempts:
-            rounds.append(_round(surface, user, number))
+            wrong = []
+            rounds.append(_round(surface, user, number, wrong))
+            wrong = []
             if not rounds[-1].right.clear:
                 shortfall = (
                     f"{surface.name}: after {number} wrong passwords the right one is answered "
-                    f"{rounds[-1].right.status}, which is neither a login nor a refusal"
+                    f"{rounds[-1].right.answer}, which is neither a login nor a refusal"
                 )
             if not rounds[-1].right.accepted:
                 break
     except LinkError as error:
-        shortfall = f"{surface.name}: the camera stopped answering while it was guessed: {error}"
+        shortfall = (
+            f"{surface.name}: the camera stopped answering while it was guessed, after "
+            f"{len(wrong)} wrong passwords{_times(wrong)}: {error}"
+        )
     if rounds and rounds[-1].right.accepted and not shortfall:
         journal.end(entry, "the right password logs in")
     return SurfaceGuessing(
@@ -102,15 +115,29 @@ def guess(
         username=user.username,
         origin=user.origin,
         rounds=tuple(rounds),
+        answered=tuple(wrong),
         shortfall=shortfall,
     )
 
 
-def _round(surface: Surface, user: GuessUser, number: int) -> Round:
+def _times(wrong: Sequence[Try]) -> str:
+    """How long the first and the last answer took: some cameras wait longer each time."""
+    if len(wrong) < 2:
+        return ""
+    return f", which were refused after {wrong[0].seconds:.1f} to {wrong[-1].seconds:.1f} s"
+
+
+def _round(surface: Surface, user: GuessUser, number: int, wrong: list[Try]) -> Round:
+    """Guess; ``wrong`` gets each answer as it comes."""
     began = time.monotonic()
-    wrong = tuple(surface.attempt(user.username, wrong_password()) for _ in range(number))
+    wrong.extend(surface.attempt(user.username, wrong_password()) for _ in range(number))
     seconds = round(time.monotonic() - began, 3)
-    return Round(wrong, surface.attempt(user.username, user.password), seconds)
+    right = surface.attempt(user.username, user.password)
+    if not right.clear and 0 < right.status < 500:
+        again = surface.attempt(user.username, wrong_password())
+        if (again.accepted, again.status, again.said) == (False, right.status, right.said):
+            right = replace(right, clear=True)  # a page that tells everybody to come back later
+    return Round(tuple(wrong), right, seconds)
 
 
 def spread(

@@ -7,12 +7,14 @@ Every try has a connection of its own.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
-from devices.errors import LinkError, LoginRefused, NotOffered
+from devices.errors import LoginRefused, NotOffered
+from devices.links.http.exchange import Exchange
 from devices.links.http.link import HttpLink
+from devices.links.http.pages import kindred
 from devices.links.onvif import requests
 from devices.links.onvif.client import Credentials, Reply
 from devices.links.onvif.link import OnvifLink
@@ -24,6 +26,7 @@ from devices.protocols.digest import DigestClient, parse_challenges
 
 WEB, BY_CHALLENGE = "the web login", "HTTP {scheme}"
 ONVIF, ONVIF_DIGEST, RTSP = "ONVIF UsernameToken", "ONVIF HTTP digest", "RTSP"
+SSH, CONSOLE, CHANGE = "SSH by password", "the serial console", "the change of password"
 
 _DESCRIBE = {"Accept": "application/sdp"}
 
@@ -32,23 +35,45 @@ _DESCRIBE = {"Accept": "application/sdp"}
 class Try:
     """One password tried. ``status`` of HTTP or RTSP; ``clear``: it is a login or a refusal.
 
-    A fault that says nothing of the login, or a status of 5xx, is neither.
+    A fault that says nothing of the login, or a status of 5xx, is neither. ``said``: the answer in
+    words, where there is no status, or where the status does not tell it.
     """
 
     accepted: bool
     status: int
     seconds: float
     clear: bool = True
+    said: str = ""
+
+    @property
+    def answer(self) -> str:
+        """The answer for people."""
+        return " ".join(filter(None, (str(self.status or ""), self.said))) or "nothing"
 
 
 class Surface(Protocol):
-    """One way in. ``kind`` is the link that it belongs to: http, onvif or rtsp."""
+    """One way in. ``kind`` is the link that it belongs to: http, onvif, rtsp, ssh or serial."""
 
     name: str
     kind: str
 
     def attempt(self, username: str, password: str) -> Try:
         """Try a password. Raises LinkError when there is no answer to it."""
+
+
+@runtime_checkable
+class HttpSurface(Surface, Protocol):
+    """A way in that is spoken over HTTP."""
+
+    def attempt_as(
+        self,
+        username: str,
+        password: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        source: str = "",
+    ) -> Try:
+        """Try a password with header fields, or from another address of the bench's."""
 
 
 class WebSurface:
@@ -59,6 +84,7 @@ class WebSurface:
     def __init__(self, http: HttpLink) -> None:
         http.gate()
         self._http = http
+        self._opened = _OpenedPage()
 
     def attempt(self, username: str, password: str) -> Try:
         """Log in, and out again."""
@@ -77,8 +103,32 @@ class WebSurface:
         found, client = self._http.log_in(username, password, headers=headers, source=source)
         seconds = round(time.monotonic() - began, 3)
         self._http.leave(client)
-        clear = found.accepted or found.answer.status < 500
-        return Try(found.accepted, found.answer.status, seconds, clear)
+        if found.accepted and found.opened is not None:
+            return self._opened.judged(found.opened, seconds)
+        return _refusal(found.answer, seconds)
+
+
+class _OpenedPage:
+    """What a login opened first. A lock that is a page of text with 200 is no login."""
+
+    def __init__(self) -> None:
+        self._first: Exchange | None = None
+
+    def judged(self, answer: Exchange, seconds: float) -> Try:
+        """A login, or an answer that is neither where it is another page than that."""
+        if self._first is None:
+            self._first = answer
+        if kindred(answer, self._first):
+            return Try(True, answer.status, seconds)  # noqa: FBT003 - as a row
+        said = f"with another page than a login opens, SHA-256 {answer.body_sha256[:12]}"
+        return Try(False, answer.status, seconds, False, said)  # noqa: FBT003
+
+
+def _refusal(answer: Exchange, seconds: float) -> Try:
+    """What RFC 9110 has for an account that is closed for a while is kept in ``said``."""
+    later = answer.header("Retry-After")
+    said = f"Retry-After: {later[:40]}" if later else ""
+    return Try(False, answer.status, seconds, answer.status < 500, said)  # noqa: FBT003
 
 
 class ChallengeSurface:
@@ -89,6 +139,7 @@ class ChallengeSurface:
     def __init__(self, http: HttpLink) -> None:
         """Look for a declared resource that asks for it. Raises NotOffered, LinkError."""
         self._http = http
+        self._opened = _OpenedPage()
         self._target, self._scheme = self._find()
         self.name = BY_CHALLENGE.format(scheme=self._scheme)
 
@@ -111,7 +162,19 @@ class ChallengeSurface:
 
     def attempt(self, username: str, password: str) -> Try:
         """Ask for the resource."""
-        client = self._http.anonymous()
+        return self.attempt_as(username, password)
+
+    def attempt_as(
+        self,
+        username: str,
+        password: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        source: str = "",
+    ) -> Try:
+        """The same with header fields, or from another address of the bench's."""
+        client = self._http.anonymous(source)
+        client.use_headers(headers or {})
         if self._scheme == "digest":
             client.use_digest(username, password)
         else:
@@ -122,7 +185,9 @@ class ChallengeSurface:
         finally:
             client.close()
         seconds = round(time.monotonic() - began, 3)
-        return Try(answer.succeeded, answer.status, seconds, answer.status < 500)
+        if answer.succeeded:
+            return self._opened.judged(answer, seconds)
+        return _refusal(answer, seconds)
 
 
 class OnvifSurface:
@@ -152,12 +217,23 @@ class OnvifSurface:
 
     def attempt(self, username: str, password: str) -> Try:
         """Call the operation."""
-        with self._link.session_with(username, password) as session:
+        return self.attempt_as(username, password)
+
+    def attempt_as(
+        self,
+        username: str,
+        password: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        source: str = "",
+    ) -> Try:
+        """The same with header fields, or from another address of the bench's."""
+        with self._link.session_with(username, password, headers=headers, source=source) as session:
             began = time.monotonic()
             reply = self.call(session, Credentials(username, password))
             seconds = round(time.monotonic() - began, 3)
         accepted = reply.outcome is Outcome.DATA
-        refused = reply.outcome is Outcome.NOT_AUTHORISED
+        refused = reply.outcome is Outcome.NOT_AUTHORISED or reply.http_status == 429
         return Try(accepted, reply.http_status, seconds, accepted or refused)
 
     def call(self, session: OnvifSession, login: Credentials) -> Reply:
@@ -195,27 +271,3 @@ class RtspSurface:
                 status = 401
         seconds = round(time.monotonic() - began, 3)
         return Try(status == 200, status, seconds, status == 200 or status in (401, 403, 404))
-
-
-def find_surfaces(
-    http: HttpLink | None, onvif: OnvifLink | None, rtsp: RtspAccess | None
-) -> tuple[list[Surface], dict[str, str]]:
-    """The surfaces of a camera, and why another way in is none (name -> reason)."""
-    found: list[Surface] = []
-    absent: dict[str, str] = {}
-    makers: list[tuple[str, Callable[[], Surface]]] = []
-    if http is not None:
-        makers.append((WEB, lambda: WebSurface(http)))
-        if http.description.authentication == "session":
-            makers.append(("HTTP digest or basic", lambda: ChallengeSurface(http)))
-    if onvif is not None:
-        makers.append((ONVIF, lambda: OnvifSurface(onvif, digest=False)))
-        makers.append((ONVIF_DIGEST, lambda: OnvifSurface(onvif, digest=True)))
-    if rtsp is not None and any(s.over_rtsp for s in rtsp.device.declared.streams):
-        makers.append((RTSP, lambda: RtspSurface(rtsp)))
-    for name, make in makers:
-        try:
-            found.append(make())
-        except LinkError as error:
-            absent[name] = str(error)
-    return found, absent

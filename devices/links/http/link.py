@@ -111,9 +111,9 @@ class HttpLink:
                 f"the device file describes no operation {name!r} under links.http.operations"
             ) from None
 
-    def anonymous(self) -> HttpClient:
-        """A new client without credentials."""
-        return self._client(self.server)
+    def anonymous(self, source: str = "") -> HttpClient:
+        """A new client without credentials; ``source``: the bench's address to come from."""
+        return self._client(self.server, source)
 
     def clear(self, port: int, account: str = "") -> HttpClient:
         """A new client that speaks plain HTTP to this port.

@@ -6,7 +6,7 @@ for that (ONVIF Core, 5.9.1). Which one works is found once and then kept.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Literal
@@ -64,8 +64,8 @@ class Reply:
 class SoapClient:
     """Calls the operations of one camera; for one thread at a time.
 
-    ``header`` holds SOAP header blocks that go with every request (WS-Addressing), ``last`` the
-    last exchange.
+    ``header`` holds SOAP header blocks that go with every request (WS-Addressing), ``fields`` HTTP
+    header fields that do, ``last`` the last exchange.
     """
 
     def __init__(self, transport: Transport) -> None:
@@ -75,6 +75,7 @@ class SoapClient:
         self.scheme: Scheme | None = None
         self.offset = timedelta(0)
         self.header: Sequence[Element] = ()
+        self.fields: Mapping[str, str] = {}
         self.last: Exchange | None = None
 
     @property
@@ -147,6 +148,7 @@ class SoapClient:
             target,
             sender=sender,
             headers={
+                **self.fields,
                 "Content-Type": f'{soap.CONTENT_TYPE}; action="{wanted}"',
                 "Authorization": authorization,
             },

@@ -92,11 +92,27 @@ class OnvifLink(OnvifAccounts):
             credentials = Credentials(name, self._secrets.password(account))
         return self._open(account, credentials)
 
-    def session_with(self, username: str, password: str) -> OnvifSession:
-        """As session, for a user that is not in the device file."""
-        return self._open(username, Credentials(username, password))
+    def session_with(
+        self,
+        username: str,
+        password: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        source: str = "",
+    ) -> OnvifSession:
+        """As session, for a user that is not in the device file.
 
-    def _open(self, caller: str, credentials: Credentials | None) -> OnvifSession:
+        ``headers`` go with each of its requests; ``source``: the bench's address to come from.
+        """
+        return self._open(username, Credentials(username, password), headers, source)
+
+    def _open(
+        self,
+        caller: str,
+        credentials: Credentials | None,
+        headers: Mapping[str, str] | None = None,
+        source: str = "",
+    ) -> OnvifSession:
         server = server_of(self._link.url, self._permit)
         with self._lock:
             if self._protection is None:
@@ -107,7 +123,9 @@ class OnvifLink(OnvifAccounts):
             urlsplit(self._link.url).path or "/onvif/device_service",
             caller=caller,
             credentials=credentials,
+            source=source,
         )
+        session.client.fields = dict(headers or {})
         try:
             session.try_synchronise()
         except BaseException:

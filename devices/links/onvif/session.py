@@ -57,6 +57,7 @@ class OnvifSession:
         *,
         caller: str = "anonymous",
         credentials: Credentials | None = None,
+        source: str = "",
     ) -> None:
         self.server = server
         self.protection = protection
@@ -66,7 +67,7 @@ class OnvifSession:
         self._gate: OnvifGate | None = None
         self.caller = caller
         self.credentials = credentials
-        self.client = SoapClient(Transport(server, protection))
+        self.client = SoapClient(Transport(server, protection, source))
 
     def __enter__(self) -> Self:
         return self

@@ -22,7 +22,7 @@ from devices.errors import (
     Unreachable,
 )
 from devices.identity.rsa_flaws import rsa_flaw
-from devices.journal import LOCK_SECONDS
+from devices.journal import LOCK_SECONDS, Journal
 from devices.links.ssh import guesses
 from devices.links.ssh import probe as ssh_probe
 from devices.links.ssh.guesses import AccountGuesses, ConnectionGuesses
@@ -308,6 +308,15 @@ class SshLink:
 
     def _target(self) -> tuple[str, int]:
         return self._permit.address(self._description.host), self._description.port
+
+    @property
+    def journal(self) -> Journal:
+        """Where changes of the camera are written down."""
+        return self._permit.journal
+
+    def connect(self) -> Session:
+        """A new connection after its handshake, with nobody logged in. Raises LinkError."""
+        return self._connect()
 
     def _connect(self) -> Session:
         return Session(*self._target(), _SECONDS)
