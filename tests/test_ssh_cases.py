@@ -13,15 +13,15 @@ from conformance import knowledge, policy
 from conformance.credentials import test_ssh_logins as logins
 from conformance.credentials import test_ssh_offer as offers
 from conformance.verdict import Inconclusive
-from devices.links.ssh.link import (
+from devices.links.ssh.conversation import OfferedGroup
+from devices.links.ssh.forwarding import Forwarding
+from devices.links.ssh.observations import (
     SshAuthentication,
     SshForwarding,
     SshOffer,
     UserAuthentication,
 )
-from devices.links.ssh.probe import OfferedGroup
 from devices.links.ssh.server_settings import of_dropbear, of_openssh
-from devices.links.ssh.session import Forwarding
 from devices.protocols.ssh import HostKey, Identification, KexInit
 
 TRENDNET = "SHA256:kTEn/MpGqbKcbRbBzhdthwzf1MZGExI4gVWaf9gNbA4"  # a published one, of a camera

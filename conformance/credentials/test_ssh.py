@@ -8,7 +8,8 @@ from typing import Any
 from conformance.case import case
 from conformance.verdict import Inconclusive
 from devices.description import DeviceFile
-from devices.links.ssh.link import SshAuthentication, SshLink
+from devices.links.ssh.link import SshLink
+from devices.links.ssh.observations import SshAuthentication
 from devices.links.ssh.trials import PasswordPair
 
 _SYSTEM_SERVICES = ("ssh", "telnet", "os-hash", "serial")

@@ -9,10 +9,11 @@ import pytest
 from conformance.case import case
 from conformance.verdict import Inconclusive
 from devices.description import DeviceFile
+from devices.links.ssh.forwarding import Forwarding
 from devices.links.ssh.inventory import DeviceAccounts
-from devices.links.ssh.link import SshAuthentication, SshForwarding, SshLink, UserAuthentication
+from devices.links.ssh.link import SshLink
+from devices.links.ssh.observations import SshAuthentication, SshForwarding, UserAuthentication
 from devices.links.ssh.server_settings import RootByPassword
-from devices.links.ssh.session import Forwarding
 from devices.secrets import Secrets
 
 _PASSWORD_METHODS = {"password", "keyboard-interactive"}

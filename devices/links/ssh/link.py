@@ -8,7 +8,6 @@ import re
 import shlex
 import threading
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 
 from devices.description import DeviceFile
 from devices.description import SshLink as SshDescription
@@ -21,17 +20,25 @@ from devices.errors import (
     NotOffered,
     Unreachable,
 )
-from devices.identity.rsa_flaws import rsa_flaw
-from devices.links.ssh import guesses
-from devices.links.ssh import probe as ssh_probe
+from devices.links.ssh import commands, forwarding, guesses
+from devices.links.ssh.commands import MAX_OUTPUT, CommandResult
+from devices.links.ssh.forwarding import Forwarding
 from devices.links.ssh.guesses import AccountGuesses, ConnectionGuesses
-from devices.links.ssh.probe import OfferedGroup
+from devices.links.ssh.keys import public_half
+from devices.links.ssh.observations import (
+    CommandRun,
+    FileDigests,
+    SshAuthentication,
+    SshForwarding,
+    SshOffer,
+    UserAuthentication,
+)
+from devices.links.ssh.offer import offer_of
 from devices.links.ssh.proofless import ProoflessLogins, try_without_proof
-from devices.links.ssh.session import MAX_OUTPUT, CommandResult, Forwarding, Session, public_half
+from devices.links.ssh.session import Session
 from devices.links.ssh.trials import PasswordPair, PasswordTrials, Trials
-from devices.observation import Observation
 from devices.permit import Permit
-from devices.protocols.ssh import HostKey, Identification, KexInit, parse_host_key, rsa_numbers
+from devices.protocols.ssh import parse_host_key
 from devices.secrets import Secrets
 
 _SECONDS = 10.0
@@ -41,82 +48,6 @@ _PATHS_AT_ONCE = 40
 
 class _HungUpOnUser(Unreachable):
     """The server ended the connection when it heard a user's name."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class SshOffer(Observation):
-    """What an SSH server says before login.
-
-    ``groups``: sizes of moduli that its Diffie-Hellman group exchanges gave; ``key_flaws``: what
-    can be seen wrong with an RSA host key, by its fingerprint; ``without_key``: host key algorithms
-    that it offers and, asked for them twice, ends the connection: it has no such key.
-    """
-
-    endpoint: str
-    identification: Identification
-    kexinit: KexInit
-    host_keys: tuple[HostKey, ...]
-    groups: tuple[OfferedGroup, ...] = ()
-    key_flaws: Mapping[str, str] = field(default_factory=dict)
-    without_key: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class UserAuthentication:
-    """What one user name is offered. ``known`` tells whether the device file names that user.
-
-    ``hung_up``: the server ended the connection instead of an answer, twice.
-    """
-
-    user: str
-    methods: tuple[str, ...]
-    none_accepted: bool
-    known: bool
-    hung_up: bool = False
-
-
-@dataclass(frozen=True, kw_only=True)
-class SshAuthentication(Observation):
-    """Login methods of an SSH server, for each user name asked about.
-
-    ``signature_algorithms``: what it names in ``server-sig-algs`` (RFC 8308, 3.1), None where it
-    names none. OpenSSH before 9.6 names there all that it knows, what it refuses too.
-    """
-
-    endpoint: str
-    users: tuple[UserAuthentication, ...]
-    signature_algorithms: tuple[str, ...] | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class SshForwarding(Observation):
-    """What the server answers a logged-in user who asks to forward connections.
-
-    ``came_through``: what the camera's own SSH server said through a direct connection. ``x11``
-    and ``agent`` are None where they were not asked for.
-    """
-
-    endpoint: str
-    direct: Forwarding
-    remote: Forwarding
-    x11: Forwarding | None = None
-    agent: Forwarding | None = None
-    came_through: str = ""
-
-
-@dataclass(frozen=True, kw_only=True)
-class CommandRun(Observation):
-    """One command run on the camera."""
-
-    result: CommandResult
-
-
-@dataclass(frozen=True, kw_only=True)
-class FileDigests(Observation):
-    """SHA-256 of files on the camera, hexadecimal; ``missing`` are not there."""
-
-    sha256: dict[str, str]
-    missing: tuple[str, ...]
 
 
 class SshLink:
@@ -186,19 +117,16 @@ class SshLink:
 
         Its own SSH port is a target that surely answers, and no other host is touched.
         """
-        address, port = self._target()
-        with self._connect() as session:
-            self._log_in(session)
-            direct, through = session.forward(address, port, _SECONDS)
-            remote = session.listen()
-            x11, agent = session.forward_x11(), session.forward_agent()
+        answers, through = forwarding.answers(self._logged_in, self._target(), _SECONDS)
+        silent = [kind for kind, a in answers.items() if a is Forwarding.UNANSWERED]
         return SshForwarding(
             endpoint=self.endpoint,
-            direct=direct,
-            remote=remote,
-            x11=x11,
-            agent=agent,
+            direct=answers["direct"],
+            remote=answers["remote"],
+            x11=answers["x11"],
+            agent=answers["agent"],
             came_through=through.decode("ascii", "replace").strip(),
+            shortfall=f"not answered: {', '.join(silent)}" if silent else "",
         )
 
     def without_proof(self, users: Mapping[str, int]) -> ProoflessLogins:
@@ -320,12 +248,21 @@ class SshLink:
             raise LoginRefused(str(error)) from error
         return session
 
+    def _shell(self) -> Session:
+        session = self._logged_in()
+        try:
+            commands.demand_shell(session, _SECONDS)
+        except BaseException:
+            session.close()
+            raise
+        return session
+
     def _run(self, command: str, seconds: float) -> CommandResult:
         with self._lock:
             if self._session is None or not self._session.alive:
                 self.close()
-                self._session = self._logged_in()
-            return self._session.run(command, seconds)
+                self._session = self._shell()
+            return commands.run(self._session, command, seconds)
 
     def _exists(self, path: str) -> bool:
         return self._run(f"ls -d {shlex.quote(path)}", _SECONDS).status == 0
@@ -338,30 +275,3 @@ class SshLink:
             except (NotOffered, Garbled):
                 continue
         return found
-
-
-def offer_of(address: str, port: int, seconds: float) -> SshOffer:
-    """What a server offers before login; the link errors of :func:`probe.survey`.
-
-    ``seconds`` is the limit of each connection.
-    """
-    found = ssh_probe.survey(address, port, seconds)
-    return SshOffer(
-        endpoint=f"{address}:{port}",
-        identification=found.greeting.identification,
-        kexinit=found.greeting.kexinit,
-        host_keys=found.host_keys,
-        groups=found.groups,
-        key_flaws=_flaws(found.host_keys),
-        without_key=found.without_key,
-        shortfall=found.shortfall,
-    )
-
-
-def _flaws(keys: Iterable[HostKey]) -> dict[str, str]:
-    found = {}
-    for key in keys:
-        numbers = rsa_numbers(key.blob)
-        if numbers is not None and (flaw := rsa_flaw(*numbers)):
-            found[key.fingerprint] = flaw
-    return found
