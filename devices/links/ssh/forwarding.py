@@ -72,7 +72,7 @@ def connects(session: Session, host: str, port: int, seconds: float) -> tuple[Fo
     except TimedOut:
         return Forwarding.UNANSWERED, b""
     try:
-        channel.settimeout(_THROUGH_SECONDS)
+        channel.settimeout(min(_THROUGH_SECONDS, seconds))
         with contextlib.suppress(OSError):
             return Forwarding.PERMITTED, channel.recv(255)
         return Forwarding.PERMITTED, b""

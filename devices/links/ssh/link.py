@@ -15,12 +15,11 @@ from devices.errors import (
     DeviceError,
     DeviceFileError,
     Garbled,
-    LinkError,
     LoginRefused,
     NotOffered,
-    Unreachable,
 )
 from devices.links.ssh import commands, forwarding, guesses
+from devices.links.ssh.authentication import ask_users
 from devices.links.ssh.commands import MAX_OUTPUT, CommandResult
 from devices.links.ssh.forwarding import Forwarding
 from devices.links.ssh.guesses import AccountGuesses, ConnectionGuesses
@@ -31,7 +30,6 @@ from devices.links.ssh.observations import (
     SshAuthentication,
     SshForwarding,
     SshOffer,
-    UserAuthentication,
 )
 from devices.links.ssh.offer import offer_of
 from devices.links.ssh.proofless import ProoflessLogins, try_without_proof
@@ -44,10 +42,6 @@ from devices.secrets import Secrets
 _SECONDS = 10.0
 _SHA256_LINE = re.compile(r"^([0-9a-f]{64}) [ *]?(.+)$", re.MULTILINE)
 _PATHS_AT_ONCE = 40
-
-
-class _HungUpOnUser(Unreachable):
-    """The server ended the connection when it heard a user's name."""
 
 
 class SshLink:
@@ -75,42 +69,9 @@ class SshLink:
         Raises the last LinkError when the server answers for none of them.
         """
         own = self._device.accounts[self._description.account].username
-        found, missing = [], []
-        problem: LinkError | None = None
-        signatures: tuple[str, ...] | None = None
-        for user in dict.fromkeys((own, *users)):
-            known = user == own or user in self._device.declared.os_accounts
-            try:
-                methods, none_accepted, named = self._methods(user)
-            except LinkError as error:
-                problem = error
-                missing.append(f"{user} ({error})")
-                if isinstance(error, _HungUpOnUser):
-                    answer = UserAuthentication(user, (), False, known, hung_up=True)  # noqa: FBT003
-                    found.append(answer)
-                continue
-            signatures = signatures or named
-            found.append(UserAuthentication(user, methods, none_accepted, known))
-        if problem is not None and all(user.hung_up for user in found):
-            raise problem
-        return SshAuthentication(
-            endpoint=self.endpoint,
-            users=tuple(found),
-            signature_algorithms=signatures,
-            shortfall=f"login methods not obtained for {', '.join(missing)}" if missing else "",
-        )
-
-    def _methods(self, user: str) -> tuple[tuple[str, ...], bool, tuple[str, ...] | None]:
-        for again in (True, False):
-            with self._connect() as session:
-                try:
-                    methods, none_accepted = session.methods(user)
-                except Unreachable as error:
-                    if again:
-                        continue
-                    raise _HungUpOnUser(str(error)) from error
-                return methods, none_accepted, session.signature_algorithms
-        raise AssertionError  # the second round returned or raised
+        known = (own, *self._device.declared.os_accounts)
+        names = {user: user in known for user in (own, *users)}
+        return ask_users(self._connect, self.endpoint, names)
 
     def forwarding(self) -> SshForwarding:
         """Ask the server to forward a connection to itself, and to listen; both undone at once.

@@ -203,7 +203,8 @@ class Session:
 
         def give_up() -> None:
             late.set()
-            channel.close()
+            with contextlib.suppress(EOFError, OSError):  # the connection has gone meanwhile
+                channel.close()
 
         timer = threading.Timer(seconds, give_up)
         timer.start()
