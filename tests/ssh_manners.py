@@ -27,6 +27,7 @@ class Manners:
 
     ``rounds``: what keyboard-interactive asks, round by round; the answers stand in ``heard``.
     ``answer``: what any command prints, then ends with ``status``, None for none at all.
+    ``sftp``: what to answer a request for it: refuse, close, garbage, silent, deny or open.
     ``before``: bytes ahead of the identification.
     """
 
@@ -39,6 +40,7 @@ class Manners:
     status: int | None = 0
     before: bytes = b""
     forwards: bool = False
+    sftp: str = ""
     heard: list[list[str]] = field(default_factory=list)
     logins: int = 0
 
@@ -110,6 +112,24 @@ class _Server(paramiko.ServerInterface):
                 channel.send_exit_status(self._manners.status)
             channel.close()
 
+    def check_channel_subsystem_request(self, channel: paramiko.Channel, name: str) -> bool:  # noqa: ARG002
+        kind = self._manners.sftp
+        if kind in ("", "refuse"):
+            return False
+        threading.Thread(target=self._serve_files, args=(channel, kind), daemon=True).start()
+        return True
+
+    def _serve_files(self, channel: paramiko.Channel, kind: str) -> None:
+        with suppress(OSError, paramiko.SSHException, EOFError):
+            if kind == "close":
+                channel.close()
+            elif kind == "garbage":
+                channel.sendall(b"\x00\x00\x00\x05sftp-server: not found\n")
+            elif kind in ("deny", "open"):
+                _Files(channel, kind).start_subsystem("sftp", self._transport, channel)
+            else:
+                self._end.wait()
+
     def check_port_forward_request(self, address: str, port: int) -> Any:  # noqa: ARG002
         self._silent("remote")
         return 4000 if self._manners.forwards else False
@@ -126,6 +146,24 @@ class _Server(paramiko.ServerInterface):
 
     def check_channel_direct_tcpip_request(self, *_: object) -> int:
         return OPEN_SUCCEEDED if self._manners.forwards else 1
+
+
+class _Files(paramiko.SFTPServer):
+    def __init__(self, channel: paramiko.Channel, kind: str) -> None:
+        super().__init__(channel, "sftp", paramiko.ServerInterface(), _Opening, kind)
+
+
+class _Opening(paramiko.SFTPServerInterface):
+    def __init__(self, server: paramiko.ServerInterface, kind: str) -> None:
+        super().__init__(server)
+        self._kind = kind
+
+    def open(self, path: str, flags: int, attr: Any) -> Any:  # noqa: ARG002
+        if path == "/absent":
+            return paramiko.SFTP_NO_SUCH_FILE
+        return (
+            paramiko.SFTPHandle(flags) if self._kind == "open" else paramiko.SFTP_PERMISSION_DENIED
+        )
 
 
 @contextmanager

@@ -19,8 +19,10 @@ from devices.errors import (
     NotOffered,
 )
 from devices.links.ssh import commands, forwarding, guesses
+from devices.links.ssh import files as ssh_files
 from devices.links.ssh.authentication import ask_users
 from devices.links.ssh.commands import MAX_OUTPUT, CommandResult
+from devices.links.ssh.files import ReachedFile, SshFiles
 from devices.links.ssh.forwarding import Forwarding
 from devices.links.ssh.guesses import AccountGuesses, ConnectionGuesses
 from devices.links.ssh.keys import public_half
@@ -101,6 +103,17 @@ class SshLink:
     def guess_at_account(self, user: str, password: str, wrong: int) -> AccountGuesses:
         """Made-up passwords, then the right one; see :func:`guesses.of_one_account`."""
         return guesses.of_one_account(self._connect, self.endpoint, user, password, wrong=wrong)
+
+    def files(self, paths: Sequence[str]) -> SshFiles:
+        """What SFTP opens of ``paths`` for the laboratory's user, and what its shell may read."""
+        user = self._device.accounts[self._description.account].username
+        with self._logged_in() as session:
+            opened = ssh_files.over_sftp(session, paths, _SECONDS)
+        if opened is None:
+            return SshFiles(endpoint=self.endpoint, user=user, offered=False)
+        read = ssh_files.over_shell(lambda command: self._run(command, _SECONDS), paths)
+        files = tuple(ReachedFile(path, opened[path], read[path]) for path in paths)
+        return SshFiles(endpoint=self.endpoint, user=user, offered=True, files=files)
 
     def try_pairs(
         self, pairs: Sequence[PasswordPair], *, each_user: int, seconds: float
