@@ -15,6 +15,8 @@ from typing import Any
 
 import paramiko
 from paramiko.common import AUTH_FAILED, AUTH_PARTIALLY_SUCCESSFUL, AUTH_SUCCESSFUL, OPEN_SUCCEEDED
+from paramiko.server import InteractiveQuery
+from paramiko.sftp import SFTP_NO_SUCH_FILE, SFTP_PERMISSION_DENIED
 
 USER, RIGHT = "lab", "right"
 _HOST_KEY = paramiko.ECDSAKey.generate()
@@ -28,6 +30,7 @@ class Manners:
     ``rounds``: what keyboard-interactive asks, round by round; the answers stand in ``heard``.
     ``answer``: what any command prints, then ends with ``status``, None for none at all.
     ``sftp``: what to answer a request for it: refuse, close, garbage, silent, deny or open.
+    ``unheard``: how many callers it hangs up on first.
     ``before``: bytes ahead of the identification.
     """
 
@@ -43,6 +46,7 @@ class Manners:
     sftp: str = ""
     heard: list[list[str]] = field(default_factory=list)
     logins: int = 0
+    unheard: int = 0
 
 
 class _Server(paramiko.ServerInterface):
@@ -82,8 +86,8 @@ class _Server(paramiko.ServerInterface):
             return self._ask()
         return self._decide(self._manners.heard[0][-1:] == [RIGHT] and len(self._manners.heard) < 2)
 
-    def _ask(self) -> paramiko.InteractiveQuery:
-        query = paramiko.InteractiveQuery("", "")
+    def _ask(self) -> InteractiveQuery:
+        query = InteractiveQuery("", "")
         for prompt, shown in self._left.pop(0):
             query.add_prompt(prompt, shown)
         return query
@@ -107,6 +111,7 @@ class _Server(paramiko.ServerInterface):
 
     def _print(self, channel: paramiko.Channel) -> None:
         with suppress(OSError, paramiko.SSHException, EOFError):
+            channel.recv(1)  # until the client has had the answer to its request, and ends its side
             channel.sendall(self._manners.answer or b"")
             if self._manners.status is not None:
                 channel.send_exit_status(self._manners.status)
@@ -160,10 +165,8 @@ class _Opening(paramiko.SFTPServerInterface):
 
     def open(self, path: str, flags: int, attr: Any) -> Any:  # noqa: ARG002
         if path == "/absent":
-            return paramiko.SFTP_NO_SUCH_FILE
-        return (
-            paramiko.SFTPHandle(flags) if self._kind == "open" else paramiko.SFTP_PERMISSION_DENIED
-        )
+            return SFTP_NO_SUCH_FILE
+        return paramiko.SFTPHandle(flags) if self._kind == "open" else SFTP_PERMISSION_DENIED
 
 
 @contextmanager
@@ -173,6 +176,10 @@ def serving(manners: Manners) -> Iterator[int]:
     transports: list[paramiko.Transport] = []
 
     def talk(client: socket.socket) -> None:
+        if manners.unheard:
+            manners.unheard -= 1
+            client.close()
+            return
         if manners.before:
             client.sendall(manners.before)
         transport = paramiko.Transport(client)

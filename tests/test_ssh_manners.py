@@ -3,21 +3,58 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from ssh_manners import RIGHT, USER, Manners, serving
 
+from devices import device_file
 from devices.errors import Garbled, LoginRefused, TimedOut
 from devices.links.ssh import commands, forwarding, guesses
 from devices.links.ssh.authentication import ask_users
 from devices.links.ssh.forwarding import Forwarding
+from devices.links.ssh.link import SshLink
 from devices.links.ssh.proofless import try_without_proof
 from devices.links.ssh.session import MoreAsked, Session
 from devices.links.ssh.trials import PasswordPair, PasswordTrials, Trials
+from devices.permit import Permit
+from devices.secrets import Secrets
 
 SECONDS = 1.2
 WRONG = PasswordPair(USER, "published")
 PASSWORD = [("Password: ", False)]
+
+
+DEVICE = """\
+schema_version = 1
+[device]
+manufacturer = "none"
+model = "none"
+hardware = "A"
+serial = "0001"
+firmware = {{ version = "1.0" }}
+[authorisation]
+granted_by = "the test"
+reference = "tests"
+expires = 2099-12-31
+addresses = ["127.0.0.1"]
+[links.ssh]
+host = "127.0.0.1"
+port = {port}
+account = "lab"
+[accounts.lab]
+username = "lab"
+password = {{ file = "password" }}
+services = ["ssh"]
+"""
+
+
+def link_to(port: int, folder: Path) -> SshLink:
+    (folder / "password").write_text(RIGHT + "\n")
+    (folder / "device.toml").write_text(DEVICE.format(port=port))
+    device = device_file.load(folder / "device.toml")
+    granted = device.authorisation
+    return SshLink(device, Permit(granted.addresses, [], granted.expires), Secrets(device))
 
 
 def to(port: int) -> Callable[[], Session]:
@@ -175,3 +212,22 @@ def test_what_is_no_shell_shows_nothing_of_the_camera(
         session.log_in_by_password(USER, RIGHT)
         with pytest.raises(error):
             commands.demand_shell(session, SECONDS)
+
+
+def test_a_server_that_hears_few_callers_is_called_again(tmp_path: Path) -> None:
+    manners = Manners(unheard=2, answer=b"a shell\n", status=7)
+    with serving(manners) as port:
+        link = link_to(port, tmp_path)
+        assert [user.methods for user in link.authentication().users] == [("password",)]
+        assert link.run("anything").result.status == 7
+        link.close()
+
+
+def test_files_are_not_read_through_a_vendor_s_interface(tmp_path: Path) -> None:
+    """Its answer must not pass for the content of a file, nor for the file's absence."""
+    with serving(Manners(answer=b"% Invalid input detected\r\n")) as port:
+        link = link_to(port, tmp_path)
+        for look in (link.read_file, lambda path: link.digests([path])):
+            with pytest.raises(Garbled, match="no shell that runs commands"):
+                look("/etc/passwd")
+        link.close()

@@ -1,7 +1,8 @@
 """OpenSSH and Dropbear as cameras, started as ``ssh_cameras.toml`` says.
 
-Each runs in a mount namespace of its own, with its own ``/etc/passwd``, ``/etc/shadow``,
-``/etc/ssh/sshd_config`` and ``/home``: logins are real, and the machine's accounts are untouched.
+Each runs in a namespace of mounts and processes of its own, with its own ``/etc/passwd``,
+``/etc/shadow``, ``/etc/ssh/sshd_config`` and ``/home``: logins are real, and the accounts of the
+machine are untouched.
 """
 
 from __future__ import annotations
@@ -29,7 +30,8 @@ from ssh_servers import STRONG, await_port, found
 TABLE = Path(__file__).with_name("ssh_cameras.toml")
 PORT = 22
 GUEST_PASSWORD = "Walnut-Harbour-27"
-ROOT_PASSWORD = "xc3511"
+ROOT_PASSWORD = "admin"  # one of the two that are published most often
+_NAMESPACE = ("unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc")
 _IDS = {"lab": 61001, "guest": 61002}
 _SCRIPT = """\
 set -e
@@ -84,9 +86,7 @@ def namespaces() -> bool:
     """Whether this machine lets us make the namespace that these servers need."""
     if os.geteuid() != 0:
         return False
-    return (
-        subprocess.run(["unshare", "-m", "true"], check=False, capture_output=True).returncode == 0
-    )
+    return subprocess.run([*_NAMESPACE, "true"], check=False, capture_output=True).returncode == 0
 
 
 @contextmanager
@@ -99,14 +99,14 @@ def running(camera: SshCamera, folder: Path) -> Iterator[Path]:
         command = _command(camera, folder, address)
         with (folder / "server.log").open("wb") as log:
             process = subprocess.Popen(
-                ["unshare", "-m", "sh", "-c", _SCRIPT, "sh", str(folder), *command],
+                [*_NAMESPACE, "sh", "-c", _SCRIPT, "sh", str(folder), *command],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log,
             )  # fmt: skip
         try:
             await_port(process, PORT, address)
             yield _device_file(camera, folder, address)
         finally:
-            process.terminate()
+            process.kill()  # with it goes all that runs in the namespace
             process.wait(timeout=10)
 
 

@@ -20,7 +20,7 @@ def assessments(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[dict[str, Future[Assessed]]]:
     if not namespaces():
-        pytest.skip("this machine forbids mount namespaces, where these servers have their users")
+        pytest.skip("this machine forbids namespaces, where these servers have their users")
     folder = tmp_path_factory.mktemp("ssh")
     selected = [getattr(item, "callspec", None) for item in request.session.items]
     named = {call.params["camera"].name for call in selected if call and "camera" in call.params}

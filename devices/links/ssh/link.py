@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import base64
-import hashlib
-import re
 import shlex
 import threading
+import time
 from collections.abc import Iterable, Mapping, Sequence
 
 from devices.description import DeviceFile
@@ -22,6 +21,7 @@ from devices.links.ssh import commands, forwarding, guesses
 from devices.links.ssh import files as ssh_files
 from devices.links.ssh.authentication import ask_users
 from devices.links.ssh.commands import MAX_OUTPUT, CommandResult
+from devices.links.ssh.digests import digests_of
 from devices.links.ssh.files import ReachedFile, SshFiles
 from devices.links.ssh.forwarding import Forwarding
 from devices.links.ssh.guesses import AccountGuesses, ConnectionGuesses
@@ -35,15 +35,15 @@ from devices.links.ssh.observations import (
 )
 from devices.links.ssh.offer import offer_of
 from devices.links.ssh.proofless import ProoflessLogins, try_without_proof
-from devices.links.ssh.session import Session
+from devices.links.ssh.session import Session, Unheard
 from devices.links.ssh.trials import PasswordPair, PasswordTrials, Trials
 from devices.permit import Permit
 from devices.protocols.ssh import parse_host_key
 from devices.secrets import Secrets
 
 _SECONDS = 10.0
-_SHA256_LINE = re.compile(r"^([0-9a-f]{64}) [ *]?(.+)$", re.MULTILINE)
-_PATHS_AT_ONCE = 40
+_TRIES = 3
+_PAUSE = 0.5  # s before a server that hung up unheard is called again
 
 
 class SshLink:
@@ -150,24 +150,7 @@ class SshLink:
 
     def digests(self, paths: Iterable[str]) -> FileDigests:
         """SHA-256 of files, by the camera's ``sha256sum``, else by reading them over."""
-        wanted = list(dict.fromkeys(paths))
-        found: dict[str, str] = {}
-        for start in range(0, len(wanted), _PATHS_AT_ONCE):
-            group = wanted[start : start + _PATHS_AT_ONCE]
-            result = self._run("sha256sum " + shlex.join(group), 60)
-            if result.status == 127:
-                found |= self._digests_by_reading(group)
-            else:
-                found |= {name: digest for digest, name in _SHA256_LINE.findall(result.text)}
-        missing = [path for path in wanted if path not in found]
-        unread = [path for path in missing if self._exists(path)]
-        return FileDigests(
-            sha256={p: found[p] for p in wanted if p in found},
-            missing=tuple(path for path in missing if path not in unread),
-            shortfall=f"there, and not readable for the bench: {', '.join(unread[:5])}"
-            if unread
-            else "",
-        )
+        return digests_of(self._run, self.read_file, paths)
 
     def known_fingerprints(self) -> frozenset[str]:
         """``SHA256:`` fingerprints of the keys of every account that the device file gives."""
@@ -195,6 +178,15 @@ class SshLink:
         return self._permit.address(self._description.host), self._description.port
 
     def _connect(self) -> Session:
+        """A connection, tried again where the server hangs up unheard: it may be busy.
+
+        Dropbear hears five callers of one address before their login, OpenSSH ten of all.
+        """
+        for _ in range(_TRIES):
+            try:
+                return Session(*self._target(), _SECONDS)
+            except Unheard:
+                time.sleep(_PAUSE)
         return Session(*self._target(), _SECONDS)
 
     def _log_in(self, session: Session) -> None:
@@ -237,15 +229,3 @@ class SshLink:
                 self.close()
                 self._session = self._shell()
             return commands.run(self._session, command, seconds)
-
-    def _exists(self, path: str) -> bool:
-        return self._run(f"ls -d {shlex.quote(path)}", _SECONDS).status == 0
-
-    def _digests_by_reading(self, paths: Sequence[str]) -> dict[str, str]:
-        found = {}
-        for path in paths:
-            try:
-                found[path] = hashlib.sha256(self.read_file(path, limit=MAX_OUTPUT)).hexdigest()
-            except (NotOffered, Garbled):
-                continue
-        return found

@@ -26,6 +26,10 @@ _LOG.addHandler(logging.NullHandler())  # refusals are results here, not warning
 _USERAUTH_REQUEST = bytes([50])
 
 
+class Unheard(Unreachable):
+    """The server ended the connection before it said anything: it may hear too many callers."""
+
+
 class MoreAsked(Garbled):
     """The server takes the password, or does not say, and asks for something else besides."""
 
@@ -60,8 +64,13 @@ class Session:
             raise
 
     def _handshake(self) -> None:
-        with self.translated():
-            self.transport.start_client(timeout=self._seconds)
+        try:
+            with self.translated():
+                self.transport.start_client(timeout=self._seconds)
+        except Unreachable as error:
+            if self.transport.remote_version:
+                raise
+            raise Unheard(str(error)) from error
         if not self.transport.initial_kex_done:  # paramiko returns silently when time is over
             raise TimedOut(f"{self.where}: no SSH handshake within {self._seconds:.0f} s")
         self.transport.adapt_signatures()
