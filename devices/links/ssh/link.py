@@ -22,7 +22,7 @@ from devices.links.ssh import files as ssh_files
 from devices.links.ssh.authentication import ask_users
 from devices.links.ssh.commands import MAX_OUTPUT, CommandResult
 from devices.links.ssh.digests import digests_of
-from devices.links.ssh.files import ReachedFile, SshFiles
+from devices.links.ssh.files import Access, ReachedFile, SshFiles
 from devices.links.ssh.forwarding import Forwarding
 from devices.links.ssh.guesses import AccountGuesses, ConnectionGuesses
 from devices.links.ssh.keys import public_half
@@ -109,9 +109,13 @@ class SshLink:
         user = self._device.accounts[self._description.account].username
         with self._logged_in() as session:
             opened = ssh_files.over_sftp(session, paths, _SECONDS)
-        if opened is None:
-            return SshFiles(endpoint=self.endpoint, user=user, offered=False)
-        read = ssh_files.over_shell(lambda command: self._run(command, _SECONDS), paths)
+            if opened is None:
+                return SshFiles(endpoint=self.endpoint, user=user, offered=False)
+            try:
+                commands.demand_shell(session, _SECONDS)
+                read = ssh_files.over_shell(lambda c: commands.run(session, c, _SECONDS), paths)
+            except Garbled:
+                read = dict.fromkeys(paths, Access.NO_SHELL)
         files = tuple(ReachedFile(path, opened[path], read[path]) for path in paths)
         return SshFiles(endpoint=self.endpoint, user=user, offered=True, files=files)
 
