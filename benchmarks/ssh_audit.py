@@ -24,7 +24,8 @@ from typing import Any
 from benchmarks.peer import install
 from conformance import knowledge, policy
 from conformance.credentials import ssh_algorithms as judged
-from devices.links.ssh.link import SshOffer, offer_of
+from devices.links.ssh.observations import SshOffer
+from devices.links.ssh.offer import offer_of
 
 sys.path.append(str(Path(__file__).parents[1] / "tests"))  # the servers of the tests
 from ssh_servers import ADDRESS, SERVERS, SshServer

@@ -21,7 +21,7 @@ from pathlib import Path
 ADDRESS = "127.0.0.1"
 _WAIT = 20.0  # s until a server accepts connections
 PASS, FAIL = "PASS", "FAIL"
-_STRONG = {
+STRONG = {
     "KexAlgorithms": "curve25519-sha256,diffie-hellman-group-exchange-sha256",
     "Ciphers": "chacha20-poly1305@openssh.com,aes256-gcm@openssh.com,aes128-ctr",
     "MACs": "hmac-sha2-256-etm@openssh.com,umac-128-etm@openssh.com",
@@ -56,7 +56,7 @@ class SshServer:
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         )  # fmt: skip
         try:
-            _await(process, port)
+            await_port(process, port)
             yield port
         finally:
             process.terminate()
@@ -98,7 +98,7 @@ SERVERS = {
             "openssh-strong",
             "sshd",
             keys=[("ed25519", 0), ("rsa", 3072), ("ecdsa", 256)],
-            settings=_STRONG,
+            settings=STRONG,
             verdicts={"CRED-019": PASS, "CRED-020": PASS, "CRED-021": PASS},
         ),
         SshServer(
@@ -114,14 +114,14 @@ SERVERS = {
             "openssh-post-quantum-only",
             "sshd",
             keys=[("ed25519", 0)],
-            settings={**_STRONG, "KexAlgorithms": "sntrup761x25519-sha512@openssh.com"},
+            settings={**STRONG, "KexAlgorithms": "sntrup761x25519-sha512@openssh.com"},
             verdicts={"CRED-020": PASS, "CRED-021": PASS},
         ),
         SshServer(
             "openssh-group-exchange-only",
             "sshd",
             keys=[("ed25519", 0), ("rsa", 2048)],
-            settings={**_STRONG, "KexAlgorithms": "diffie-hellman-group-exchange-sha256"},
+            settings={**STRONG, "KexAlgorithms": "diffie-hellman-group-exchange-sha256"},
             verdicts={"CRED-019": PASS, "CRED-020": PASS, "CRED-021": PASS},
         ),
         SshServer(
@@ -184,11 +184,12 @@ def _free_port() -> int:
         return int(free.getsockname()[1])
 
 
-def _await(process: subprocess.Popen[bytes], port: int) -> None:
+def await_port(process: subprocess.Popen[bytes], port: int, address: str = ADDRESS) -> None:
+    """Wait until a server accepts connections. Raises OSError when it ends, or time is over."""
     end = time.monotonic() + _WAIT
     while True:
         try:
-            socket.create_connection((ADDRESS, port), timeout=1).close()
+            socket.create_connection((address, port), timeout=1).close()
         except OSError:
             if process.poll() is not None or time.monotonic() > end:
                 raise

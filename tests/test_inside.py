@@ -13,8 +13,8 @@ from devices.errors import Garbled, NotOffered
 from devices.identity.packages import Package
 from devices.links import inside
 from devices.links.reports import kernel_addresses
-from devices.links.ssh.link import CommandRun
-from devices.links.ssh.session import CommandResult
+from devices.links.ssh.commands import CommandResult
+from devices.links.ssh.observations import CommandRun
 
 
 class LocalShell:

@@ -57,7 +57,7 @@ from devices.identity.software_bill import SoftwareBill
 from devices.links.identity import DeviceIdentity, ProvenIdentity
 from devices.links.inside import InstalledPackages, MarkedFile, MarkedFiles
 from devices.links.reports import Banner, Banners, DeviceReports, HardwareAddresses
-from devices.links.ssh.link import FileDigests
+from devices.links.ssh.observations import FileDigests
 
 TODAY = datetime.now(UTC).date()
 DEVICE = DeviceFile(

@@ -15,15 +15,16 @@ from conformance.credentials import test_ssh_logins as logins
 from conformance.credentials import test_ssh_offer as offers
 from conformance.credentials import test_ssh_oracle
 from conformance.verdict import Inconclusive
-from devices.links.ssh.link import (
+from devices.links.ssh import server_settings
+from devices.links.ssh.conversation import OfferedGroup
+from devices.links.ssh.forwarding import Forwarding
+from devices.links.ssh.observations import (
     SshAuthentication,
     SshForwarding,
     SshOffer,
     UserAuthentication,
 )
-from devices.links.ssh.probe import OfferedGroup
 from devices.links.ssh.server_settings import of_dropbear, of_openssh
-from devices.links.ssh.session import Forwarding
 from devices.protocols.ssh import HostKey, Identification, KexInit
 
 TRENDNET = "SHA256:kTEn/MpGqbKcbRbBzhdthwzf1MZGExI4gVWaf9gNbA4"  # a published one, of a camera
@@ -245,6 +246,13 @@ def test_settings_of_openssh(text: str, permitted: bool | None) -> None:  # noqa
 )
 def test_options_of_dropbear(command: str, permitted: bool | None) -> None:  # noqa: FBT001
     assert of_dropbear([command])[0] is permitted
+
+
+def test_two_servers_do_not_tell_which_settings_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = [SimpleNamespace(command=c) for c in ("/usr/sbin/dropbear -s", "sshd: lab [priv]")]
+    monkeypatch.setattr(server_settings, "processes", lambda _: SimpleNamespace(processes=rows))
+    link: Any = SimpleNamespace(endpoint="there")
+    assert server_settings.root_by_password(link).permitted is None
 
 
 @given(st.text(max_size=200))

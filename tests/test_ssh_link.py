@@ -27,9 +27,12 @@ from devices.emulated.ssh.demonstration_keys import VENDOR_PHRASE, derived_key, 
 from devices.errors import LoginRefused, NotOffered, TimedOut, Unreachable
 from devices.links.ports.fingerprint import Patience, name_service
 from devices.links.ports.link import PortsLink
+from devices.links.ssh import commands
 from devices.links.ssh import inventory as ssh_inventory
-from devices.links.ssh.link import SshAuthentication, SshLink, UserAuthentication
-from devices.links.ssh.session import Forwarding, Session
+from devices.links.ssh.forwarding import Forwarding
+from devices.links.ssh.link import SshLink
+from devices.links.ssh.observations import SshAuthentication, UserAuthentication
+from devices.links.ssh.session import Session
 from devices.links.ssh.trials import PasswordPair, Trials
 from devices.permit import Permit
 from devices.secrets import Secrets
@@ -161,7 +164,7 @@ def test_a_silent_server_times_out() -> None:
 def test_the_vendor_s_key_opens_root(faulty: Bench) -> None:
     with faulty.session() as session:
         session.log_in_by_key("root", openssh_text(derived_key(VENDOR_PHRASE)))
-        assert session.run("id -u", 10).text == "0\n"
+        assert commands.run(session, "id -u", 10).text == "0\n"
     keys = ssh_inventory.authorized_keys(faulty.ssh, [])
     assert {k.path for k in keys.keys} == {
         "/root/.ssh/authorized_keys",

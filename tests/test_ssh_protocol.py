@@ -9,7 +9,7 @@ import socket
 import struct
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import asyncssh
 import pytest
@@ -330,3 +330,43 @@ def test_the_fingerprints_of_published_keys_are_well_formed() -> None:
         digest = row["fingerprint"].removeprefix("SHA256:")
         assert len(base64.b64decode(digest + "=")) == 32, row
         assert row["use"] in ("host", "authorized")
+
+
+def test_a_server_that_hears_no_more_callers_has_not_lost_its_keys() -> None:
+    """As one that counts callers by the minute: the first is heard, the others are hung up on."""
+    keys = [asyncssh.generate_private_key("ssh-ed25519"), asyncssh.generate_private_key("ssh-rsa")]
+    with (
+        asyncssh_server(keys, "curve25519-sha256") as behind,
+        socket.create_server(("127.0.0.1", 0)) as server,
+    ):
+        threading.Thread(target=hear_one, args=(server, behind), daemon=True).start()
+        found = ssh_probe.survey("127.0.0.1", server.getsockname()[1], 5)
+        server.shutdown(socket.SHUT_RDWR)
+    assert [key.algorithm for key in found.host_keys] == ["ssh-ed25519"]
+    assert not found.without_key
+    assert "host key" in found.shortfall
+
+
+def hear_one(server: socket.socket, behind: int) -> None:
+    client, _ = server.accept()
+    with client, socket.create_connection(("127.0.0.1", behind)) as upstream:
+        back = threading.Thread(target=pass_on, args=(upstream, client), daemon=True)
+        back.start()
+        pass_on(client, upstream)
+        back.join()
+    while True:
+        try:
+            client, _ = server.accept()
+        except OSError:
+            return
+        with client:
+            client.sendall(b"SSH-2.0-x\r\n")
+            client.recv(1)
+
+
+def pass_on(source: socket.socket, to: socket.socket) -> None:
+    with suppress(OSError):
+        while data := source.recv(65_536):
+            to.sendall(data)
+    with suppress(OSError):
+        to.shutdown(socket.SHUT_WR)

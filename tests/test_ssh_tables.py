@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from devices.errors import Garbled
 from devices.links.ssh import inventory as ssh_inventory
 from devices.links.ssh import tables
-from devices.links.ssh.link import CommandRun, SshLink
-from devices.links.ssh.session import CommandResult
+from devices.links.ssh.commands import CommandResult
+from devices.links.ssh.link import SshLink
+from devices.links.ssh.observations import CommandRun
 from devices.links.ssh.tables import ListeningSocket
 
 PROC_TCP = """\

@@ -9,8 +9,8 @@ import pytest
 from conformance.case import case
 from conformance.credentials import ssh_algorithms as judged
 from conformance.verdict import Inconclusive
-from devices.links.ssh.link import SshAuthentication, SshForwarding, SshOffer
-from devices.links.ssh.session import Forwarding
+from devices.links.ssh.forwarding import Forwarding
+from devices.links.ssh.observations import SshAuthentication, SshForwarding, SshOffer
 
 
 @case(

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from fnmatch import fnmatchcase
 from typing import Any
 
-from devices.links.ssh.link import SshOffer
+from devices.links.ssh.observations import SshOffer
 from devices.protocols.ssh import KexInit
 
 Rules = Mapping[str, Any]

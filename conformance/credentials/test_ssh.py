@@ -8,7 +8,8 @@ from typing import Any
 from conformance.case import case
 from conformance.verdict import Inconclusive
 from devices.description import DeviceFile
-from devices.links.ssh.link import SshAuthentication, SshLink
+from devices.links.ssh.link import SshLink
+from devices.links.ssh.observations import SshAuthentication
 from devices.links.ssh.trials import PasswordPair
 
 _SYSTEM_SERVICES = ("ssh", "telnet", "os-hash", "serial")
@@ -22,6 +23,7 @@ _UNLIMITED = 1000
     needs=("ssh",),
     catches=("cred-ssh-password", "cred-ssh-root", "backdoor-ssh-none"),
     applies_to=("ssh",),
+    revision=2,
 )
 def test_ssh_takes_keys_only(ssh_authentication: SshAuthentication, policy: Any) -> None:
     """SSH accepts keys only, no passwords.
@@ -56,6 +58,7 @@ def test_ssh_takes_keys_only(ssh_authentication: SshAuthentication, policy: Any)
     catches=("cred-ssh-root", "backdoor-ssh-none"),
     changes="lockout",
     applies_to=("ssh",),
+    revision=2,
 )
 def test_no_published_password_opens_ssh(
     ssh: SshLink, device: DeviceFile, knowledge: Any, evidence: Any

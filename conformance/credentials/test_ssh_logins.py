@@ -9,10 +9,11 @@ import pytest
 from conformance.case import case
 from conformance.verdict import Inconclusive
 from devices.description import DeviceFile
+from devices.links.ssh.forwarding import Forwarding
 from devices.links.ssh.inventory import DeviceAccounts
-from devices.links.ssh.link import SshAuthentication, SshForwarding, SshLink, UserAuthentication
+from devices.links.ssh.link import SshLink
+from devices.links.ssh.observations import SshAuthentication, SshForwarding, UserAuthentication
 from devices.links.ssh.server_settings import RootByPassword
-from devices.links.ssh.session import Forwarding
 from devices.secrets import Secrets
 
 _PASSWORD_METHODS = {"password", "keyboard-interactive"}
@@ -28,6 +29,7 @@ _ROLES = ("viewer", "operator", "admin")
     catches=("cred-ssh-empty-password", "cred-ssh-any-key", "backdoor-ssh-none"),
     changes="lockout",
     applies_to=("ssh",),
+    revision=2,
 )
 def test_nobody_logs_in_over_ssh_with_nothing_to_prove(
     ssh: SshLink, device: DeviceFile, policy: Any, evidence: Any
@@ -106,6 +108,7 @@ def test_root_does_not_log_in_with_a_password(
         "cred-ssh-agent-forwarding",
     ),
     applies_to=("ssh",),
+    revision=2,
 )
 def test_an_ssh_login_leads_nowhere_else(ssh_forwarding: SshForwarding, policy: Any) -> None:
     """An SSH login opens no way through the camera.
@@ -141,6 +144,7 @@ def test_an_ssh_login_leads_nowhere_else(ssh_forwarding: SshForwarding, policy: 
     catches=("cred-ssh-endless-guesses",),
     changes="lockout",
     applies_to=("ssh",),
+    revision=2,
 )
 def test_guessing_over_ssh_is_stopped(
     *,

@@ -7,7 +7,7 @@ from typing import Any
 from conformance.case import case
 from conformance.credentials import ssh_algorithms as judged
 from conformance.verdict import Inconclusive
-from devices.links.ssh.link import SshOffer
+from devices.links.ssh.observations import SshOffer
 
 
 @case(

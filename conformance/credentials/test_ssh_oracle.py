@@ -7,7 +7,7 @@ from typing import Any
 from conformance.case import case
 from conformance.credentials.telling import demand_same_time, told_by_time, told_by_words
 from conformance.verdict import Inconclusive
-from devices.links.ssh.link import SshAuthentication, UserAuthentication
+from devices.links.ssh.observations import SshAuthentication, UserAuthentication
 
 _PASSWORD_METHODS = {"password", "keyboard-interactive"}
 _UNLIKELY_NAME = "nobody-of-this-name"

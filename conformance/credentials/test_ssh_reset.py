@@ -11,7 +11,8 @@ from conformance.credentials.test_factory_state import factory_state
 from conformance.verdict import Inconclusive
 from devices.description import DeviceFile
 from devices.links.http.link import HttpLink
-from devices.links.ssh.link import SshLink, SshOffer
+from devices.links.ssh.link import SshLink
+from devices.links.ssh.observations import SshOffer
 from devices.secrets import Secrets
 
 

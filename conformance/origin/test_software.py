@@ -11,7 +11,7 @@ from devices.identity.software_bill import SoftwareBill
 from devices.identity.versions import names_version, upstream
 from devices.links.inside import InstalledPackages
 from devices.links.reports import DeviceReports
-from devices.links.ssh.link import FileDigests
+from devices.links.ssh.observations import FileDigests
 
 _SHOWN = 8
 

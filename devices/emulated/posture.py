@@ -124,6 +124,7 @@ class Posture:
     ssh_key_reset: bool = True  # false: the host key outlives a factory reset
     ssh_remote_forwarding: bool = False  # tcpip-forward
     ssh_agent_forwarding: bool = False
+    ssh_sftp_as_root: bool = False  # SFTP opens what only root may read
     login_tells_unknown_user: bool = False
     onvif_tells_unknown_user: bool = False
     rtsp_tells_unknown_user: bool = False

@@ -20,8 +20,8 @@ from devices import device_file
 from devices.emulated.bench.launch import EmulatedCamera
 from devices.errors import LoginRefused, NotOffered
 from devices.links.ssh import inventory as ssh_inventory
+from devices.links.ssh.forwarding import Forwarding
 from devices.links.ssh.link import SshLink
-from devices.links.ssh.session import Forwarding
 from devices.permit import Permit
 from devices.secrets import Secrets
 

@@ -10,7 +10,8 @@ from ssh_servers import ADDRESS, PASS, SERVERS, SshServer
 from conformance import knowledge, policy
 from conformance.credentials import test_ssh_offer as cases
 from devices.links.ssh import guesses
-from devices.links.ssh.link import SshOffer, offer_of
+from devices.links.ssh.observations import SshOffer
+from devices.links.ssh.offer import offer_of
 from devices.links.ssh.session import Session
 
 pytestmark = pytest.mark.interop

@@ -18,6 +18,8 @@ from devices.emulated.unit import DeviceInformation
 
 LAB_KEYS = "/home/lab/.ssh/authorized_keys"
 MAX_FILE = 16_000_000
+ROOT_ONLY = frozenset({"/proc/1/environ"})
+"""Files that a kernel makes up for root alone."""
 
 
 class Inside(Protocol):
@@ -46,14 +48,17 @@ class FileView:
     The list of processes is that of the moment of construction: make one for each command.
     """
 
-    def __init__(self, camera: Inside, kernel: Kernel) -> None:
+    def __init__(self, camera: Inside, kernel: Kernel, uid: int = 0) -> None:
+        self._uid = uid
         self._camera = camera
         self._kernel = kernel
         self._virtual = self._made_up()
 
     def read(self, path: str) -> bytes:
-        """The content of a file. Raises FileNotFoundError, IsADirectoryError."""
+        """The content of a file. Raises FileNotFoundError, IsADirectoryError, PermissionError."""
         path = normal(path)
+        if path in ROOT_ONLY and self._uid:
+            raise PermissionError(path)
         made_up = self._virtual.get(path)
         if made_up is not None:
             return made_up().encode()
@@ -111,6 +116,7 @@ class FileView:
 
     def _made_up(self) -> dict[str, Callable[[], str]]:
         files: dict[str, Callable[[], str]] = {
+            "/proc/1/environ": lambda: "HOME=/\0TERM=linux\0",
             "/proc/mounts": self._mounts,
             "/proc/uptime": lambda: f"{self._kernel.uptime():.2f} 0.00\n",
             "/proc/version": lambda: f"Linux version {RELEASE} (build@camera) #1 SMP\n",

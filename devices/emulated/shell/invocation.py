@@ -63,6 +63,9 @@ class Invocation:
             except IsADirectoryError:
                 self.complain(f"read error: {name}: Is a directory")
                 yield name, None
+            except PermissionError:
+                self.complain(f"can't open '{name}': Permission denied")
+                yield name, None
             except OSError:
                 self.complain(f"can't open '{name}': No such file or directory")
                 yield name, None

@@ -62,7 +62,7 @@ class Shell:
             pipelines = parse(line)
         except ShellSyntaxError as error:
             return Outcome(errors=f"sh: {error}\n".encode(), status=_MISUSE)
-        view = FileView(self.camera, self.kernel)
+        view = FileView(self.camera, self.kernel, self.user.uid)
         for pipeline in pipelines:
             wanted = {"&&": outcome.status == 0, "||": outcome.status != 0}
             if self.ended or not wanted.get(pipeline.connector, True):

@@ -7,8 +7,8 @@ are offered and nothing is forwarded; each fault of the posture changes one of t
 from __future__ import annotations
 
 import asyncio
+import io
 import posixpath
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import asyncssh
@@ -16,7 +16,7 @@ import asyncssh
 from devices.emulated.addresses import PORTS
 from devices.emulated.console_accounts import CONSOLE_USERS, ConsoleAccounts
 from devices.emulated.maker.os_accounts import OsAccount, check_os_password, find_account
-from devices.emulated.shell.file_view import FileView
+from devices.emulated.shell.file_view import ROOT_ONLY, FileView
 from devices.emulated.shell.kernel import Kernel
 from devices.emulated.shell.shell import BANNER, Shell
 from devices.emulated.ssh.algorithms import Algorithms, forget_strict_exchange
@@ -84,7 +84,7 @@ class SshService:
             signature_algs=offered.signatures,
             compression_algs=["none"],
             process_factory=self._serve,
-            sftp_factory=lambda channel: _ReadOnlyFiles(channel, self._camera.root),
+            sftp_factory=lambda channel: _ReadOnlyFiles(channel, self._camera),
             allow_scp=False,
             agent_forwarding=self._camera.posture.ssh_agent_forwarding,
             x11_forwarding=False,
@@ -265,12 +265,19 @@ class _ReadOnlyFiles(asyncssh.SFTPServer):
     mkdir = rmdir = remove = rename = posix_rename = _REFUSED
     symlink = link = setstat = lsetstat = fsetstat = _REFUSED
 
-    def __init__(self, channel: asyncssh.SSHServerChannel[bytes], root: Path) -> None:
-        super().__init__(channel, chroot=str(root).encode())
+    def __init__(self, channel: asyncssh.SSHServerChannel[bytes], camera: Camera) -> None:
+        super().__init__(channel, chroot=str(camera.root).encode())
+        self._as_root = camera.posture.ssh_sftp_as_root
+        self._process_files = FileView(camera, Kernel(camera))
 
     def open(self, path: bytes, pflags: int, attrs: asyncssh.SFTPAttrs) -> object:
         """Open a file for reading; anything else is refused."""
         changing = asyncssh.FXF_WRITE | asyncssh.FXF_APPEND | asyncssh.FXF_CREAT
         if pflags & (changing | asyncssh.FXF_TRUNC):
             _refuse()
+        name = posixpath.normpath(path.decode("utf-8", "replace"))
+        if name in ROOT_ONLY:
+            if not self._as_root:
+                raise asyncssh.SFTPPermissionDenied("permission denied")
+            return io.BytesIO(self._process_files.read(name))
         return super().open(path, pflags, attrs)

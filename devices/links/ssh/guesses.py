@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 import secrets as random
-import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-import paramiko
-
 from devices.errors import LoginRefused, NotOffered, Unreachable
 from devices.links.ssh.session import Session
 from devices.observation import Observation
-
-_USERAUTH_REQUEST = bytes([50])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,29 +76,13 @@ def on_one_connection(
 
 
 def _guess(session: Session, user: str, method: str) -> None:
-    """Send one made-up password and wait for the answer.
-
-    paramiko would ask for the service ssh-userauth anew each time, and some servers end the
-    connection over that; after the first answer its own state can carry further requests.
-    """
+    """Send one made-up password and wait for the answer."""
     word = f"Wr0ng-{random.token_hex(6)}"
     handler: Any = session.transport.auth_handler
-    request = paramiko.Message()  # SSH_MSG_USERAUTH_REQUEST, RFC 4252, 5
-    request.add_byte(_USERAUTH_REQUEST)
-    for text in (user, "ssh-connection", method):
-        request.add_string(text)
-    if method == "password":
-        request.add_boolean(False)  # noqa: FBT003 - paramiko's own form
-        request.add_string(word)
-    else:
-        request.add_string("")
-        request.add_string("")
     handler.interactive_handler = lambda _title, _text, asked: [word] * len(asked)
-    handler.auth_event, handler.auth_method, handler.username = threading.Event(), method, user
-    transport: Any = session.transport
+    fields = (False, word) if method == "password" else ("", "")
     with session.translated():
-        transport._send_message(request)  # noqa: SLF001 - there is no public way
-        handler.wait_for_response(handler.auth_event)
+        session.request_login(user, method, *fields)
 
 
 def of_one_account(
@@ -111,8 +90,8 @@ def of_one_account(
 ) -> AccountGuesses:
     """Guess ``wrong`` times, then log in with the right password.
 
-    Raises LoginRefused when the right one is refused before anything was guessed: then later
-    refusals show nothing.
+    Raises LoginRefused when the right one is refused before anything was guessed, MoreAsked when
+    it alone does not log in: then later refusals show nothing.
     """
     with connect() as session:
         session.log_in_by_password(user, password)
@@ -127,7 +106,7 @@ def of_one_account(
     try:
         with connect() as session:
             session.log_in_by_password(user, password)
-            accepted = session.alive
+            accepted = True
     except (LoginRefused, NotOffered, Unreachable):
         accepted = False
     return AccountGuesses(

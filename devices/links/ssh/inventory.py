@@ -12,8 +12,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from devices.errors import Garbled, NotOffered
+from devices.links.ssh.commands import CommandResult
 from devices.links.ssh.link import SshLink
-from devices.links.ssh.session import CommandResult
 from devices.links.ssh.tables import (
     AuthorizedKey,
     ListeningSocket,

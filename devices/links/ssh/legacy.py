@@ -12,8 +12,9 @@ from typing import Any
 import paramiko
 from cryptography.hazmat.primitives import hashes
 from paramiko.kex_group14 import KexGroup14SHA256
+from paramiko.ssh_exception import IncompatiblePeer
 
-from devices.protocols.ssh import modp_prime
+from devices.protocols.ssh import MAX_BANNER_LINES, modp_prime
 
 
 class _Group14Sha1(KexGroup14SHA256):
@@ -48,6 +49,24 @@ class OldTransport(paramiko.Transport):
     _preferred_kex = _last("_preferred_kex", *_KEX)
     _preferred_keys = _last("_preferred_keys", "ssh-rsa")
     _preferred_pubkeys = _last("_preferred_pubkeys", "ssh-rsa")
+
+    def _check_banner(self) -> None:
+        """Read the identification, and lines before it: as many and in what encoding it likes.
+
+        paramiko itself takes 100 lines of UTF-8, two seconds apart at most.
+        """
+        for _ in range(MAX_BANNER_LINES):
+            try:
+                line = str(self.packetizer.readline(self.banner_timeout))
+            except UnicodeDecodeError:
+                continue
+            if line.startswith("SSH-"):
+                break
+        else:
+            raise paramiko.SSHException("no SSH identification within many lines")
+        if not line.startswith(("SSH-2.0-", "SSH-1.99-")):
+            raise IncompatiblePeer(f"{line[:80]!r} is not SSH 2")
+        self.remote_version = line
 
     def adapt_signatures(self) -> None:
         """After the handshake: a server that signs with SHA-1 itself may know no SHA-2 for RSA."""

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import base64
-import hashlib
-import re
 import shlex
 import threading
+import time
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 
 from devices.description import DeviceFile
 from devices.description import SshLink as SshDescription
@@ -16,111 +14,40 @@ from devices.errors import (
     DeviceError,
     DeviceFileError,
     Garbled,
-    LinkError,
     LoginRefused,
     NotOffered,
-    Unreachable,
 )
-from devices.identity.rsa_flaws import rsa_flaw
 from devices.journal import LOCK_SECONDS, Journal
-from devices.links.ssh import guesses
-from devices.links.ssh import probe as ssh_probe
+from devices.links.ssh import commands, forwarding, guesses
+from devices.links.ssh import files as ssh_files
+from devices.links.ssh.authentication import ask_users
+from devices.links.ssh.commands import MAX_OUTPUT, CommandResult
+from devices.links.ssh.digests import digests_of
+from devices.links.ssh.files import Access, ReachedFile, SshFiles
+from devices.links.ssh.forwarding import Forwarding
 from devices.links.ssh.guesses import AccountGuesses, ConnectionGuesses
-from devices.links.ssh.probe import OfferedGroup
+from devices.links.ssh.keys import public_half
+from devices.links.ssh.observations import (
+    CommandRun,
+    FileDigests,
+    SshAuthentication,
+    SshForwarding,
+    SshOffer,
+)
+from devices.links.ssh.offer import offer_of
 from devices.links.ssh.proofless import ProoflessLogins, try_without_proof
-from devices.links.ssh.session import MAX_OUTPUT, CommandResult, Forwarding, Session, public_half
+from devices.links.ssh.session import Session, Unheard
 from devices.links.ssh.trials import PasswordPair, PasswordTrials, Trials
-from devices.observation import Observation
 from devices.permit import Permit
-from devices.protocols.ssh import HostKey, Identification, KexInit, parse_host_key, rsa_numbers
+from devices.protocols.ssh import parse_host_key
 from devices.secrets import Secrets
 
 SSH = "ssh"
 _SYSTEM_NAMES = ("root", "admin")
 """Names that a system most often has, whether the device file tells of them or not."""
 _SECONDS = 10.0
-_SHA256_LINE = re.compile(r"^([0-9a-f]{64}) [ *]?(.+)$", re.MULTILINE)
-_PATHS_AT_ONCE = 40
-
-
-class _HungUpOnUser(Unreachable):
-    """The server ended the connection when it heard a user's name."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class SshOffer(Observation):
-    """What an SSH server says before login.
-
-    ``groups``: sizes of moduli that its Diffie-Hellman group exchanges gave; ``key_flaws``: what
-    can be seen wrong with an RSA host key, by its fingerprint; ``without_key``: host key algorithms
-    that it offers and, asked for them twice, ends the connection: it has no such key.
-    """
-
-    endpoint: str
-    identification: Identification
-    kexinit: KexInit
-    host_keys: tuple[HostKey, ...]
-    groups: tuple[OfferedGroup, ...] = ()
-    key_flaws: Mapping[str, str] = field(default_factory=dict)
-    without_key: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class UserAuthentication:
-    """What one user name is offered. ``known`` tells whether the device file names that user.
-
-    ``hung_up``: the server ended the connection instead of an answer, twice.
-    """
-
-    user: str
-    methods: tuple[str, ...]
-    none_accepted: bool
-    known: bool
-    hung_up: bool = False
-
-
-@dataclass(frozen=True, kw_only=True)
-class SshAuthentication(Observation):
-    """Login methods of an SSH server, for each user name asked about.
-
-    ``signature_algorithms``: what it names in ``server-sig-algs`` (RFC 8308, 3.1), None where it
-    names none. OpenSSH before 9.6 names there all that it knows, what it refuses too.
-    """
-
-    endpoint: str
-    users: tuple[UserAuthentication, ...]
-    signature_algorithms: tuple[str, ...] | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class SshForwarding(Observation):
-    """What the server answers a logged-in user who asks to forward connections.
-
-    ``came_through``: what the camera's own SSH server said through a direct connection. ``x11``
-    and ``agent`` are None where they were not asked for.
-    """
-
-    endpoint: str
-    direct: Forwarding
-    remote: Forwarding
-    x11: Forwarding | None = None
-    agent: Forwarding | None = None
-    came_through: str = ""
-
-
-@dataclass(frozen=True, kw_only=True)
-class CommandRun(Observation):
-    """One command run on the camera."""
-
-    result: CommandResult
-
-
-@dataclass(frozen=True, kw_only=True)
-class FileDigests(Observation):
-    """SHA-256 of files on the camera, hexadecimal; ``missing`` are not there."""
-
-    sha256: dict[str, str]
-    missing: tuple[str, ...]
+_TRIES = 3
+_PAUSE = 0.5  # s before a server that hung up unheard is called again
 
 
 class SshLink:
@@ -150,61 +77,25 @@ class SshLink:
         Raises the last LinkError when the server answers for none of them.
         """
         own = self._device.accounts[self._description.account].username
-        found, missing = [], []
-        problem: LinkError | None = None
-        signatures: tuple[str, ...] | None = None
-        for user in dict.fromkeys((own, *users)):
-            known = user == own or user in self._device.declared.os_accounts
-            try:
-                methods, none_accepted, named = self._methods(user)
-            except LinkError as error:
-                problem = error
-                missing.append(f"{user} ({error})")
-                if isinstance(error, _HungUpOnUser):
-                    answer = UserAuthentication(user, (), False, known, hung_up=True)  # noqa: FBT003
-                    found.append(answer)
-                continue
-            signatures = signatures or named
-            found.append(UserAuthentication(user, methods, none_accepted, known))
-        if problem is not None and all(user.hung_up for user in found):
-            raise problem
-        return SshAuthentication(
-            endpoint=self.endpoint,
-            users=tuple(found),
-            signature_algorithms=signatures,
-            shortfall=f"login methods not obtained for {', '.join(missing)}" if missing else "",
-        )
-
-    def _methods(self, user: str) -> tuple[tuple[str, ...], bool, tuple[str, ...] | None]:
-        for again in (True, False):
-            with self._connect() as session:
-                try:
-                    methods, none_accepted = session.methods(user)
-                except Unreachable as error:
-                    if again:
-                        continue
-                    raise _HungUpOnUser(str(error)) from error
-                return methods, none_accepted, session.signature_algorithms
-        raise AssertionError  # the second round returned or raised
+        known = (own, *self._device.declared.os_accounts)
+        names = {user: user in known for user in (own, *users)}
+        return ask_users(self._connect, self.endpoint, names)
 
     def forwarding(self) -> SshForwarding:
         """Ask the server to forward a connection to itself, and to listen; both undone at once.
 
         Its own SSH port is a target that surely answers, and no other host is touched.
         """
-        address, port = self._target()
-        with self._connect() as session:
-            self._log_in(session)
-            direct, through = session.forward(address, port, _SECONDS)
-            remote = session.listen()
-            x11, agent = session.forward_x11(), session.forward_agent()
+        answers, through = forwarding.answers(self._logged_in, self._target(), _SECONDS)
+        silent = [kind for kind, a in answers.items() if a is Forwarding.UNANSWERED]
         return SshForwarding(
             endpoint=self.endpoint,
-            direct=direct,
-            remote=remote,
-            x11=x11,
-            agent=agent,
+            direct=answers["direct"],
+            remote=answers["remote"],
+            x11=answers["x11"],
+            agent=answers["agent"],
             came_through=through.decode("ascii", "replace").strip(),
+            shortfall=f"not answered: {', '.join(silent)}" if silent else "",
         )
 
     def without_proof(self, users: Mapping[str, int]) -> ProoflessLogins:
@@ -224,6 +115,21 @@ class SshLink:
         if found.right_accepted:
             self._permit.journal.end(entry, "the right password logs in")
         return found
+
+    def files(self, paths: Sequence[str]) -> SshFiles:
+        """What SFTP opens of ``paths`` for the laboratory's user, and what its shell may read."""
+        user = self._device.accounts[self._description.account].username
+        with self._logged_in() as session:
+            opened = ssh_files.over_sftp(session, paths, _SECONDS)
+            if opened is None:
+                return SshFiles(endpoint=self.endpoint, user=user, offered=False)
+            try:
+                commands.demand_shell(session, _SECONDS)
+                read = ssh_files.over_shell(lambda c: commands.run(session, c, _SECONDS), paths)
+            except Garbled:
+                read = dict.fromkeys(paths, Access.NO_SHELL)
+        files = tuple(ReachedFile(path, opened[path], read[path]) for path in paths)
+        return SshFiles(endpoint=self.endpoint, user=user, offered=True, files=files)
 
     def try_pairs(
         self, pairs: Sequence[PasswordPair], *, each_user: int, seconds: float
@@ -260,24 +166,7 @@ class SshLink:
 
     def digests(self, paths: Iterable[str]) -> FileDigests:
         """SHA-256 of files, by the camera's ``sha256sum``, else by reading them over."""
-        wanted = list(dict.fromkeys(paths))
-        found: dict[str, str] = {}
-        for start in range(0, len(wanted), _PATHS_AT_ONCE):
-            group = wanted[start : start + _PATHS_AT_ONCE]
-            result = self._run("sha256sum " + shlex.join(group), 60)
-            if result.status == 127:
-                found |= self._digests_by_reading(group)
-            else:
-                found |= {name: digest for digest, name in _SHA256_LINE.findall(result.text)}
-        missing = [path for path in wanted if path not in found]
-        unread = [path for path in missing if self._exists(path)]
-        return FileDigests(
-            sha256={p: found[p] for p in wanted if p in found},
-            missing=tuple(path for path in missing if path not in unread),
-            shortfall=f"there, and not readable for the bench: {', '.join(unread[:5])}"
-            if unread
-            else "",
-        )
+        return digests_of(self._run, self.read_file, paths)
 
     def known_fingerprints(self) -> frozenset[str]:
         """``SHA256:`` fingerprints of the keys of every account that the device file gives."""
@@ -319,6 +208,15 @@ class SshLink:
         return self._connect()
 
     def _connect(self) -> Session:
+        """A connection, tried again where the server hangs up unheard: it may be busy.
+
+        Dropbear hears five callers of one address before their login, OpenSSH ten of all.
+        """
+        for _ in range(_TRIES):
+            try:
+                return Session(*self._target(), _SECONDS)
+            except Unheard:
+                time.sleep(_PAUSE)
         return Session(*self._target(), _SECONDS)
 
     def _log_in(self, session: Session) -> None:
@@ -346,48 +244,18 @@ class SshLink:
             raise LoginRefused(str(error)) from error
         return session
 
+    def _shell(self) -> Session:
+        session = self._logged_in()
+        try:
+            commands.demand_shell(session, _SECONDS)
+        except BaseException:
+            session.close()
+            raise
+        return session
+
     def _run(self, command: str, seconds: float) -> CommandResult:
         with self._lock:
             if self._session is None or not self._session.alive:
                 self.close()
-                self._session = self._logged_in()
-            return self._session.run(command, seconds)
-
-    def _exists(self, path: str) -> bool:
-        return self._run(f"ls -d {shlex.quote(path)}", _SECONDS).status == 0
-
-    def _digests_by_reading(self, paths: Sequence[str]) -> dict[str, str]:
-        found = {}
-        for path in paths:
-            try:
-                found[path] = hashlib.sha256(self.read_file(path, limit=MAX_OUTPUT)).hexdigest()
-            except (NotOffered, Garbled):
-                continue
-        return found
-
-
-def offer_of(address: str, port: int, seconds: float) -> SshOffer:
-    """What a server offers before login; the link errors of :func:`probe.survey`.
-
-    ``seconds`` is the limit of each connection.
-    """
-    found = ssh_probe.survey(address, port, seconds)
-    return SshOffer(
-        endpoint=f"{address}:{port}",
-        identification=found.greeting.identification,
-        kexinit=found.greeting.kexinit,
-        host_keys=found.host_keys,
-        groups=found.groups,
-        key_flaws=_flaws(found.host_keys),
-        without_key=found.without_key,
-        shortfall=found.shortfall,
-    )
-
-
-def _flaws(keys: Iterable[HostKey]) -> dict[str, str]:
-    found = {}
-    for key in keys:
-        numbers = rsa_numbers(key.blob)
-        if numbers is not None and (flaw := rsa_flaw(*numbers)):
-            found[key.fingerprint] = flaw
-    return found
+                self._session = self._shell()
+            return commands.run(self._session, command, seconds)

@@ -32,6 +32,10 @@ class RootByPassword(Observation):
 def root_by_password(link: SshLink) -> RootByPassword:
     """Look at the running server and its configuration as the laboratory's user."""
     commands = [row.command for row in processes(link).processes]
+    programs = {words[0].rpartition("/")[2].rstrip(":") for c in commands if (words := c.split())}
+    if {"dropbear", "sshd"} <= programs:  # which of them answers here is not known
+        source = "dropbear and sshd both run"
+        return RootByPassword(endpoint=link.endpoint, permitted=None, source=source)
     permitted, source = of_dropbear(commands)
     if permitted is None:
         try:

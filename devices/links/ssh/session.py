@@ -6,69 +6,32 @@ Wraps paramiko, whose errors become this project's; every wait and every amount 
 from __future__ import annotations
 
 import contextlib
-import enum
-import io
 import logging
-import selectors
 import socket
-import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+import threading
+from collections.abc import Iterator
 from typing import Any, Self
 
 import paramiko
 from paramiko.ssh_exception import IncompatiblePeer
 
-from devices.errors import (
-    DeviceFileError,
-    Garbled,
-    LoginRefused,
-    NotOffered,
-    TimedOut,
-    Unreachable,
-)
-from devices.links.ssh.legacy import OldTransport, RsaKey
+from devices.errors import Garbled, LoginRefused, NotOffered, TimedOut, Unreachable
+from devices.links.ssh.answers import Answers
+from devices.links.ssh.keys import load_key
+from devices.links.ssh.legacy import OldTransport
 
 _LOG = logging.getLogger("devices.links.ssh.link.transport")
 _LOG.addHandler(logging.NullHandler())  # refusals are results here, not warnings for a terminal
 
-MAX_OUTPUT = 4_000_000
-_KEY_TYPES = (paramiko.Ed25519Key, paramiko.ECDSAKey, RsaKey)
-_THROUGH_SECONDS = 3.0
-_CHANNEL_REQUEST = bytes([98])  # RFC 4254, 9
-_CONNECT_FAILED = 2  # RFC 4254, 5.1: reason code of a channel open failure
+_USERAUTH_REQUEST = bytes([50])
 
 
-@dataclass(frozen=True)
-class CommandResult:
-    """What a command printed and how it ended.
-
-    ``status`` is None when the server sent none; ``truncated`` when output was cut at the bound.
-    """
-
-    command: str
-    status: int | None
-    output: bytes
-    errors: bytes
-    truncated: bool = False
-
-    @property
-    def text(self) -> str:
-        """The output as text, undecodable bytes replaced."""
-        return self.output.decode("utf-8", "replace")
-
-    @property
-    def ok(self) -> bool:
-        """Whether the command ended well and its output is whole."""
-        return self.status == 0 and not self.truncated
+class Unheard(Unreachable):
+    """The server ended the connection before it said anything: it may hear too many callers."""
 
 
-class Forwarding(enum.StrEnum):
-    """What a server answers to a request to forward a connection."""
-
-    PERMITTED = "permitted"
-    PROHIBITED = "prohibited"
-    FAILED = "failed"  # the server says that it tried, and got no connection
+class MoreAsked(Garbled):
+    """The server takes the password, or does not say, and asks for something else besides."""
 
 
 class Session:
@@ -101,8 +64,13 @@ class Session:
             raise
 
     def _handshake(self) -> None:
-        with self.translated():
-            self.transport.start_client(timeout=self._seconds)
+        try:
+            with self.translated():
+                self.transport.start_client(timeout=self._seconds)
+        except Unreachable as error:
+            if self.transport.remote_version:
+                raise
+            raise Unheard(str(error)) from error
         if not self.transport.initial_kex_done:  # paramiko returns silently when time is over
             raise TimedOut(f"{self.where}: no SSH handshake within {self._seconds:.0f} s")
         self.transport.adapt_signatures()
@@ -131,6 +99,9 @@ class Session:
             offered = ", ".join(error.allowed_types) or "nothing"
             raise NotOffered(f"{self.where} offers {offered} to this user") from error
         except paramiko.AuthenticationException as error:
+            if "timeout" in str(error).lower():  # paramiko has no class of its own for it
+                text = f"{self.where}: no answer to a login within {self._seconds:.0f} s"
+                raise TimedOut(text) from error
             if not self.transport.is_active():  # hung up on, not answered
                 raise Unreachable(f"{self.where} ends the connection") from error
             raise LoginRefused(f"{self.where} refuses the login: {error}") from error
@@ -145,64 +116,116 @@ class Session:
             raise Garbled(f"{self.where}: {error}") from error
 
     def log_in_by_key(self, user: str, key_text: str) -> None:
-        """Log in by private key. Raises LoginRefused, NotOffered and the link errors."""
+        """Log in by private key. Raises LoginRefused, NotOffered, MoreAsked, the link errors."""
         with self.translated():
-            self.transport.auth_publickey(user, load_key(key_text))
+            left = self.transport.auth_publickey(user, load_key(key_text))
+        self._demand_login("the key", left)
 
     def log_in_by_password(self, user: str, password: str) -> None:
-        """Log in by password (or keyboard-interactive). Raises as :meth:`log_in_by_key`."""
-        with self.translated():
-            self.transport.auth_password(user, password)
+        """Log in by password, or by keyboard-interactive where that is what is offered.
+
+        Raises LoginRefused when the password was refused, MoreAsked when the server wants more
+        than it or a new one: then nothing is known of it. Otherwise as :meth:`log_in_by_key`.
+        """
+        answers = Answers(user, password)
+        try:
+            with self.translated():
+                try:
+                    left = self.transport.auth_password(user, password, fallback=False)
+                except paramiko.BadAuthenticationType as refusal:
+                    if "keyboard-interactive" not in refusal.allowed_types:
+                        raise
+                    left = self.transport.auth_interactive(user, answers)
+        except Garbled as error:
+            if "Illegal info request" in str(error):  # message 60 has two meanings (RFC 4252, 8)
+                text = f"{self.where} asks {user!r} for a new password instead of an answer"
+                raise MoreAsked(text) from error
+            raise
+        except LoginRefused as error:
+            if answers.more:
+                text = f"{self.where} asks {user!r} for more than a password: {answers.more!r}"
+                raise MoreAsked(text) from error
+            raise
+        self._demand_login("the password", left)
+
+    def _demand_login(self, proof: str, left: list[str]) -> None:
+        """After an answer that was no refusal: partial success (RFC 4252, 5.1) is no login."""
+        if not self.transport.is_active():
+            raise Unreachable(f"{self.where} ends the connection after the login")
+        if not self.alive:
+            more = ", ".join(name for name in left if name) or "something not named"
+            raise MoreAsked(f"{self.where} takes {proof} and asks for more: {more}")
 
     def methods(self, user: str) -> tuple[tuple[str, ...], bool]:
         """Login methods offered to ``user``, and whether ``none`` is accepted (RFC 4252, 5.2)."""
         with self.translated():
             try:
-                self.transport.auth_none(user)
+                left = self.transport.auth_none(user)
             except paramiko.BadAuthenticationType as error:
-                return tuple(error.allowed_types), False
-        return (), True
+                left = error.allowed_types
+            except paramiko.AuthenticationException as error:
+                if "timeout" in str(error).lower() or not self.transport.is_active():
+                    raise
+                left = self._methods_besides_none(user)
+        return tuple(name for name in left if name), self.alive
 
-    def run(self, command: str, seconds: float) -> CommandResult:
-        """Run one command; at most MAX_OUTPUT bytes of its output are kept.
-
-        Raises TimedOut when it has not ended within ``seconds``.
-        """
-        end = time.monotonic() + seconds
-        with self.translated():
-            channel = self.transport.open_session(timeout=seconds)
+    def _methods_besides_none(self, user: str) -> list[str]:
+        """The methods of a server that names "none" among them, which paramiko does not show."""
         try:
-            with self.translated():
-                channel.settimeout(seconds)
-                channel.exec_command(command)
-                channel.shutdown_write()
-            return self._collect(channel, command, end)
+            return self.request_login(user, "none", known_as="")
+        except paramiko.BadAuthenticationType as error:
+            return list(error.allowed_types)
+
+    def request_login(
+        self, user: str, method: str, *fields: object, known_as: str | None = None
+    ) -> list[str]:
+        """Send another SSH_MSG_USERAUTH_REQUEST (RFC 4252, 5) after one that was answered.
+
+        paramiko would ask for the service ssh-userauth anew each time, and some servers end the
+        connection over that. ``known_as``: the method by which paramiko tells whether a refusal
+        was of the method. Raises what paramiko raises: use it within :meth:`translated`.
+        """
+        request = paramiko.Message()
+        request.add_byte(_USERAUTH_REQUEST)
+        for text in (user, "ssh-connection", method):
+            request.add_string(text)
+        for item in fields:
+            if isinstance(item, bool):
+                request.add_boolean(item)
+            else:
+                request.add_string(str(item))
+        handler: Any = self.transport.auth_handler
+        handler.auth_event, handler.username = threading.Event(), user
+        handler.auth_method = method if known_as is None else known_as
+        transport: Any = self.transport
+        transport._send_message(request)  # noqa: SLF001 - there is no public way
+        left: list[str] = handler.wait_for_response(handler.auth_event)
+        return left
+
+    @contextlib.contextmanager
+    def asking(self, channel: paramiko.Channel, seconds: float) -> Iterator[None]:
+        """A request on a channel; paramiko would wait for its answer for ever.
+
+        Raises TimedOut; a refusal stays paramiko's.
+        """
+        late = threading.Event()
+
+        def give_up() -> None:
+            late.set()
+            with contextlib.suppress(EOFError, OSError):  # the connection has gone meanwhile
+                channel.close()
+
+        timer = threading.Timer(seconds, give_up)
+        timer.start()
+        try:
+            yield
+        except paramiko.SSHException:
+            if not late.is_set():
+                raise
         finally:
-            channel.close()
-
-    def _collect(self, channel: paramiko.Channel, command: str, end: float) -> CommandResult:
-        output, errors, truncated = bytearray(), bytearray(), False
-        with selectors.DefaultSelector() as selector:
-            selector.register(channel.fileno(), selectors.EVENT_READ)
-            while not truncated:
-                ended = channel.eof_received or channel.closed  # asked before the last data is
-                ready = channel.recv_ready() or channel.recv_stderr_ready()
-                if channel.recv_ready():
-                    output += channel.recv(65_536)
-                if channel.recv_stderr_ready():
-                    errors += channel.recv_stderr(65_536)
-                truncated = len(output) + len(errors) > MAX_OUTPUT
-                if not ready and ended:
-                    break
-                if not ready and not selector.select(max(0.0, end - time.monotonic())):
-                    raise TimedOut(f"{self.where}: {command!r} did not end in time")
-        status = None if truncated else self._status(channel, end)
-        return CommandResult(command, status, bytes(output), bytes(errors), truncated)
-
-    def _status(self, channel: paramiko.Channel, end: float) -> int | None:
-        channel.status_event.wait(max(0.0, end - time.monotonic()))
-        status = channel.exit_status
-        return status if channel.status_event.is_set() and status >= 0 else None
+            timer.cancel()
+        if late.is_set():
+            raise TimedOut(f"{self.where}: a request is not answered within {seconds:.0f} s")
 
     @property
     def signature_algorithms(self) -> tuple[str, ...] | None:
@@ -215,104 +238,3 @@ class Session:
         if said is None:
             return None
         return tuple(name for name in said.decode("ascii", "replace").split(",") if name)
-
-    def forward(self, host: str, port: int, seconds: float) -> tuple[Forwarding, bytes]:
-        """Whether the server connects to ``host:port`` for the client (RFC 4254, 7.2).
-
-        With the first bytes that came through, if any came within a few seconds.
-        """
-        try:
-            with self.translated_channel():
-                channel = self.transport.open_channel(
-                    "direct-tcpip", (host, port), ("127.0.0.1", 0), timeout=seconds
-                )
-        except paramiko.ChannelException as refusal:
-            failed = refusal.code == _CONNECT_FAILED
-            return Forwarding.FAILED if failed else Forwarding.PROHIBITED, b""
-        try:
-            channel.settimeout(_THROUGH_SECONDS)
-            with contextlib.suppress(OSError):
-                return Forwarding.PERMITTED, channel.recv(255)
-            return Forwarding.PERMITTED, b""
-        finally:
-            channel.close()
-
-    def forward_x11(self) -> Forwarding:
-        """Whether the server takes a request for X11 (RFC 4254, 6.3.1); undone at once."""
-        return self._asked(lambda channel: channel.request_x11(handler=lambda *_: None))
-
-    def forward_agent(self) -> Forwarding:
-        """Whether the server takes a request for the client's agent; undone at once.
-
-        ``auth-agent-req@openssh.com`` of OpenSSH's PROTOCOL.agent.
-        """
-        return self._asked(lambda channel: _ask(channel, "auth-agent-req@openssh.com"))
-
-    def _asked(self, request: Callable[[paramiko.Channel], object]) -> Forwarding:
-        try:
-            with self.translated_channel():
-                channel = self.transport.open_session(timeout=self._seconds)
-        except paramiko.ChannelException:
-            return Forwarding.PROHIBITED
-        try:
-            with self.translated_channel():
-                request(channel)
-        except paramiko.SSHException:
-            return Forwarding.PROHIBITED
-        finally:
-            channel.close()
-        return Forwarding.PERMITTED
-
-    def listen(self) -> Forwarding:
-        """Whether the server listens for the client (RFC 4254, 7.1); undone at once."""
-        try:
-            with self.translated_channel():
-                port = self.transport.request_port_forward("127.0.0.1", 0)
-        except paramiko.SSHException:
-            return Forwarding.PROHIBITED
-        with contextlib.suppress(paramiko.SSHException, OSError, EOFError):
-            self.transport.cancel_port_forward("127.0.0.1", port)
-        return Forwarding.PERMITTED
-
-    @contextlib.contextmanager
-    def translated_channel(self) -> Iterator[None]:
-        """As :meth:`translated`, but a refusal by the server stays paramiko's."""
-        try:
-            yield
-        except paramiko.SSHException:
-            if not self.transport.is_active():
-                raise Unreachable(f"{self.where} ends the connection") from None
-            raise
-        except (EOFError, OSError) as error:
-            raise Unreachable(f"{self.where} ends the connection") from error
-
-
-def _ask(channel: Any, request: str) -> None:
-    """Send a channel request that wants a reply, and wait for it. Raises SSHException."""
-    message = paramiko.Message()
-    message.add_byte(_CHANNEL_REQUEST)
-    message.add_int(channel.remote_chanid)
-    message.add_string(request)
-    message.add_boolean(True)  # noqa: FBT003 - paramiko's own form
-    # As the channel's own requests do it: there is no public way to ask for this and for a reply.
-    channel._event_pending()  # noqa: SLF001
-    channel.transport._send_user_message(message)  # noqa: SLF001
-    channel._wait_for_event()  # noqa: SLF001
-
-
-def load_key(text: str) -> paramiko.PKey:
-    """Load a private key in any format paramiko knows. Raises DeviceFileError."""
-    for kind in _KEY_TYPES:
-        try:
-            return kind.from_private_key(io.StringIO(text))
-        except (paramiko.SSHException, ValueError):
-            continue
-    raise DeviceFileError(
-        "the SSH key of the account is not an Ed25519, ECDSA or RSA private key without passphrase"
-    )
-
-
-def public_half(text: str) -> str:
-    """``type base64`` of a private key, as it stands in ``authorized_keys``."""
-    key = load_key(text)
-    return f"{key.get_name()} {key.get_base64()}"

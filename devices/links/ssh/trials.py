@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from devices.errors import LinkError, LoginRefused, NotOffered
-from devices.links.ssh.session import Session
+from devices.links.ssh.session import MoreAsked, Session
 from devices.observation import Observation
 
 _PASSWORD_METHODS = {"password", "keyboard-interactive"}
@@ -104,7 +104,12 @@ class Trials:
             if time.monotonic() > self._end:
                 self._leave_out("the time set for this is over", len(numbered) - done)
                 return
-            if self._accepts(pair):
+            try:
+                accepted = self._accepts(pair)
+            except MoreAsked as error:
+                self._leave_out(str(error), len(numbered) - done)
+                return
+            if accepted:
                 self._accepted.append(number)
 
     def _accepts(self, pair: PasswordPair) -> bool:

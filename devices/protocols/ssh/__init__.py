@@ -10,6 +10,7 @@ from devices.protocols.ssh.groups import (
     parse_group_bits,
 )
 from devices.protocols.ssh.messages import (
+    MAX_BANNER_LINES,
     MSG_DEBUG,
     MSG_DISCONNECT,
     MSG_IGNORE,
@@ -34,6 +35,7 @@ from devices.protocols.ssh.messages import (
 __all__ = [
     "EXCHANGES",
     "GROUP_EXCHANGES",
+    "MAX_BANNER_LINES",
     "MSG_DEBUG",
     "MSG_DISCONNECT",
     "MSG_IGNORE",
