@@ -97,6 +97,7 @@ class _Login:
     needs=("serial",),
     catches=("cred-serial-no-lockout",),
     changes="lockout",
+    revision=2,
 )
 def test_guessing_on_the_serial_console_is_stopped(
     *,
@@ -112,9 +113,10 @@ def test_guessing_on_the_serial_console_is_stopped(
     Method: log in on the console once with the account set aside for it (services "serial", best
     with purpose "lockout"), then with as many wrong passwords as the declared lock allows (at most
     the number of the policy "passwords"), then with the right one; once more with one wrong
-    password more. Without such an account, try a made-up user. The account opens again by itself.
+    password more. Without such an account, try a made-up user. The account opens again by itself. A
+    console that fell silent is watched for the declared time of the lock.
     Pass: the right password is refused after the wrong ones, the console says that it is closed, or
-    each guess takes as long as the policy demands.
+    each guess takes as long as the policy demands; silence counts where the login comes back.
     """
     limits = policy("passwords")["guessing"]
     login = _Login(serial, knowledge)
@@ -134,6 +136,8 @@ def test_guessing_on_the_serial_console_is_stopped(
         found = evidence.observe(_guess(login, username, password, attempts))
         _demand_refusals(found)
         if _limited(found, limits["seconds_per_guess"]):
+            if "silent" in (found.wrong[-1].outcome, found.right.outcome if found.right else ""):
+                _demand_return(login, declared.seconds if declared else 0)
             return
     if found.right is None:
         raise Inconclusive(
@@ -187,10 +191,23 @@ def _demand_refusals(found: ConsoleGuesses) -> None:
         raise Inconclusive("the console did not answer a login at all", "silent-console")
 
 
+def _demand_return(login: _Login, seconds: float) -> None:
+    """A login that comes back was closed; a console that does not may as well be unplugged."""
+    ends = time.monotonic() + seconds
+    while login.asks() != "login":
+        if time.monotonic() > ends:
+            raise Inconclusive(
+                "the console fell silent while passwords were guessed, and asked for no login "
+                f"within {seconds:.0f} s: a lock and a lost line look alike; give the time after "
+                "which the login comes back as declared.lockout.seconds",
+                "silent-console",
+            )
+
+
 def _limited(found: ConsoleGuesses, seconds_per_guess: float) -> bool:
     """The right password decides where there is one: a message alone stops nobody."""
-    taken = sum(each.seconds for each in found.wrong)
-    if taken >= len(found.wrong) * seconds_per_guess:
+    answered = [each.seconds for each in found.wrong if each.outcome != "silent"]
+    if answered and sum(answered) >= len(answered) * seconds_per_guess:
         return True
     if found.right is not None:
         return found.right.outcome != "shell"
