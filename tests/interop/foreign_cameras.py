@@ -39,7 +39,7 @@ from devices.emulated.unit import make_unit
 TABLE = Path(__file__).with_name("foreign_cameras.toml")
 PASSWORDS = {"viewer": "Copper-Lantern-9", "guard": "Silver-Orchard-3"}
 SELECTION = "STREAM-* or BACKDOOR-013 or CRED-005"
-LIMIT = 300  # s for one assessment on a busy machine; alone it takes some 8 s
+LIMIT = 900  # s for one assessment on a busy machine; alone 8 s, lighttpd with its delays 150 s
 
 
 @dataclass(frozen=True)
