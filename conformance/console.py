@@ -14,6 +14,8 @@ FLUSH_SECONDS = 0.05
 
 _UNDECODABLE = 0.2
 _LOGIN = ("login", "password", "shell", "refused")
+_CONTROLS = "\r\n\t\b\a\x1b"
+"""What is no letter and yet belongs to the text of a console."""
 
 
 def patterns(rows: list[dict[str, Any]], kind: str) -> str:
@@ -36,7 +38,10 @@ def demand_console(text: str) -> None:
             "bench is not connected to it",
             "silent-console",
         )
-    if text.count("\ufffd") > _UNDECODABLE * len(text):
+    strange = sum(
+        not (each.isprintable() or each in _CONTROLS) or each == "\ufffd" for each in text
+    )
+    if strange > _UNDECODABLE * len(text):
         raise Inconclusive(
             "what the serial console printed is not text: check links.serial.baud", "garbled"
         )
@@ -47,6 +52,8 @@ def boot_prompt_answers(serial: SerialLink, prompt: str, evidence: Any) -> str:
     serial.exchange("\x03\r", prompt, 2.0)
     answer = serial.exchange("help\r", prompt, ANSWER_SECONDS)
     evidence.observe(answer, "help of the boot loader")
+    if re.search(prompt, answer.text, re.MULTILINE) is None:
+        return ""  # whatever was printed meanwhile, it was no answer of who waits for commands
     said = re.sub(prompt, "", answer.text.partition("\n")[2], flags=re.MULTILINE)
     return " ".join(said.split())[:80]
 

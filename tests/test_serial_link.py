@@ -314,8 +314,8 @@ def test_a_shell_is_found_at_any_prompt_and_at_none(
 def test_a_prompt_that_is_not_known_is_inconclusive(
     board: TcpBoard, link: SerialLink, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with pytest.raises(Inconclusive, match="'User name:'") as raised:
-        judge_console(board, link, lambda _: b"\r\nUser name: ", monkeypatch)
+    with pytest.raises(Inconclusive, match="'Operator code:'") as raised:
+        judge_console(board, link, lambda _: b"\r\nOperator code: ", monkeypatch)
     assert raised.value.cause == "unrecognised-prompt"
 
 

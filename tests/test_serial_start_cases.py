@@ -5,6 +5,7 @@ Each console is a real TCP serial port that behaves like one make.
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -48,6 +49,7 @@ class Getty:
     echo: bool = True
     end: bytes = b"\r\n"
     silent_when_locked: bool = False
+    wakes_after: int = 1000  # lines without an answer
     failures: int = 0
     state: str = "name"
     typed: bytes = b""
@@ -67,7 +69,10 @@ class Getty:
     def line(self, line: bytes) -> bytes:
         locked = self.failures >= self.lock
         if locked and self.silent_when_locked:
-            return b""
+            self.wakes_after -= 1
+            if self.wakes_after > 0:
+                return b""
+            self.failures = 0
         if self.state == "name":
             self.state = "password" if line else "name"
             return b"Password: " if line else self.name_prompt
@@ -114,7 +119,9 @@ def guess(link: SerialLink, monkeypatch: pytest.MonkeyPatch, *, known: bool = Tr
     row = {"username": "service", "password": {"env": "CONSOLE"}, "services": ["serial"]}
     accounts = {"console": row | {"purpose": "lockout"}} if known else {}
     device = device_of(
-        accounts=accounts, declared={"lockout": {"attempts": 2}}, links={"serial": {"url": "x"}}
+        accounts=accounts,
+        declared={"lockout": {"attempts": 2, "seconds": 1.5}},
+        links={"serial": {"url": "x"}},
     )
     kept = Kept()
     test_serial_login.test_guessing_on_the_serial_console_is_stopped(
@@ -134,6 +141,10 @@ SHAPES = [
     Getty(name_prompt=b"(none) login: ", prompt=b"[root@cam ~]# ", echo=False),
     Getty(name_prompt=b"LocalHost login: ", end=b"\r\r\n"),
     Getty(name_prompt=b"vm login: ", prompt=b"~ # \x1b[6n"),  # BusyBox's ash, as Debian builds it
+    Getty(name_prompt=b"login as: ", prompt=b"[root@(none) /]# "),
+    Getty(name_prompt=b"Login: ", prompt=b"\x1b[1;32mroot@(none):~#\x1b[0m "),
+    Getty(name_prompt="用户名\uff1a".encode(), prompt=b"sh-5.1# "),
+    Getty(name_prompt=b"\rcam login: ", prompt=b"\r~ # ", end=b"\r"),
 ]
 
 
@@ -152,7 +163,7 @@ def test_a_login_without_limit_fails(
     [
         Getty(lock=2),
         Getty(lock=2, says=b"The account is locked due to 2 failed logins.\r\n"),
-        Getty(lock=3, silent_when_locked=True),
+        Getty(lock=3, silent_when_locked=True, wakes_after=3),
     ],
 )
 def test_a_login_that_closes_passes_whatever_it_says(
@@ -219,6 +230,15 @@ def test_a_lock_of_the_console_is_in_the_journal_until_it_ends(
     undo.undo_locks(lambda _: setattr(getty, "failures", 0))
     assert journal.open() == []
     camera.close()
+
+
+def test_a_console_that_falls_silent_for_good_is_inconclusive(
+    board: TcpBoard, link: SerialLink, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A cable that came off looks like a lock."""
+    board.react = Getty(lock=3, silent_when_locked=True).react
+    with pytest.raises(Inconclusive, match="a lock and a lost line look alike"):
+        guess(link, monkeypatch)
 
 
 class Start:
@@ -309,6 +329,84 @@ def test_a_line_that_ends_silent_is_inconclusive(board: TcpBoard, link: SerialLi
         watch(link, Start(board, BOOT, lambda _: b""))
 
 
+def dead_after(board: TcpBoard, link: SerialLink, said: str, log: str) -> None:
+    """The camera prints what it prints; the line to it is cut."""
+    watch(link, Start(board, said, lambda _: b""), log=log)
+
+
+def test_a_line_on_which_nothing_arrives_is_inconclusive(board: TcpBoard, link: SerialLink) -> None:
+    with pytest.raises(Inconclusive, match=r"its TX"):
+        dead_after(board, link, BOOT + "cam login: ", BOOT + "cam login: ")
+    asks = "Please press Enter to activate this console. "
+    with pytest.raises(Inconclusive, match=r"its TX"):
+        dead_after(board, link, BOOT + asks, BOOT + asks)
+
+
+def test_a_shell_at_a_prompt_of_its_own_fails(board: TcpBoard, link: SerialLink) -> None:
+    board.react = Getty(state="shell", prompt=b"\r\nvendor:> ").react
+    with pytest.raises(AssertionError, match="typed while the camera starts give a shell"):
+        watch(link, Start(board, BOOT, board.react), log=BOOT + "vendor:> ")
+
+
+def test_a_line_that_is_held_low_is_noise(board: TcpBoard, link: SerialLink) -> None:
+    start = Start(board, BOOT, Getty().react)
+    with pytest.raises(Inconclusive, match=r"links\.serial\.baud"):
+        watch(link, start, log="\0" * 60 + "ok\r\n")
+
+
+@pytest.mark.parametrize(
+    ("said", "kind"),
+    [
+        ("cam login: ", "login"),
+        ("(none) login:", "login"),
+        ("login as: ", "login"),
+        ("Please login:", "login"),
+        ("Username:", "login"),
+        ("Enter user name: ", "login"),
+        ("请输入用户名\uff1a", "login"),
+        ("Password for admin: ", "password"),
+        ("密码:", "password"),
+        ("[root@(none) /]# ", "shell"),
+        ("root@(none):~# ", "shell"),
+        ("root@ipc /mnt # ", "shell"),
+        ("sh-4.2# ", "shell"),
+    ],
+)
+def test_landmarks_of_many_makes(said: str, kind: str) -> None:
+    rows = knowledge.load("boot_log")
+    found = {k for k in ("login", "password", "shell") if matches(rows, k, f"x\r\n{said}")}
+    assert found == {kind}
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "Last login: Mon Nov 23 on ttyS0",
+        "login: pam_unix(login:session): session opened",
+        "user: root logged in",
+        "hisilicon # ",
+        "usb 1-1: Product: UserName",
+    ],
+)
+def test_lines_that_ask_for_nothing(line: str) -> None:
+    rows = knowledge.load("boot_log")
+    assert not any(matches(rows, kind, f"x\r\n{line}") for kind in ("login", "shell"))
+
+
+def matches(rows: list[dict[str, Any]], kind: str, text: str) -> bool:
+    return re.search(console.patterns(rows, kind), text, re.MULTILINE) is not None
+
+
+@pytest.mark.parametrize("byte", ["a", " ", "# ", "login ", "[", "a.", "/"])
+def test_no_flood_keeps_the_landmarks_busy(byte: str) -> None:
+    """A line without an end: each landmark is looked for in time that grows with it."""
+    text = byte * (60_000 // len(byte))
+    for name in ("boot_log", "console", "bootloader"):
+        for row in knowledge.load(name):
+            if "pattern" in row and row["kind"] in {"login", "password", "shell", "prompt"}:
+                re.search(row["pattern"], text, re.MULTILINE)
+
+
 def boot(link: SerialLink, start: Start, log: str, *, up: bool = True) -> None:
     case: Any = test_serial_start.test_the_start_cannot_be_led_elsewhere
     device = device_of(bench={"boot_seconds": 2}, links={"serial": {"url": "x"}})
@@ -357,7 +455,17 @@ def test_a_normal_command_line_passes(board: TcpBoard, link: SerialLink, line: s
     boot(link, Start(board, "", lambda _: b""), f"{BOOT}{line}\r\n")
 
 
-PROMPTS = ["=> ", "U-Boot> ", "hisilicon # ", "SigmaStar # ", "isvp_t31# ", "amboot> "]
+PROMPTS = [
+    "=> ",
+    "RedBoot> ",
+    "CFE> ",
+    "hi-boot> ",
+    "U-Boot> ",
+    "hisilicon # ",
+    "SigmaStar # ",
+    "isvp_t31# ",
+    "amboot> ",
+]
 
 
 @pytest.mark.parametrize("prompt", PROMPTS)
@@ -383,6 +491,18 @@ def test_a_loader_that_only_says_so_passes(board: TcpBoard, link: SerialLink) ->
     start = Start(board, "Hit any key to stop autoboot:  1\r\nStarting kernel\r\n", lambda _: b"")
     boot(link, start, f"Hit any key to stop autoboot:  1 \b\b\b 0\r\n{BOOT}")
     assert start.begun == 1
+
+
+def test_kernel_messages_are_no_answer_of_a_boot_loader(board: TcpBoard, link: SerialLink) -> None:
+    """It shows its prompt and goes on: what then scrolls by was not said to "help"."""
+    answers = iter([b"\r\n=> "])
+
+    def react(data: bytes) -> bytes:
+        return next(answers, b"[  1.2] usb 1-1: new device\r\nStarting udhcpc\r\n")
+
+    log = f"Hit any key to stop autoboot:  1\r\n{BOOT}"
+    with pytest.raises(Inconclusive, match="neither a prompt that answers"):
+        boot(link, Start(board, "U-Boot\r\n", react), log)
 
 
 def test_a_password_of_its_own_passes_and_a_published_one_fails(
@@ -426,6 +546,8 @@ def test_any_boot_log_announces_keys_or_none(text: str) -> None:
         ("Press SPACE to abort autoboot in 1 seconds", " "),
         ('Enter "st" to stop autoboot', "st"),
         ("type [hrboot] to interrupt", "hrboot"),
+        ("Executing boot script in 3.000 seconds - enter ^C to abort", "\x03"),
+        ("Press xmtech to enter boot menu", "xmtech"),
     ],
 )
 def test_announcements_name_what_is_typed(line: str, typed: str) -> None:

@@ -224,5 +224,5 @@ def _token_doubts(tokens: OnvifTokens) -> Iterator[str]:
         yield "a fresh right UsernameToken was refused between the others: the account is locked"
     odd = [e for e in tokens.tries if e.outcome not in {Outcome.DATA, Outcome.NOT_AUTHORISED}]
     # A broken token may be called a fault of the message: refused all the same.
-    if any(each.outcome is Outcome.OTHER for each in odd):
+    if any(each.outcome in {Outcome.OTHER, Outcome.NOT_SUPPORTED} for each in odd):
         yield "a UsernameToken was answered without a SOAP message"

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from conformance.case import case
+from conformance.credentials.web_accounts import strong_password
 from conformance.verdict import Inconclusive
 from devices.description import DeviceFile
 from devices.errors import DeviceFileError
@@ -16,6 +17,7 @@ from devices.links.onvif.observations import (
     OnvifReplay,
     OperationAnswer,
     Outcome,
+    logged_in,
 )
 from devices.secrets import Secrets
 
@@ -74,6 +76,7 @@ def test_onvif_guessing(
     needs=("onvif",),
     catches=("cred-onvif-replay", "cred-onvif-password-text"),
     applies_to=("onvif",),
+    revision=2,
 )
 def test_onvif_replay(onvif_replay: OnvifReplay) -> None:
     """A recorded ONVIF login is worthless, and passwords are not taken in clear.
@@ -81,9 +84,9 @@ def test_onvif_replay(onvif_replay: OnvifReplay) -> None:
     Method: send one request, of an operation that is refused without login, with a fresh login
     (WS-UsernameToken with PasswordDigest, dated by the camera's own clock; HTTP digest where the
     camera takes nothing else), then the same login once more, byte for byte; then a new token that
-    is dated an hour back; then a token with the password in clear (PasswordText). A fresh right
-    login goes between them.
-    Pass: the fresh login is accepted and none of the others is.
+    is dated an hour back; then a token with the password in clear (PasswordText), dated now and
+    with a nonce. A fresh right login goes between them.
+    Pass: the fresh login is accepted and each of the others is answered with a refusal or a fault.
     """
     if onvif_replay.fresh is not Outcome.DATA:
         raise Inconclusive(
@@ -99,6 +102,19 @@ def test_onvif_replay(onvif_replay: OnvifReplay) -> None:
     if onvif_replay.password_text is Outcome.DATA:
         faults.append("a login with the password in clear (PasswordText) is accepted")
     assert not faults, f"Over ONVIF, {' and '.join(faults)}."
+    unheard = [
+        f"{what}: {outcome.value}"
+        for what, outcome in (
+            ("the same login once more", onvif_replay.repeated),
+            ("the outdated login", onvif_replay.outdated),
+            ("the password in clear", onvif_replay.password_text),
+        )
+        if outcome in {Outcome.OTHER, Outcome.NOT_SUPPORTED}
+    ]
+    if unheard:
+        raise Inconclusive(
+            f"no refusal, and no fault of the ONVIF service: {'; '.join(unheard)}", "not-measured"
+        )
 
 
 @case(
@@ -144,9 +160,12 @@ def test_onvif_without_login(
     catches=("cred-onvif-roles",),
     changes="settings",
     applies_to=("onvif",),
+    revision=2,
 )
 def test_onvif_roles(
+    *,
     onvif: OnvifLink,
+    onvif_anonymous_access: OnvifAccess,
     onvif_admin_access: OnvifAccess,
     secrets: Secrets,
     evidence: Any,
@@ -156,10 +175,11 @@ def test_onvif_roles(
 
     Method: as the viewer and as the operator of the device file, call every operation of CRED-015,
     and try to create an administrator of a random name (it is deleted again at once, should that
-    succeed). The access class of each operation and the classes of each role are those of the
+    succeed). Where that is answered with a fault that names no right, the administrator tries the
+    same. The access class of each operation and the classes of each role are those of the
     default access policy of ONVIF Core.
     Pass: no operation beyond the role's classes answers with data, no user can be created, and
-    each account gets data from what its role allows.
+    each account gets data from what its role allows, some of it refused without login.
     """
     allowed = policy("onvif")["roles"]
     accounts = [
@@ -170,15 +190,19 @@ def test_onvif_roles(
     if not accounts:
         raise Inconclusive("the device file gives no viewer or operator for ONVIF", "device-file")
     faults: list[str] = []
+    doubts: list[str] = []
     for role, account in accounts:
         access = evidence.observe(onvif.access(account), f"access of {role}")
-        if not any(answer.outcome is Outcome.DATA for answer in access.answers):
-            raise Inconclusive(
-                f"the {role} account {account} gets no data over ONVIF at all", "login-refused"
+        if not logged_in(access.answers, onvif_anonymous_access.answers):
+            doubts.append(
+                f"the {role} account {account} gets nothing over ONVIF that is refused without "
+                "login: its login is not seen to be taken"
             )
         faults.extend(_beyond(role, access, allowed[role]))
-        faults.extend(_creation(onvif, account, role, secrets, evidence))
+        faults.extend(_creation(onvif, (role, account), secrets, evidence, doubts))
     assert not faults, f"{'; '.join(faults)}."
+    if doubts:
+        raise Inconclusive("; ".join(doubts), "login-refused")
     _demand_control(onvif_admin_access, allowed["viewer"])
 
 
@@ -193,19 +217,37 @@ def _beyond(role: str, access: OnvifAccess, classes: list[str]) -> Iterator[str]
 
 
 def _creation(
-    onvif: OnvifLink, account: str, role: str, secrets: Secrets, evidence: Any
+    onvif: OnvifLink, who: tuple[str, str], secrets: Secrets, evidence: Any, doubts: list[str]
 ) -> Iterator[str]:
-    name, password = f"x{random.token_hex(4)}", f"Aa1!{random.token_urlsafe(12)}"
+    role, account = who
+    # No longer than cameras of the field take: they check that before they check who asks.
+    name, password = f"x{random.token_hex(4)}", strong_password(12)
     secrets.remember("created user", password)
-    created = evidence.observe(
+    tried = evidence.observe(
         onvif.create_user(account, name, password, "Administrator"), f"CreateUsers as {role}"
-    )
-    if created.answer.outcome is not Outcome.DATA:
+    ).answer
+    if tried.outcome in {Outcome.NOT_AUTHORISED, Outcome.NOT_SUPPORTED}:
         return
+    if tried.outcome is Outcome.DATA:
+        left = _deleted(onvif, name, role, evidence)
+        yield f"The {role} may create an administrator over ONVIF{left}"
+        return
+    admin = onvif.create_user(onvif.default_account(), name, password, "Administrator")
+    evidence.observe(admin, f"CreateUsers as the administrator, after {role}")
+    if admin.answer.outcome is not Outcome.DATA:
+        doubts.append(
+            f"CreateUsers is answered {role} and administrator with a fault ({tried.detail}; "
+            f"{admin.answer.detail}), so that it does not show who may: is there room for a user?"
+        )
+    elif left := _deleted(onvif, name, role, evidence):
+        doubts.append(f"the user that the administrator made{left}")
+
+
+def _deleted(onvif: OnvifLink, name: str, role: str, evidence: Any) -> str:
+    """Delete a user that was made; says so where that fails."""
     deleted = onvif.delete_user(onvif.default_account(), name)
     evidence.observe(deleted, f"DeleteUsers after {role}")
-    left = "" if deleted.answer.outcome is Outcome.DATA else f" ({name} could not be deleted)"
-    yield f"The {role} may create an administrator over ONVIF{left}"
+    return "" if deleted.answer.outcome is Outcome.DATA else f" ({name} could not be deleted)"
 
 
 def _demand_control(admin: OnvifAccess, classes: list[str]) -> None:

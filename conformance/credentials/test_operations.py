@@ -22,11 +22,13 @@ from devices.links.http.operations import discovered, undeclared
 from devices.links.http.roles import RoleAnswer, RoleMatrix
 from devices.links.onvif.link import OnvifLink
 from devices.links.onvif.matrix import OnvifColumn, left_out
-from devices.links.onvif.observations import OperationAnswer, Outcome
+from devices.links.onvif.observations import OperationAnswer, Outcome, logged_in
 from devices.links.users import OnvifUserWay, TrialViewer, UserWay
 from devices.secrets import Secrets
 
 _CHANCE = 5
+_BROKEN = 500
+"""HTTP statuses from here on are errors of the server, and no refusals."""
 _SUBJECTS = ("anonymous", "wrong", "viewer", "operator", "admin")
 
 
@@ -183,6 +185,7 @@ def _found_state(operation: FoundOperation, subject: str) -> State:
     catches=("cred-onvif-log-for-all", "cred-onvif-delete-for-all", "cred-onvif-roles"),
     changes="settings",
     applies_to=("onvif",),
+    revision=2,
 )
 def test_every_onvif_class_by_every_subject(
     onvif: OnvifLink, secrets: Secrets, evidence: Any, policy: Any
@@ -194,8 +197,9 @@ def test_every_onvif_class_by_every_subject(
     not exist, which any camera refuses. Operations that might be obeyed are left out and named. As
     the viewer and the operator, delete a user that the test has made. The table of all answers is
     kept as evidence; the classes of each role are those of the default access policy.
-    Pass: no operation answers with data to a subject whose role does not have its class, and the
-    user is there until the administrator deletes it.
+    Pass: no operation answers with data to a subject whose role does not have its class, the
+    user is there until the administrator deletes it, and each account gets something that is
+    refused without login.
     """
     roles = policy("onvif")["roles"]
     accounts = {
@@ -222,10 +226,15 @@ def test_every_onvif_class_by_every_subject(
     assert not faults, " ".join(faults)
     if "viewer" not in accounts and "operator" not in accounts:
         doubts.append("the device file gives no viewer and no operator for ONVIF")
-    if not any(
-        a.outcome is Outcome.DATA for c in columns if c.subject == "admin" for a in c.answers
-    ):
-        doubts.append("no operation answers the administrator")
+    nobody = next(c for c in columns if c.subject == "anonymous")
+    doubts += [
+        f"{column.subject} gets nothing that is refused without login: the login is not seen to be "
+        "taken"
+        for column in columns
+        if column.subject in accounts and not logged_in(column.answers, nobody.answers)
+    ]
+    if "admin" not in accounts:
+        doubts.append("the device file gives no administrator for ONVIF")
     if doubts:
         raise Inconclusive("; ".join(doubts), "not-measured")
 
@@ -242,7 +251,8 @@ def _state(column: OnvifColumn, answer: OperationAnswer, roles: dict[str, list[s
         return "may"
     if answer.outcome is Outcome.DATA:
         return "too much"
-    return "refused" if answer.outcome is Outcome.NOT_SUPPORTED else "unclear"
+    hollow = answer.outcome in {Outcome.NOT_SUPPORTED, Outcome.EMPTY}
+    return "refused" if hollow else "unclear"
 
 
 def _onvif_rows(columns: Sequence[OnvifColumn], roles: dict[str, list[str]]) -> Iterator[Row]:
@@ -276,7 +286,9 @@ def _unclear(
         other = admin.answer_to(answer.name) if admin is not None else None
         if _state(column, answer, roles) != "unclear":
             continue
-        if other is None or (other.outcome, other.detail) == (answer.outcome, answer.detail):
+        if answer.outcome is Outcome.OTHER and answer.http_status >= _BROKEN:
+            yield f"{answer.name} answers {column.subject} with HTTP {answer.http_status} alone"
+        elif other is None or (other.outcome, other.detail) == (answer.outcome, answer.detail):
             yield (
                 f"{answer.name} answers {column.subject} with {answer.outcome.value} "
                 f"({answer.detail[:80]}) as it does the administrator"

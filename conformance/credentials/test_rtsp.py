@@ -10,6 +10,9 @@ from devices.description import DeviceFile
 from devices.links.rtsp.link import RtspLink
 from devices.secrets import Secrets
 
+_TELLING = {200, 401, 403, 423, 429}
+"""Statuses that say of a login whether it is taken (RFC 2326, 11; RFC 6585, 4; RFC 4918, 11.3)."""
+
 
 @case(
     "CRED-005",
@@ -18,6 +21,7 @@ from devices.secrets import Secrets
     catches=("cred-no-lockout-rtsp",),
     changes="lockout",
     applies_to=("rtsp-streams",),
+    revision=2,
 )
 def test_rtsp_guessing_is_stopped(
     rtsp: RtspLink, device: DeviceFile, secrets: Secrets, evidence: Any, policy: Any
@@ -52,6 +56,12 @@ def test_rtsp_guessing_is_stopped(
             f"{found.url}: after {len(found.wrong)} of {attempts} wrong passwords the right one is "
             f"answered {found.after or 'not at all'}: a lock does not show. {found.shortfall}",
             "unreachable",
+        )
+    if found.after not in _TELLING:
+        raise Inconclusive(
+            f"{found.url}: after the wrong passwords the right one is answered {found.after}, "
+            "which tells neither a lock nor a login",
+            "not-measured",
         )
     slow = found.seconds >= len(found.wrong) * limits["min_seconds_between"]
     assert found.after != 200 or slow, (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets as random
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -52,9 +53,10 @@ def test_guessing_on_the_serial_console_is_stopped(
     with purpose "lockout"), then with as many wrong passwords as the declared lock allows (at most
     the number of the policy "guessing"), then with the right one; once more with one wrong
     password more. Without such an account, try a made-up user. The lock is in the run's journal
-    before it is tried, and the run ends when the account logs in again.
+    before it is tried, and the run ends when the account logs in again. A console that fell silent
+    is watched for the declared time of the lock.
     Pass: the right password is refused after the wrong ones, the console says that it is closed, or
-    each guess takes as long as the policy demands.
+    each guess takes as long as the policy demands; silence counts where the login comes back.
     """
     limits = policy("guessing")["limits"]
     surface = ConsoleSurface(serial, login_marks(knowledge), console.ANSWER_SECONDS)
@@ -79,6 +81,8 @@ def test_guessing_on_the_serial_console_is_stopped(
         found = guess(surface, user, attempts, serial.journal, lasts)
     evidence.observe(_whole(found))
     _judge(found, limits, declared=declared is not None)
+    if _fell_silent(found):
+        _demand_return(surface, declared.seconds if declared else 0)
 
 
 def console_account(device: DeviceFile) -> str:
@@ -116,10 +120,7 @@ def _judge(found: SurfaceGuessing, limits: dict[str, Any], *, declared: bool) ->
         raise Inconclusive(found.shortfall, "silent-console")
     last = found.rounds[-1]
     taken = sum(one.seconds for one in last.wrong)
-    slow = any(
-        sum(one.seconds for one in r.wrong) >= len(r.wrong) * limits["seconds_per_guess"]
-        for r in found.rounds
-    )
+    slow = any(_slow(r.wrong, limits["seconds_per_guess"]) for r in found.rounds)
     assert slow or not last.right.accepted, (
         f"on the serial console the right password of {found.username!r} is accepted at once after "
         f"{len(last.wrong)} wrong ones in {taken:.1f} s; expected the account to be closed after "
@@ -138,7 +139,7 @@ def _judge_unknown(
             break
     evidence.observe(ConsoleGuesses(username=username, wrong=tuple(wrong)))
     _demand_refusals(username, wrong)
-    slow = sum(one.seconds for one in wrong) >= len(wrong) * limits["seconds_per_guess"]
+    slow = _slow(wrong, limits["seconds_per_guess"])
     if not slow and wrong[-1].said != "locked":
         raise Inconclusive(
             f"after {len(wrong)} wrong passwords of a made-up user the console goes on asking and "
@@ -154,3 +155,22 @@ def _demand_refusals(username: str, wrong: Sequence[Try]) -> None:
     )
     if wrong and wrong[0].said == "silent":
         raise Inconclusive("the console did not answer a login at all", "silent-console")
+
+
+def _demand_return(surface: ConsoleSurface, seconds: float) -> None:
+    """A login that comes back was closed; a console that does not may as well be unplugged."""
+    ends = time.monotonic() + seconds
+    while surface.asks() != "login":
+        if time.monotonic() > ends:
+            raise Inconclusive(
+                "the console fell silent while passwords were guessed, and asked for no login "
+                f"within {seconds:.0f} s: a lock and a lost line look alike; give the time after "
+                "which the login comes back as declared.lockout.seconds",
+                "silent-console",
+            )
+
+
+def _slow(wrong: Sequence[Try], seconds_per_guess: float) -> bool:
+    """Whether each guess takes long: what is answered with silence tells nothing of that."""
+    answered = [one.seconds for one in wrong if one.said != "silent"]
+    return bool(answered) and sum(answered) >= len(answered) * seconds_per_guess

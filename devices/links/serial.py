@@ -34,6 +34,9 @@ _REOPEN_SECONDS = 0.2
 _OPEN_LIMIT = 10.0
 _WRITE_SECONDS = 5.0
 _BURST = 4096
+_OVERLAP = 4096
+"""Bytes before the end in which a landmark may begin."""
+
 _KEY_SECONDS = 0.04
 """Between two keys: a dozen of each kind within the second that boot loaders wait."""
 
@@ -79,7 +82,13 @@ class BootInterruption(Observation):
     text: str
 
 
-_ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
+_ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\x1b\][^\x07\x1b]{0,200}\x07")
+_LONE_RETURN = re.compile(r"\r(?![\r\n]|\Z)")
+
+
+def _shown(raw: bytes) -> str:
+    """The text without colours; what a carriage return alone begins is a line as well."""
+    return _LONE_RETURN.sub("\r\n", _ESCAPES.sub("", raw.decode("utf-8", "replace")))
 
 
 class SerialLink:
@@ -127,10 +136,12 @@ class SerialLink:
     def text_since(self, mark: int) -> str:
         """What arrived since ``mark``, as text."""
         with self._changed:
-            return self._bytes_since(mark).decode("utf-8", "replace")
+            return _shown(self._bytes_since(mark))
 
     def wait_for(self, pattern: str, seconds: float, since: int) -> re.Match[str]:
         """Wait until what arrived since ``since`` matches ``pattern`` (searched, multi-line).
+
+        What was searched once is not searched again, but for the last lines of it.
 
         Raises TimedOut, naming the last line that did arrive, and Unreachable when the port is
         lost and does not come back.
@@ -139,9 +150,10 @@ class SerialLink:
         deadline = time.monotonic() + seconds
         with self._changed:
             while True:
-                text = self._bytes_since(since).decode("utf-8", "replace")
+                text = _shown(self._bytes_since(since))
                 if match := wanted.search(text):
                     return match
+                since = self._last_lines(since)
                 left = deadline - time.monotonic()
                 if left <= 0:
                     if self._problem:
@@ -151,6 +163,14 @@ class SerialLink:
                         f"last line: {_last_line(text)!r}"
                     )
                 self._changed.wait(left)
+
+    def last_lines(self, since: int) -> int:
+        """A position near the end, at the begin of a line where there is one; not before ``since``.
+
+        A console that never falls silent is searched in time that grows with it, not faster.
+        """
+        with self._changed:
+            return self._last_lines(since)
 
     def wait_quiet(self, quiet: float, seconds: float) -> None:
         """Wait until nothing has arrived for ``quiet`` seconds, at most ``seconds``."""
@@ -199,14 +219,15 @@ class SerialLink:
         """
         self.journal.begin("start", via=SERIAL)
         deadline = time.monotonic() + seconds
-        rounds, reached = 0, ""
+        rounds, reached, latest = 0, "", since
         while not reached and time.monotonic() < deadline:
             rounds += 1
             for key in keys:
                 self._type_blindly(key)
-                reached = self._landmark(landmarks, since, _KEY_SECONDS)
+                reached = self._landmark(landmarks, latest, _KEY_SECONDS)
                 if reached:
                     break
+            latest = self.last_lines(latest)
         return BootInterruption(
             reached=reached, keys=tuple(keys), rounds=rounds, text=self.text_since(since)
         )
@@ -278,6 +299,13 @@ class SerialLink:
 
     def _end(self) -> int:
         return self._dropped + len(self._buffer)
+
+    def _last_lines(self, since: int) -> int:
+        near = max(since, self._dropped, self._end() - _OVERLAP)
+        if near <= since:
+            return since
+        line = self._buffer.find(b"\n", near - self._dropped)
+        return line + 1 + self._dropped if line >= 0 else near
 
     def _bytes_since(self, mark: int) -> bytes:
         return bytes(self._buffer[max(0, mark - self._dropped) :])

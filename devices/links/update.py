@@ -25,7 +25,8 @@ from devices.links.http.exchange import Exchange
 from devices.links.http.link import HttpLink
 from devices.links.http.server import Server, protection_of, server_of
 from devices.links.http.transport import Transport
-from devices.links.onvif.link import ANONYMOUS, OnvifLink
+from devices.links.onvif.link import OnvifLink
+from devices.links.onvif.sessions import ANONYMOUS
 from devices.observation import Observation
 from devices.permit import Permit
 from devices.secrets import Secrets

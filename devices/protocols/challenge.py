@@ -62,11 +62,19 @@ def parse_challenges(values: Iterable[str]) -> list[Challenge]:
     """
     challenges: list[Challenge] = []
     for value in values:
-        found = _challenges_of(value[:MAX_HEADER])
+        found = _challenges_of(_as_utf8(value[:MAX_HEADER]))
         if not found:
             raise Garbled(f"not an authentication challenge: {value[:80]!r}")
         challenges.extend(found)
     return challenges
+
+
+def _as_utf8(value: str) -> str:
+    """HTTP clients read headers as Latin-1; what is UTF-8 then is that (RFC 7616, charset)."""
+    try:
+        return value.encode("latin-1").decode()
+    except ValueError:
+        return value
 
 
 def _challenges_of(value: str) -> list[Challenge]:

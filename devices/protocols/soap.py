@@ -44,6 +44,17 @@ NAMESPACES = {
 }
 """Prefix -> namespace of everything that is written here."""
 
+_REFUSING_CODE = re.compile(
+    r"(?i)not_?authori[sz]ed|unauthori[sz]ed|failed_?authentication|authentication_?fail"
+    r"|^InvalidSecurity$|^FailedCheck$|access_?denied|permission_?denied"
+)
+_REFUSING = re.compile(
+    r"(?i)not\s*authori[sz]ed|unauthori[sz]ed|authority failure"
+    r"|authenticat\w+\b.{0,20}(?:fail|error|required|invalid)|fail\w*\b.{0,20}authenticat"
+    r"|(?:access|permission) (?:is )?denied|(?:no|insufficient) (?:permission|privilege|right)s?"
+    r"|(?:wrong|invalid|incorrect|bad) (?:user ?name|password|credential)|log ?in required"
+)
+
 for _prefix, _uri in NAMESPACES.items():
     ET.register_namespace(_prefix, _uri)
 
@@ -72,14 +83,11 @@ class Fault:
         """Whether the device refuses for want of authentication or of rights.
 
         ONVIF Core, 5.8.2.4 names ter:NotAuthorized; cameras also answer with the codes of
-        WS-Security (section 12) and with a sentence alone.
+        WS-Security (section 12), with codes of their own make and with a sentence alone.
         """
-        refusals = {"NotAuthorized", "FailedAuthentication", "InvalidSecurity", "FailedCheck"}
-        if refusals & set(self.codes):
+        if any(_REFUSING_CODE.search(code) for code in self.codes):
             return True
-        known = {"Sender", "Receiver"}
-        words = re.compile(r"not\s*authori[sz]ed|unauthori[sz]ed|authority failure", re.IGNORECASE)
-        return set(self.codes) <= known and bool(words.search(self.reason))
+        return set(self.codes) <= {"Sender", "Receiver"} and bool(_REFUSING.search(self.reason))
 
 
 def element(name: str, *content: Element | str, **attributes: str) -> Element:

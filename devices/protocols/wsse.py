@@ -67,14 +67,21 @@ def digest_token(
 ) -> UsernameToken:
     """Make a login by digest; ``created`` is by the camera's clock."""
     nonce = os.urandom(16) if nonce is None else nonce
-    moment = created.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.000Z")
+    moment = _written(created)
     secret = password_digest(nonce, moment, password)
     return UsernameToken(username, secret, digested=True, nonce=nonce, created=moment)
 
 
-def text_token(username: str, password: str) -> UsernameToken:
-    """Make a login that shows the password."""
-    return UsernameToken(username, password, digested=False)
+def text_token(username: str, password: str, created: datetime | None = None) -> UsernameToken:
+    """Make a login that shows the password; with ``created``, dated and with a nonce."""
+    if created is None:
+        return UsernameToken(username, password, digested=False)
+    moment, nonce = _written(created), os.urandom(16)
+    return UsernameToken(username, password, digested=False, nonce=nonce, created=moment)
+
+
+def _written(moment: datetime) -> str:
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.000Z")
 
 
 def password_digest(nonce: bytes, created: str, password: str) -> str:

@@ -1,4 +1,4 @@
-"""Servers that nobody here wrote, run as cameras: gst-rtsp-server, and nginx with FFmpeg's media.
+"""Servers nobody here wrote, run as cameras: gst-rtsp-server; nginx and lighttpd with a web page.
 
 Before the first there may be websockify, for RTSP in a WebSocket. All are in the Debian packages of
 debian-packages.txt. Each runs on the address given, as a process of its own, until the context
@@ -10,8 +10,10 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -170,6 +172,89 @@ def nginx_server(
         yield  # the command has come back: it listens
     finally:
         subprocess.run([*command, "-s", "stop"], capture_output=True, check=True)
+
+
+_LIGHTTPD = """\
+server.document-root = "{folder}/www"
+server.bind = "{address}"
+server.port = {port}
+server.errorlog = "{folder}/error.log"
+server.modules = ({modules})
+index-file.names = ("index.html")
+mimetype.assign = (".jpg" => "image/jpeg", ".html" => "text/html",
+  ".mjpg" => "multipart/x-mixed-replace;boundary=ffmpeg",
+  ".m3u8" => "application/vnd.apple.mpegurl", ".ts" => "video/mp2t")
+auth.backend = "plain"
+auth.backend.plain.userfile = "{folder}/users"
+auth.require = ("/" => ("method" => "{method}", "realm" => "camera",
+  "require" => "valid-user"{algorithms}))
+{tls}
+"""
+_LIGHTTPD_TLS = """
+ssl.engine = "enable"
+ssl.pemfile = "{pem}"
+ssl.openssl.ssl-conf-cmd = ("MinProtocol" => "TLSv1.2", "CipherString" => "{suites}")
+setenv.add-response-header = ("Strict-Transport-Security" => "max-age=31536000")
+"""
+
+
+@contextmanager
+def lighttpd_server(
+    folder: Path,
+    address: str,
+    port: int,
+    *,
+    pem: Path | None,
+    accounts: dict[str, str],
+    method: str = "digest",
+    algorithms: str = "",
+) -> Iterator[None]:
+    """The same web camera behind lighttpd's own login, by ``method`` basic or digest.
+
+    ``algorithms`` are those of digest with bars between them, empty for lighttpd's own choice.
+    """
+    _media(folder / "www")
+    rows = "".join(f"{name}:{password}\n" for name, password in accounts.items())
+    (folder / "users").write_text(rows)
+    modules = ["mod_auth", "mod_authn_file", *(["mod_openssl", "mod_setenv"] if pem else [])]
+    text = _LIGHTTPD.format(
+        folder=folder,
+        address=address,
+        port=port,
+        modules=", ".join(f'"{name}"' for name in modules),
+        method=method,
+        algorithms=f', "algorithm" => "{algorithms}"' if algorithms else "",
+        tls=_LIGHTTPD_TLS.format(pem=pem, suites=STRONG_SUITES) if pem else "",
+    )
+    (folder / "lighttpd.conf").write_text(text)
+    program = shutil.which("lighttpd") or "/usr/sbin/lighttpd"
+    if not Path(program).exists():
+        pytest.fail("lighttpd is not installed; see tests/interop/debian-packages.txt")
+    with (folder / "log").open("wb") as log:
+        server = subprocess.Popen(
+            [program, "-D", "-f", str(folder / "lighttpd.conf")], stdout=log, stderr=log
+        )
+        try:
+            _wait_for(server, address, port, folder / "log")
+            yield
+        finally:
+            server.kill()
+            server.wait()
+
+
+def _wait_for(server: subprocess.Popen[bytes], address: str, port: int, log: Path) -> None:
+    """Until the port takes connections; a server in the foreground does not say when."""
+    ends = time.monotonic() + 20
+    while time.monotonic() < ends:
+        if server.poll() is not None:
+            pytest.fail(f"lighttpd does not run: {log.read_text(errors='replace')}")
+        try:
+            socket.create_connection((address, port), 1).close()
+        except OSError:
+            time.sleep(0.05)
+        else:
+            return
+    pytest.fail("lighttpd does not listen")
 
 
 def _media(folder: Path) -> None:

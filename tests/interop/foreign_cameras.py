@@ -24,6 +24,7 @@ from camera_servers import (
     STRONG_SUITES,
     STRONG_TLS,
     gst_server,
+    lighttpd_server,
     nginx_server,
     websockify,
 )
@@ -38,7 +39,7 @@ from devices.emulated.unit import make_unit
 TABLE = Path(__file__).with_name("foreign_cameras.toml")
 PASSWORDS = {"viewer": "Copper-Lantern-9", "guard": "Silver-Orchard-3"}
 SELECTION = "STREAM-* or BACKDOOR-013 or CRED-005"
-LIMIT = 300  # s for one assessment on a busy machine; alone it takes some 8 s
+LIMIT = 900  # s for one assessment on a busy machine; alone 8 s, lighttpd with its delays 150 s
 
 
 @dataclass(frozen=True)
@@ -71,6 +72,10 @@ class ForeignCamera:
     web: dict[str, Any] = field(default_factory=dict)
     websocket: str = ""
     websocket_declared: bool = True
+    select: str = SELECTION
+    allow: tuple[str, ...] = ("lockout",)
+    administrator: bool = False
+    declared: dict[str, Any] = field(default_factory=dict)
 
     @property
     def encrypted(self) -> bool:
@@ -81,6 +86,11 @@ class ForeignCamera:
     def port(self) -> int:
         """The TCP port that it declares."""
         return PORTS[self.scheme]
+
+    @property
+    def passwords(self) -> dict[str, str]:
+        """Those of its accounts, by name."""
+        return PASSWORDS | ({"owner": "Quiet-Harbour-7"} if self.administrator else {})
 
 
 def cameras() -> list[ForeignCamera]:
@@ -113,13 +123,24 @@ def _server(
     camera: ForeignCamera, folder: Path, address: str, pem: Path | None
 ) -> AbstractContextManager[None]:
     if camera.server == "nginx":
-        accounts = PASSWORDS if "login" in camera.options else {}
+        accounts = camera.passwords if "login" in camera.options else {}
         more = {"mjpeg": "application/octet-stream"} if "misnamed" in camera.options else {}
         return nginx_server(folder, address, camera.port, pem=pem, accounts=accounts, **more)
+    if camera.server == "lighttpd":
+        method, _, algorithms = camera.options[0].partition("=")
+        return lighttpd_server(
+            folder,
+            address,
+            camera.port,
+            pem=pem,
+            accounts=camera.passwords,
+            method=method,
+            algorithms=algorithms,
+        )
     options = ["--port", str(camera.port), *camera.options]
     options += ["--launch", PIPELINES[camera.pipeline or camera.codec]]
     options += ["--open-launch", PIPELINES["small"]]
-    for name, password in PASSWORDS.items():
+    for name, password in camera.passwords.items():
         options += ["--account", f"{name}:{password}"]
     options += ["--certificate", str(pem)] if pem else []
     priority = {} if camera.library_defaults else {"G_TLS_GNUTLS_PRIORITY": STRONG_TLS}
@@ -149,12 +170,12 @@ def _certificate(camera: ForeignCamera, folder: Path, maker: Manufacturer, addre
 
 def _device_file(camera: ForeignCamera, folder: Path, maker: Manufacturer, address: str) -> Path:
     accounts = {}
-    for name, password in PASSWORDS.items():
+    for name, password in camera.passwords.items():
         (folder / f"{name}.txt").write_text(password + "\n")
         purpose = "lockout" if name == "guard" else "test"
         accounts[name] = {
             "username": name,
-            "role": "viewer",
+            "role": "admin" if name == "owner" else "viewer",
             "purpose": purpose,
             "password": {"file": f"{name}.txt"},
         }
@@ -186,11 +207,11 @@ def _device_file(camera: ForeignCamera, folder: Path, maker: Manufacturer, addre
             "reference": "tests/interop",
             "expires": date.today() + timedelta(days=2),
             "addresses": [address],
-            "allow": ["lockout"],
+            "allow": list(camera.allow),
         },
         "links": links,
         "accounts": accounts,
-        "declared": {"streams": [stream]},
+        "declared": {"streams": [stream], **camera.declared},
     }
     path = folder / "camera.toml"
     path.write_text(tomli_w.dumps(content))

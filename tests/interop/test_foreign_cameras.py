@@ -34,7 +34,7 @@ def assessments(
 
 def _assess(camera: ForeignCamera, folder: Path, maker: Manufacturer) -> Assessed:
     with running(camera, folder, maker) as device_file:
-        return assess(device_file)
+        return assess(device_file, camera.select)
 
 
 @pytest.fixture(params=CAMERAS, ids=lambda camera: camera.name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import shutil
 import socket
 import subprocess
@@ -25,6 +26,9 @@ from devices import device_file
 from devices.emulated.bench.launch import EmulatedCamera
 from devices.links.http.digests import HttpNonceUse, nonce_use, web_door
 from devices.links.http.tricks import Trick, TrickSurvey, survey_tricks
+from devices.links.onvif.link import OnvifLink
+from devices.links.onvif.observations import Outcome
+from devices.permit import Permit
 from devices.secrets import Secrets
 
 pytestmark = [
@@ -147,7 +151,7 @@ class Attacker:
         service = self._make(name, password).devicemgmt()
         if token:
             make: Any = UsernameToken
-            service.operator.client.wsse = make(name, password, use_digest=True, **token)
+            service.operator.client.wsse = make(name, password, **{"use_digest": True, **token})
         return service
 
 
@@ -175,3 +179,44 @@ def test_a_public_client_finds_what_the_cases_find(monkeypatch: pytest.MonkeyPat
         )
         attacker.service("viewer").DeleteUsers(Username=["newcomer"])
         assert "newcomer" not in {found.Username for found in admin.GetUsers()}
+
+
+@pytest.mark.parametrize(
+    ("flaws", "replays", "in_clear"),
+    [
+        ({}, False, False),
+        ({"onvif_replay_window": False}, True, False),
+        ({"onvif_password_text": True}, False, True),
+    ],
+)
+def test_a_public_client_and_the_link_agree_on_recorded_logins(
+    monkeypatch: pytest.MonkeyPatch, flaws: dict[str, Any], *, replays: bool, in_clear: bool
+) -> None:
+    recorded = {
+        "nonce": secrets.token_hex(8),
+        "created": datetime.now(UTC).replace(tzinfo=None),
+        "zulu_timestamp": True,
+    }
+    with EmulatedCamera(flaws) as ready:
+        attacker = Attacker(ready, monkeypatch)
+        assert attacker.service("viewer", **recorded).GetDeviceInformation().Model
+        assert replays is admitted(attacker.service("viewer", **recorded))
+        assert in_clear is admitted(attacker.service("viewer", use_digest=False))
+        device = attacker.device
+        granted = device.authorisation
+        permit = Permit(granted.addresses, granted.allow, granted.expires)
+        found = OnvifLink(device, permit, Secrets(device)).replay("viewer")
+    assert (found.repeated is Outcome.DATA, found.password_text is Outcome.DATA) == (
+        replays,
+        in_clear,
+    )
+
+
+def admitted(service: Any) -> bool:
+    """Whether the camera answers this login."""
+    try:
+        return bool(service.GetDeviceInformation().Model)
+    except Exception as error:  # the client has many kinds
+        if "authorized" not in str(error).lower():
+            raise
+        return False

@@ -84,11 +84,11 @@ class HttpNonceUse(Observation):
 def offer_of(surface: str, place: str, challenges: tuple[str, ...]) -> DigestOffer:
     """What some ``WWW-Authenticate`` values offer. Raises Garbled."""
     found = parse_challenges(challenges)
-    digests = [c for c in found if c.scheme == "digest"]
+    digests = [c for c in found if c.scheme == "digest" and c.nonce]  # none else can be answered
     return DigestOffer(
         surface,
         place,
-        tuple(dict.fromkeys(c.scheme for c in found)),
+        tuple(dict.fromkeys(c.scheme for c in found if c.scheme != "digest" or c.nonce)),
         tuple(dict.fromkeys(c.algorithm for c in digests)),
         tuple(dict.fromkeys(q for c in digests for q in c.qop)),
     )

@@ -105,7 +105,7 @@ class Transport:
         prepared.prepare(
             method=method,
             url=self.server.url + "/",
-            headers={name: value for name, value in (base | headers).items() if value},
+            headers={n: _on_the_wire(n, v) for n, v in (base | headers).items() if v},
             data=body or None,
             cookies=None if "Cookie" in headers else self._session.cookies,
         )
@@ -125,6 +125,13 @@ class Transport:
                 raise
             return _decoded(bytes(data), answer, limit), True
         return _decoded(bytes(data), answer, limit), self._guard.fired
+
+
+def _on_the_wire(name: str, value: str) -> str | bytes:
+    """A header's value; names of users and realms in UTF-8, as browsers and curl send them."""
+    if name != "Authorization" or value.isascii():
+        return value
+    return value.encode(errors="surrogateescape")
 
 
 def _decoded(data: bytes, answer: requests.Response, limit: int) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -14,6 +15,7 @@ class Outcome(StrEnum):
     """The kind of an answer to one operation."""
 
     DATA = "data"  # the operation's own response
+    EMPTY = "an empty answer"  # the response of a reading operation, with nothing in it
     NOT_AUTHORISED = "not authorised"  # HTTP 401 or 403, or a fault that says so
     NOT_SUPPORTED = "not supported"  # ActionNotSupported and its like, HTTP 404, 405, 501
     FAULT = "fault"  # any other SOAP fault
@@ -40,6 +42,12 @@ class OperationAnswer:
     def name(self) -> str:
         """``device.GetUsers``."""
         return f"{self.service}.{self.operation}"
+
+
+def logged_in(answers: Sequence[OperationAnswer], to_nobody: Sequence[OperationAnswer]) -> bool:
+    """Whether a login shows: something answers with data that is refused without one."""
+    closed = {a.name for a in to_nobody if a.outcome is Outcome.NOT_AUTHORISED}
+    return any(a.outcome is Outcome.DATA and a.name in closed for a in answers)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -26,7 +26,7 @@ from devices.links.onvif.session import OnvifSession
 from devices.protocols import soap
 from devices.protocols.digest import DigestClient, parse_challenges
 from devices.protocols.onvif_operations import services
-from devices.protocols.wsse import text_token
+from devices.protocols.wsse import UsernameToken, text_token
 
 OUTDATED_MINUTES = 60
 
@@ -45,14 +45,24 @@ def access(session: OnvifSession, role: str, profile: str) -> OnvifAccess:
     answers: list[OperationAnswer] = []
     missing: list[str] = []
     for name, definition in services().items():
-        if name != "device" and session.address(name) is None:
+        announced = session.address(name)
+        if name != "device" and announced is None:
             continue
+        heard = name == "device"
         for operation in definition.probes:
             body = requests.probe(name, operation, profile)
             try:
-                answers.append(session.answer(name, body, session.call(name, body)))
+                reply = session.call(name, body)
+                answers.append(session.answer(name, body, reply))
+                heard = heard or reply.soap or reply.outcome is Outcome.NOT_AUTHORISED
             except LinkError as error:
                 missing.append(f"{name}.{operation}: {error}")
+        if not heard and announced is not None:
+            missing.append(
+                f"the {name} service is announced at {announced.address}, and "
+                f"{announced.contacted}, where the suite calls it, has none: give links.onvif.url "
+                "the port that has all services"
+            )
     if missing and not answers:
         raise LinkError("; ".join(missing[:3]))
     return OnvifAccess(
@@ -78,7 +88,7 @@ def replay(session: OnvifSession) -> OnvifReplay:
     age = timedelta(minutes=OUTDATED_MINUTES)
     outdated = client.with_token(target, body, client.fresh_token(credentials, age))
     between.append(client.call(target, body, credentials).outcome)
-    clear = client.with_token(target, body, text_token(credentials.username, credentials.password))
+    clear = client.with_token(target, body, _in_clear(session, credentials))
     client.call(target, body, credentials)
     return OnvifReplay(
         scheme="UsernameToken",
@@ -89,6 +99,11 @@ def replay(session: OnvifSession) -> OnvifReplay:
         password_text=clear.outcome,
         shortfall=_closed_meanwhile(between),
     )
+
+
+def _in_clear(session: OnvifSession, known: Credentials) -> UsernameToken:
+    """The password as it is, with a nonce and a date: a camera may refuse what lacks them."""
+    return text_token(known.username, known.password, session.client.camera_time())
 
 
 def _closed_meanwhile(between: list[Outcome]) -> str:
@@ -109,7 +124,7 @@ def _digest_replay(session: OnvifSession, credentials: Credentials) -> OnvifRepl
         for _ in range(2)
     ]
     between = [client.call(target, body, credentials).outcome]
-    clear = client.with_token(target, body, text_token(credentials.username, credentials.password))
+    clear = client.with_token(target, body, _in_clear(session, credentials))
     return OnvifReplay(
         scheme="HTTP digest",
         fresh=outcomes[0],

@@ -7,12 +7,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 from types import TracebackType
 from typing import Self
 from urllib.parse import urlsplit
 from xml.etree.ElementTree import Element
 
 from devices.errors import Garbled, LinkError, LoginRefused, NotOffered
+from devices.links.http.exchange import Exchange
 from devices.links.http.server import Protection, Server
 from devices.links.http.transport import Transport
 from devices.links.onvif import requests
@@ -22,6 +24,8 @@ from devices.protocols import soap
 from devices.protocols.onvif_operations import services
 
 _REFUSED = Outcome.NOT_AUTHORISED
+_YEARS = (1900, 2900)
+"""What is taken for a time: logins are dated around it, and a calendar has ends."""
 
 
 @dataclass(frozen=True)
@@ -96,12 +100,16 @@ class OnvifSession:
         return OnvifClock(utc=utc, offset_seconds=self.client.offset.total_seconds())
 
     def try_synchronise(self) -> None:
-        """As synchronise; a camera that does not tell its time is taken to have the bench's."""
+        """As synchronise; a camera that hides its time is taken to have that of its HTTP answers.
+
+        The bench's, when they hold none.
+        """
         try:
             self.synchronise()
         except (Garbled, LinkError) as error:
             if error.cause in {"unreachable", "timeout"}:
                 raise
+            self.client.offset = _offset_of(self.client.last)
 
     def call(self, service: str, body: Element) -> Reply:
         """Call an operation of a service, as the session's account."""
@@ -155,7 +163,7 @@ class OnvifSession:
             operation=operation,
             access=services()[service].access[operation],
             caller=self.caller,
-            outcome=reply.outcome,
+            outcome=_outcome(operation, reply),
             http_status=reply.http_status,
             detail=reply.detail,
         )
@@ -220,11 +228,8 @@ class OnvifSession:
 
     def _announced(self) -> list[tuple[str, str]]:
         reply = self.before_login(requests.get_services())
-        if reply.body is not None:
-            return [
-                (soap.text(node, "Namespace"), soap.text(node, "XAddr"))
-                for node in soap.children(reply.body, "Service")
-            ]
+        if reply.body is not None and (found := soap.children(reply.body, "Service")):
+            return [(soap.text(node, "Namespace"), soap.text(node, "XAddr")) for node in found]
         body = self.before_login(requests.get_capabilities()).demand("GetCapabilities")
         capabilities = soap.child(body, "Capabilities")
         names = {"Device": "device", "Media": "media", "Events": "events"}
@@ -247,6 +252,13 @@ class OnvifSession:
         return self.server.url + _target(announced)
 
 
+def _outcome(operation: str, reply: Reply) -> Outcome:
+    """An answer to a reading operation that has nothing in it tells nothing."""
+    body = reply.body
+    hollow = body is not None and not len(body) and not (body.text or "").strip()
+    return Outcome.EMPTY if hollow and operation.startswith("Get") else reply.outcome
+
+
 def _target(address: str) -> str:
     try:
         parts = urlsplit(address)
@@ -254,6 +266,18 @@ def _target(address: str) -> str:
         return "/"
     path = "/" + "".join(c for c in parts.path if "!" <= c <= "~").lstrip("/")
     return path + (f"?{parts.query}" if parts.query.isprintable() and parts.query else "")
+
+
+def _offset_of(exchange: Exchange | None) -> timedelta:
+    """How far a server's Date is ahead; nothing where it gives none that can be read."""
+    written = exchange.all_headers("Date") if exchange is not None else ()
+    try:
+        moment = parsedate_to_datetime(written[0]) if written else None
+        if moment is None or not _YEARS[0] <= moment.year <= _YEARS[1]:
+            return timedelta(0)
+        return moment.replace(tzinfo=moment.tzinfo or UTC) - datetime.now(UTC)
+    except (ValueError, OverflowError):
+        return timedelta(0)
 
 
 def _utc(body: Element) -> datetime:
@@ -264,6 +288,7 @@ def _utc(body: Element) -> datetime:
     clock = [soap.text(moment, "Time", name) for name in ("Hour", "Minute", "Second")]
     try:
         year, month, day, hour, minute, second = (int(part) for part in (*date, *clock))
+        year = year if _YEARS[0] <= year <= _YEARS[1] else 0  # which is no year
         return datetime(year, month, day, hour, minute, min(second, 59), tzinfo=UTC)
     except (ValueError, OverflowError) as error:
         written = " ".join((*date, *clock))[:80]

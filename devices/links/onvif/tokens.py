@@ -96,3 +96,5 @@ def _tokens(
         UsernameToken(name, nothing, digested=True, nonce=b"", created=""),
     )
     yield "with the password in clear (PasswordText)", text_token(name, password)
+    dated = text_token(name, password, client.camera_time())
+    yield "with the password in clear (PasswordText), a nonce and a date", dated
