@@ -52,6 +52,7 @@ from devices.links.onvif.observations import (
     Outcome,
 )
 from devices.links.onvif.session import OnvifSession
+from devices.links.onvif.system_files import SystemFiles, read_system_files
 from devices.links.onvif.tokens import OnvifTokens
 from devices.links.ports.udp import UdpProbe
 from devices.permit import Permit
@@ -268,6 +269,11 @@ class OnvifLink(OnvifAccounts):
             uris += onvif_media.snapshot_uris(session, profiles).uris
         texts = [(name, tostring(node)) for name, node in found if node is not None]
         return texts + [(f"Uri of {uri.service} {uri.profile}", uri.uri.encode()) for uri in uris]
+
+    def system_files(self) -> SystemFiles:
+        """Logs, support information and backup, as an administrator. Raises LinkError."""
+        with self.session(self.default_account()) as session:
+            return read_system_files(session)
 
     def matrix(self, accounts: Mapping[str, str]) -> list[OnvifColumn]:
         """The answers to nobody, to a made-up login, and to accounts by subject."""
