@@ -42,7 +42,7 @@ def read_system_files(session: OnvifSession) -> SystemFiles:
 
     Raises LinkError when nobody can log in.
     """
-    with contextlib.suppress(NotOffered):  # open to all: then each operation tells for itself
+    with contextlib.suppress(NotOffered, Garbled):  # each operation then tells for itself
         session.gate()
     found = SystemFiles()
     for body in _questions():

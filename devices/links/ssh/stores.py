@@ -46,7 +46,8 @@ def stored_credentials(
         try:
             collector.take(name, link.read_file(name))
         except (NotOffered, Garbled) as error:
-            if name in files.names:
+            # without find a link to a folder is taken for a file
+            if name in files.names and "s a directory" not in str(error):
                 unread.append(f"{name} ({error})")
     problems = files.problems()
     if unread:
