@@ -67,6 +67,7 @@ def sha(text: str) -> str:
         sha("adminLV00431207")[:12],
         sha("LV00431207secret")[:12],
         f"{zlib.crc32(b'LV00431207'):08x}",
+        sha("00-00-5E-00-53-7B")[:10],
         "20261122",
     ],
 )

@@ -115,6 +115,13 @@ def test_commands_and_files(clean: Bench) -> None:
     assert digests.missing == ("/no such file",)
 
 
+def test_what_an_account_reads_is_counted(clean: Bench) -> None:
+    account = clean.device.links.ssh.account if clean.device.links.ssh else ""
+    uid, sizes = clean.ssh.readable(account, ["/etc/passwd", "/etc/nothing"])
+    assert uid.isdigit()
+    assert sizes == {"/etc/passwd": len(clean.ssh.read_file("/etc/passwd"))}
+
+
 def test_the_camera_lists_what_the_network_finds(clean: Bench) -> None:
     found = ssh_inventory.sockets(clean.ssh)
     declared = {s.port for s in clean.device.declared.services if s.transport == "tcp"}

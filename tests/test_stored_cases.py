@@ -112,11 +112,14 @@ NO_IMAGE = StoredCredentials(place="firmware image", absent="no device.firmware.
 NO_EXPORT = StoredCredentials(place="configuration export", absent="no operation")
 
 
+NO_ONVIF = StoredCredentials(place="ONVIF logs and backup", absent="none offered")
+
+
 def search(
     request: Fixtures, image: StoredCredentials = NO_IMAGE, export: StoredCredentials = NO_EXPORT
 ) -> None:
     case: Any = test_stored_secrets.test_no_password_is_kept_clear_or_reversible
-    case(request, image, export)
+    case(request, image, export, NO_ONVIF)
 
 
 def held(place: str, *codings: str) -> StoredCredentials:

@@ -15,6 +15,7 @@ from devices.identity.initial_password import InitialPassword
     needs=("documents",),
     catches=("cred-label-from-mac", "cred-label-from-serial", "cred-label-shared"),
     applies_to=("initial-password",),
+    revision=2,
 )
 def test_the_initial_password_is_the_units_own(initial_password: InitialPassword) -> None:
     """The initial password is the unit's own and cannot be worked out.

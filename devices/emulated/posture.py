@@ -138,6 +138,7 @@ class Posture:
     session_in_url: bool = False  # after its login the page is led to an address with the session
     log_holds_passwords: bool = False  # what was typed at a failed login is logged
     export_holds_passwords: bool = False  # the exported configuration has them in clear
+    onvif_support_passwords: bool = False  # so has the support information given over ONVIF
     users_copied: tuple[str, ...] = ()  # rtsp onvif: each with passwords of its own, never renewed
     web_hidden_operation: bool = False  # one that no document names lists the users for anybody
     web_tricks: tuple[str, ...] = ()  # verb rewrite-header override-header: past the login
@@ -156,6 +157,7 @@ class Posture:
     kept_for_cloud: str = ""  # xor | base64: the administrator's password beside the accounts
     audit_passwords: bool = False  # the audit log names the password of a login
     host_key_readable: bool = False  # the SSH host key may be read by every user
+    key_folder_open: bool = False  # every user may write in the folder of the SSH host key
     shadow_readable: bool = False  # so may the shadow file of the image
 
     # backdoors

@@ -21,6 +21,8 @@ SHORTEST = 4
 _FORMS: dict[str, Callable[[str], str]] = {
     "as it is": lambda text: text,
     "without separators": lambda text: re.sub(r"[^0-9A-Za-z]", "", text),
+    "with colons": lambda text: _grouped(text, ":"),
+    "with hyphens": lambda text: _grouped(text, "-"),
     "reversed": lambda text: re.sub(r"[^0-9A-Za-z]", "", text)[::-1],
     "digits": lambda text: re.sub(r"\D", "", text),
     "decimal": lambda text: str(int(text, 16)) if re.fullmatch(r"[0-9A-Fa-f]{6,16}", text) else "",
@@ -29,6 +31,14 @@ _FORMS: dict[str, Callable[[str], str]] = {
     "next": lambda text: _moved(text, 1),
     "one before": lambda text: _moved(text, -1),
 }
+
+
+def _grouped(text: str, mark: str) -> str:
+    """A network address in the other spellings; empty for what is none."""
+    is_address = re.fullmatch(r"[0-9A-Fa-f]{12}", text)
+    return mark.join(re.findall("..", text)) if is_address else ""
+
+
 _DIGESTS: dict[str, Callable[[bytes], bytes]] = {
     "MD5": lambda data: hashlib.md5(data, usedforsecurity=False).digest(),
     "SHA-1": lambda data: hashlib.sha1(data, usedforsecurity=False).digest(),

@@ -17,6 +17,9 @@ SHORTEST = 6
 """Characters: a shorter secret occurs by chance."""
 
 _SHORTEST_MASKED = 8
+_MASKS = (1, 2, 3, 4, 8)
+"""Lengths of repeated XOR keys that are looked through; whatever their bytes."""
+_LEAST_MASKED = 6  # bytes of a pattern that remain of a secret below a long key
 _SOFIA = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 
 UNSALTED = frozenset({"MD5", "SHA-1", "SHA-256", "SHA-512"})
@@ -46,7 +49,7 @@ class SecretSearch:
 
     def __init__(self, secrets: Iterable[tuple[str, str]]) -> None:
         self._forms: list[tuple[str, str, bytes]] = []
-        self._masked: list[tuple[str, bytes]] = []
+        self._masked: list[tuple[str, int, bytes]] = []
         self.names: list[str] = []
         for whose, secret in secrets:
             if len(secret) < SHORTEST:
@@ -58,8 +61,7 @@ class SecretSearch:
                     forms.setdefault(form, coding)  # the first name is the plainest
             self._forms += [(whose, coding, form) for form, coding in forms.items()]
             raw = secret.encode()
-            if len(raw) >= _SHORTEST_MASKED and len(set(raw)) > 3:
-                self._masked.append((whose, _differences(raw)))
+            self._masked += [(whose, length, mask) for length, mask in _patterns(raw)]
 
     def find(self, data: bytes) -> list[Found]:
         """Each secret in each coding at its first place."""
@@ -69,14 +71,16 @@ class SecretSearch:
             if (offset := data.find(raw)) >= 0
         ]
         plain = {each.whose for each in found if each.coding == "clear"}
-        wanted = [(whose, mask) for whose, mask in self._masked if whose not in plain]
-        if wanted and len(data) >= _SHORTEST_MASKED:
-            differences = _differences(data)
-            found += [
-                Found(whose, "XOR with one byte", offset)
-                for whose, mask in wanted
-                if (offset := differences.find(mask)) >= 0
-            ]
+        for length in _MASKS:
+            wanted = [(w, mask) for w, n, mask in self._masked if n == length and w not in plain]
+            if wanted and len(data) >= _SHORTEST_MASKED + length:
+                differences = _differences(data, length)
+                coding = "XOR with one byte" if length == 1 else f"XOR with {length} bytes"
+                found += [
+                    Found(whose, coding, offset)
+                    for whose, mask in wanted
+                    if (offset := differences.find(mask)) >= 0
+                ]
         return _most_telling(found)
 
 
@@ -88,10 +92,20 @@ def _most_telling(found: list[Found]) -> list[Found]:
     return list(seen.values())
 
 
-def _differences(data: bytes) -> bytes:
-    """Each byte XOR the next: the same whatever one byte all are masked with."""
-    one = int.from_bytes(data[:-1], "big")
-    return (one ^ int.from_bytes(data[1:], "big")).to_bytes(len(data) - 1, "big")
+def _patterns(raw: bytes) -> Iterator[tuple[int, bytes]]:
+    """(length of a repeated key, what it cannot hide), of secrets that make a telling pattern."""
+    if len(raw) < _SHORTEST_MASKED or len(set(raw)) <= 3:
+        return
+    for length in _MASKS:
+        mask = _differences(raw, length)
+        if len(mask) >= _LEAST_MASKED and (length == 1 or len(set(mask)) > 3):
+            yield length, mask
+
+
+def _differences(data: bytes, by: int) -> bytes:
+    """Each byte XOR the one ``by`` later: the same whatever ``by`` bytes all are masked with."""
+    one = int.from_bytes(data[:-by], "big")
+    return (one ^ int.from_bytes(data[by:], "big")).to_bytes(len(data) - by, "big")
 
 
 def _forms(secret: str) -> Iterator[tuple[str, bytes]]:

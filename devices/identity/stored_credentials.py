@@ -30,13 +30,19 @@ class FoundSecret:
 
 @dataclass(frozen=True)
 class FileAccess:
-    """Who may read a file that holds a secret. ``mode`` as ls prints it; ``kind`` what it is."""
+    """Who may read a file that holds a secret. ``mode`` as ls prints it; ``kind`` what it is.
+
+    ``folders``: (path, mode) of the folders above it, the root's first, as far as they are told.
+    ``read_by``: accounts, neither root nor the owner, that did read bytes of it.
+    """
 
     path: str
     kind: str
     mode: str
     owner: str
     group: str
+    folders: tuple[tuple[str, str], ...] = ()
+    read_by: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,15 +1,21 @@
-"""What a file holds that was compressed or packed: gzip, zip, tar."""
+"""What a file holds that was compressed or packed: gzip, zip, tar; and files that hide it."""
 
 from __future__ import annotations
 
 import gzip
 import io
+import math
+import re
 import tarfile
 import zipfile
 import zlib
+from collections import Counter
 from collections.abc import Iterator
 
 _UNPACKED = 64 * 1024 * 1024  # bytes that are unpacked of one file
+_MEASURED = 64 * 1024  # bytes by which entropy is measured, and the fewest that tell
+_FEWEST = 4096
+_CIPHERTEXT = 7.9  # bits a byte; 4096 random bytes have 7.95, packed text with a head less
 
 
 def unpacked(data: bytes, name: str = "export") -> Iterator[tuple[str, bytes]]:
@@ -56,3 +62,26 @@ def _tar(name: str, data: bytes) -> Iterator[tuple[str, bytes]]:
                 content = stream.read(left)
                 left -= len(content)
                 yield f"{name}:{member.name}", content
+
+
+def unsearchable(data: bytes, name: str = "the export") -> str:
+    """Why a search of an export says little: a web page in its place, or bytes that look random.
+
+    Empty for what can be searched. Archives that open are; those that do not, and enciphered
+    files, are not: a secret in them is there and not seen.
+    """
+    if re.match(rb"(?i)(?:\xef\xbb\xbf)?\s*(?:<!doctype html|<html)\b", data[:512]):
+        return f"{name} is a web page, a login perhaps, and no file"
+    opened = [inner for _, inner in unpacked(data)][1:]
+    if opened or len(data) < _FEWEST:
+        return ""
+    if data.startswith((b"PK\x03\x04", b"\x1f\x8b")):
+        return f"{name} is an archive that cannot be opened"
+    if _entropy(data[-_MEASURED:]) > _CIPHERTEXT:
+        return f"{name} looks enciphered or is packed in an unknown way: what it holds is not seen"
+    return ""
+
+
+def _entropy(data: bytes) -> float:
+    """Bits a byte, of single bytes."""
+    return -sum(n / len(data) * math.log2(n / len(data)) for n in Counter(data).values())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from urllib.parse import quote
 from xml.etree.ElementTree import Element
 
@@ -154,6 +155,17 @@ def get_system_log(call: Call) -> Element:
     return element("tds:GetSystemLogResponse", log)
 
 
+def get_system_support_information(call: Call) -> Element:
+    """What the maker's service desk asks for: settings and users, without secrets."""
+    accounts = call.camera.accounts
+    rows = [{"username": user.name, "role": user.role} for user in accounts.users()]
+    if call.camera.posture.onvif_support_passwords:
+        rows = [row | {"password": accounts.password(row["username"]) or ""} for row in rows]
+    report = json.dumps({"settings": call.camera.settings.as_dict(), "users": rows})
+    told = element("tds:SupportInformation", element("tt:String", report))
+    return element("tds:GetSystemSupportInformationResponse", told)
+
+
 def system_reboot(call: Call) -> Element:
     """Restart the camera."""
     call.camera.audit.write("reboot", user=call.caller.name if call.caller else "")
@@ -188,6 +200,7 @@ OPERATIONS: dict[str, Operation] = {
     "GetDeviceInformation": get_device_information,
     "GetScopes": get_scopes,
     "GetSystemLog": get_system_log,
+    "GetSystemSupportInformation": get_system_support_information,
     "SystemReboot": system_reboot,
     "SetSystemFactoryDefault": set_system_factory_default,
 }

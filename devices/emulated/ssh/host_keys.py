@@ -37,6 +37,8 @@ def host_key(camera: Camera) -> asyncssh.SSHKey:
         write_whole(path, _made(posture.ssh_host_key).export_private_key())
     if posture.host_key_readable:
         path.chmod(0o644)
+    if posture.key_folder_open:
+        path.parent.chmod(0o777)
     return asyncssh.import_private_key(path.read_bytes())
 
 

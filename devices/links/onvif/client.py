@@ -178,6 +178,13 @@ class SoapClient:
         self.last = exchange
         return read_reply(exchange, soap.local(body))
 
+    def get(
+        self, target: str, limit: int, *, authorization: str = "", sender: str = ANONYMOUS
+    ) -> Exchange:
+        """Fetch a file of the same server, up to ``limit`` bytes; what is announced, not SOAP."""
+        headers = {"Authorization": authorization} if authorization else {}
+        return self._transport.exchange("GET", target, sender=sender, headers=headers, limit=limit)
+
     def _by_digest(
         self,
         target: str,

@@ -30,6 +30,7 @@ from devices.links.onvif.observations import (
     OnvifServices,
     OnvifUsers,
 )
+from devices.links.onvif.system_files import SystemFiles, read_system_files
 from devices.links.ports.udp import UdpProbe
 from devices.protocols import soap
 
@@ -123,3 +124,8 @@ class OnvifLink(OnvifLogins, OnvifChanges):
             uris += onvif_media.snapshot_uris(session, profiles).uris
         texts = [(name, tostring(node)) for name, node in found if node is not None]
         return texts + [(f"Uri of {uri.service} {uri.profile}", uri.uri.encode()) for uri in uris]
+
+    def system_files(self) -> SystemFiles:
+        """Logs, support information and backup, as an administrator. Raises LinkError."""
+        with self.session(self.default_account()) as session:
+            return read_system_files(session)

@@ -261,14 +261,16 @@ def regular_files(link: SshLink, places: Sequence[str], *, size: str) -> FoundFi
     """Regular files under the places that exist."""
     where = " ".join(places)  # shell patterns are meant; they come from the suite's own data
     limit = f" -size {size}" if size else ""
-    inside = " ".join(f"{place}/*" for place in places)
+    inside = " ".join(f"{place}{deep}" for deep in ("", "/*", "/*/*", "/*/*/*") for place in places)
     for command in (
         f"find {where} -maxdepth 4 -type f{limit}",
         f"find {where} -type f{limit}",  # a find without -maxdepth
-        f"ls -d {inside} {where}",  # no find
+        f"ls -dp {inside}",  # no find: folders have a slash at their end
+        f"ls -d {inside}",
     ):
         result = link.run(command, seconds=30).result
         names = [name for name in result.text.splitlines() if name.startswith("/")]
+        names = [name for name in names if not name.endswith("/")]
         if names:
             return FoundFiles(sorted(set(names)), result.errors.count(b"ermission denied"))
     return FoundFiles([])

@@ -164,6 +164,24 @@ class SshLink:
             raise NotOffered(f"{path} on the camera cannot be read: {said or 'no reason given'}")
         return result.output
 
+    def readable(self, account: str, paths: Sequence[str]) -> tuple[str, dict[str, int]]:
+        """Read files as another account of the device file: (its user id, bytes read by path).
+
+        Files that it may not read are left out; what was read is counted and let go. Raises
+        LinkError, DeviceFileError.
+        """
+        with self._connect() as session:
+            self._log_in_as(session, account)
+            uid = session.run("id -u", _SECONDS).text.strip()
+            if not uid.isdigit():
+                raise NotOffered(f"the shell of account {account} does not tell its user id")
+            sizes = {}
+            for path in paths:
+                result = session.run(f"cat {shlex.quote(path)}", _SECONDS)
+                if result.status == 0:
+                    sizes[path] = len(result.output)
+        return uid, sizes
+
     def digests(self, paths: Iterable[str]) -> FileDigests:
         """SHA-256 of files, by the camera's ``sha256sum``, else by reading them over."""
         return digests_of(self._run, self.read_file, paths)
@@ -220,7 +238,9 @@ class SshLink:
         return Session(*self._target(), _SECONDS)
 
     def _log_in(self, session: Session) -> None:
-        name = self._description.account
+        self._log_in_as(session, self._description.account)
+
+    def _log_in_as(self, session: Session, name: str) -> None:
         account = self._device.accounts[name]
         if account.key is not None:
             session.log_in_by_key(account.username, self._secrets.key(name))
