@@ -172,12 +172,13 @@ class SshLink:
         """
         with self._connect() as session:
             self._log_in_as(session, account)
-            uid = session.run("id -u", _SECONDS).text.strip()
+            commands.demand_shell(session, _SECONDS)
+            uid = commands.run(session, "id -u", _SECONDS).text.strip()
             if not uid.isdigit():
                 raise NotOffered(f"the shell of account {account} does not tell its user id")
             sizes = {}
             for path in paths:
-                result = session.run(f"cat {shlex.quote(path)}", _SECONDS)
+                result = commands.run(session, f"cat {shlex.quote(path)}", _SECONDS)
                 if result.status == 0:
                     sizes[path] = len(result.output)
         return uid, sizes
