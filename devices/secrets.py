@@ -14,6 +14,7 @@ from xml.sax import saxutils
 from devices.description import Account, DeviceFile, Role, Secret
 from devices.errors import DeviceFileError
 from devices.text import writable
+from devices.trial_password import LENGTH, strong_password
 
 SHORTEST = 4
 """A shorter secret is not redacted: that would redact half of every document."""
@@ -25,6 +26,7 @@ class Secrets:
     def __init__(self, device: DeviceFile) -> None:
         self._accounts = device.accounts
         self._initial = device.factory.password
+        self._longest = device.declared.passwords.max_length or LENGTH
         self._known: dict[str, str] = {}  # value -> label
         self._lock = threading.Lock()
         self._marks: list[tuple[bytes, bytes]] = []
@@ -62,6 +64,12 @@ class Secrets:
     def remember(self, label: str, value: str) -> None:
         """Redact ``value`` from now on too (a password that a test case made up)."""
         self._know({label: value})
+
+    def trial_password(self) -> str:
+        """A strong random password, not longer than this camera takes; redacted from now on."""
+        password = strong_password(min(LENGTH, self._longest))
+        self.remember("trial.password", password)
+        return password
 
     def check(self) -> None:
         """Fetch every secret once. Raises DeviceFileError naming each that is missing."""

@@ -27,7 +27,6 @@ from conformance.credentials.test_password_interfaces import (
     test_every_interface_keeps_one_password_rule as judge_rule,
 )
 from conformance.credentials.weak_passwords import candidates, user_name
-from conformance.credentials.web_accounts import strong_password
 from conformance.verdict import Inconclusive
 from devices.emulated.addresses import reserved_address
 from devices.emulated.posture import Posture
@@ -43,6 +42,7 @@ from devices.links.password_trials import (
 )
 from devices.links.users import OnvifUserWay, WebUserWay
 from devices.secrets import Secrets
+from devices.trial_password import strong_password
 
 POLICIES = password_policy.chosen(["VN-X", "EN303645-2.1.1"])
 MAKER = Maker(user_name, strong_password, lambda _rule, _password: None)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-from conformance.credentials.web_accounts import accepts, administrator, strong_password
+from conformance.credentials.web_accounts import accepts, administrator
 from devices.errors import DeviceFileError, LinkError, NotOffered
 from devices.links.http.link import HttpLink
 from devices.links.onvif import requests
@@ -87,8 +87,8 @@ class Surfaces:
 class Planted:
     """What a test puts on the camera, to be looked for after the reset."""
 
+    password: str
     username: str = field(default_factory=lambda: f"Tr{random.token_hex(4)}")
-    password: str = field(default_factory=strong_password)
     network: str = field(default_factory=lambda: f"Trial-{random.token_hex(4)}")
     user_made: bool = False
     network_set: bool = False
@@ -96,16 +96,14 @@ class Planted:
 
 def plant(at: Surfaces) -> Planted:
     """Make a user and, where that is described, join a wireless network of a made-up name."""
-    made = Planted()
-    at.secrets.remember("trial.password", made.password)
+    made = Planted(at.secrets.trial_password())
     for way in at.ways:
         with suppress(NotOffered, DeviceFileError):
             way.create(made.username, made.password)
             made.user_made = True
             break
     if at.http.offers("wifi"):
-        admin, phrase = administrator(at.http, at.secrets), strong_password()
-        at.secrets.remember("trial.passphrase", phrase)
+        admin, phrase = administrator(at.http, at.secrets), at.secrets.trial_password()
         answer = at.http.perform(admin, "wifi", ssid=made.network, passphrase=phrase)
         at.http.leave(admin)
         made.network_set = answer.status in at.http.operation("wifi").success
@@ -215,8 +213,7 @@ def set_up_again(at: Surfaces, initial: str) -> list[tuple[str, bool]]:
     """Call the set-up on a camera that is set up, as nobody; a user that it makes is removed."""
     found: list[tuple[str, bool]] = []
     if at.http.offers("setup"):
-        name, password = f"Tr{random.token_hex(4)}", strong_password()
-        at.secrets.remember("trial.password", password)
+        name, password = f"Tr{random.token_hex(4)}", at.secrets.trial_password()
         client = at.http.anonymous()
         answer = at.http.perform(
             client, "setup", username=name, password=password, initial_password=initial
@@ -228,8 +225,7 @@ def set_up_again(at: Surfaces, initial: str) -> list[tuple[str, bool]]:
         if success:
             _remove(at, name)
     if at.onvif is not None:
-        name, password = f"Tr{random.token_hex(4)}", strong_password()
-        at.secrets.remember("trial.password", password)
+        name, password = f"Tr{random.token_hex(4)}", at.secrets.trial_password()
         with at.onvif.session() as session:
             body = requests.create_user(name, password, "User")
             entry = at.onvif.journal.begin("user", name, "onvif")

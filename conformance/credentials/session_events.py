@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import secrets as random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from conformance.credentials.web_accounts import strong_password
 from devices.errors import BenchError, LinkError, NotOffered, OutsideAuthorisation
 from devices.links.administration import Administration
 from devices.links.http.endings import SessionEnding, WatchedSession, logged_in
@@ -67,9 +65,7 @@ class Events:
         return logged_in(self.bench.http, self.user.username, self.user.password)
 
     def _new_password(self) -> str:
-        new = strong_password()
-        self.bench.secrets.remember(f"trial.{random.token_hex(3)}", new)
-        return new
+        return self.bench.secrets.trial_password()
 
     def _watch(self, event: str, change: Callable[[], object], by: str, **more: Any) -> None:
         session = self._session(more.pop("target", ""))

@@ -27,7 +27,7 @@ from devices.links.onvif.tokens import OnvifTokens
 from devices.secrets import Secrets
 
 
-@case("CRED-040", severity="medium", needs=(), catches=("cred-digest-md5",))
+@case("CRED-040", severity="medium", needs=(), catches=("cred-digest-md5",), revision=2)
 def test_digest_is_not_by_md5_alone(
     camera: Any, device: DeviceFile, evidence: Any, policy: Any
 ) -> None:
@@ -88,6 +88,7 @@ def _offers(camera: Any, device: DeviceFile) -> DigestOffers:
         "cred-onvif-password-text",
     ),
     changes="settings",
+    revision=2,
 )
 def test_no_login_is_good_twice(
     *,

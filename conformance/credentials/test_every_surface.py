@@ -7,7 +7,6 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from conformance.case import case
-from conformance.credentials.web_accounts import strong_password
 from conformance.verdict import Inconclusive
 from devices.errors import DeviceFileError, LinkError, NotOffered
 from devices.links.administration import Administration
@@ -76,10 +75,8 @@ def _life(
     way: UserWay, administrations: Sequence[Administration], watch: Watch, secrets: Secrets
 ) -> None:
     """One trial user from the first to the last day."""
-    viewer = TrialViewer(way, f"Tr1al{random.token_hex(3)}", strong_password())
-    wrong, new = strong_password(), strong_password()
-    for number, password in enumerate((viewer.password, wrong, new)):
-        secrets.remember(f"trial.{viewer.username}.{number}", password)
+    viewer = TrialViewer(way, f"Tr1al{random.token_hex(3)}", secrets.trial_password())
+    wrong, new = secrets.trial_password(), secrets.trial_password()
     name, old = viewer.username, viewer.password
     with viewer:
         watch.begin((name, old), (name, wrong))

@@ -6,7 +6,6 @@ from typing import Any
 
 from conformance.case import case
 from conformance.credentials.lock_end import lock_end
-from conformance.credentials.web_accounts import strong_password
 from conformance.guess_policy import GuessPolicy
 from conformance.verdict import Inconclusive
 from devices.links.guessing.change import guess_old_password
@@ -39,9 +38,8 @@ def test_the_old_password_cannot_be_guessed_at_its_change(
     limits = policy("guessing")["limits"]
     if not isinstance(surface := guessing.surface("http"), WebSurface):
         raise Inconclusive("the web login cannot be tried", "no-link")
-    new = strong_password()
+    new = secrets.trial_password()
     with guessing.accounts.user(surface) as user:
-        secrets.remember(f"guessed.{user.username}", new)
         number, lasts = guessing.allowed + 1, guessing.lock_seconds
         found = evidence.observe(guess_old_password(http, user, number, new, lasts))
         guessing.readmit()

@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from conformance.case import case
-from conformance.credentials.web_accounts import administrator, strong_password, trial_viewer
+from conformance.credentials.web_accounts import administrator, trial_viewer
 from conformance.verdict import Inconclusive
 from devices.description import DeviceFile
 from devices.errors import DeviceFileError, LinkError
@@ -56,8 +56,7 @@ def test_secrets_of_logins_stand_nowhere_else(
     as an unsalted MD5, SHA-1 or SHA-256. Secrets too short to be told from chance are left out.
     Pass: none is found, and no operation of the device file puts a password into an address.
     """
-    typed = strong_password()
-    secrets.remember("trial.typed", typed)
+    typed = secrets.trial_password()
     with ExitStack() as stack:
         username, password = _user(http, user_ways, secrets, stack)
         refused, stranger = http.log_in(username, typed)

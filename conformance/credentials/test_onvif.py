@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from conformance.case import case
-from conformance.credentials.web_accounts import strong_password
 from conformance.verdict import Inconclusive
 from devices.description import DeviceFile
 from devices.errors import DeviceFileError
@@ -20,6 +19,7 @@ from devices.links.onvif.observations import (
     logged_in,
 )
 from devices.secrets import Secrets
+from devices.trial_password import strong_password
 
 Policy = Callable[[str], dict[str, Any]]
 
@@ -123,6 +123,7 @@ def test_onvif_replay(onvif_replay: OnvifReplay) -> None:
     needs=("onvif",),
     catches=("cred-onvif-anonymous",),
     applies_to=("onvif",),
+    revision=2,
 )
 def test_onvif_without_login(
     onvif_anonymous_access: OnvifAccess, onvif_admin_access: OnvifAccess, policy: Policy

@@ -11,7 +11,7 @@ from conformance.case import case
 from conformance.credentials.matrix_picture import Cell, Row, State, picture
 from conformance.credentials.role_judgement import gets_through, judge
 from conformance.credentials.role_survey import callers_of, surveyed
-from conformance.credentials.web_accounts import strong_password, trial_viewer
+from conformance.credentials.web_accounts import trial_viewer
 from conformance.verdict import Inconclusive
 from devices.description import DeviceFile
 from devices.errors import DeviceFileError, LinkError
@@ -299,8 +299,7 @@ def _deletes(
     onvif: OnvifLink, account: str, role: str, secrets: Secrets, evidence: Any
 ) -> list[str]:
     """Try to delete a user as this role. Raises LinkError when none could be made."""
-    user = TrialViewer(OnvifUserWay(onvif), f"Tr1al{random.token_hex(3)}", strong_password())
-    secrets.remember(f"trial.{user.username}", user.password)
+    user = TrialViewer(OnvifUserWay(onvif), f"Tr1al{random.token_hex(3)}", secrets.trial_password())
     with user:
         tried = evidence.observe(onvif.delete_user(account, user.username), f"delete as {role}")
         gone = tried.answer.outcome is Outcome.DATA

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets as random
-import string
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -14,7 +13,6 @@ from conformance.credentials.web_accounts import (
     administrator,
     create,
     expendable_account,
-    strong_password,
     trial_user,
 )
 from conformance.verdict import Inconclusive
@@ -24,13 +22,7 @@ from devices.links.http.client import HttpClient
 from devices.links.http.link import HttpLink
 from devices.links.users import TrialViewer, UserWay
 from devices.secrets import Secrets
-
-_KIND = {
-    "small letters": string.ascii_lowercase,
-    "capital letters": string.ascii_uppercase,
-    "digits": string.digits,
-    "others": "-_.+=",
-}
+from devices.trial_password import LENGTH, strong_password
 
 
 @case(
@@ -70,11 +62,12 @@ def test_weak_passwords_are_refused(
     rule = policy("passwords")["rule"]
     length = max(rule["min_length"], device.declared.passwords.min_length)
     name = f"Us3r-{random.token_hex(max(4, length))}"[: max(length, 12)]
-    weak = list(_weak_passwords(name, length, rule["kinds"]))
+    weak = list(_weak_passwords(name, length, rule["kinds"], device))
     for number, (_, password) in enumerate(weak):
         secrets.remember(f"weak.{number}", password)
     if not http.offers("create_user") and not http.offers("change_password") and user_ways:
-        accepted = _taken_elsewhere(http, user_ways[0], evidence, name, weak)
+        strong = secrets.trial_password()
+        accepted = _taken_elsewhere(http, user_ways[0], evidence, name, (strong, weak))
     else:
         taken = _taken_at_creation if http.offers("create_user") else _taken_at_change
         accepted = taken(http, secrets, evidence, name, weak)
@@ -83,14 +76,13 @@ def test_weak_passwords_are_refused(
     )
 
 
-def _weak_passwords(name: str, length: int, kinds: list[str]) -> Iterator[tuple[str, str]]:
+def _weak_passwords(
+    name: str, length: int, kinds: list[str], device: DeviceFile
+) -> Iterator[tuple[str, str]]:
     yield f"{length - 1} characters of four kinds", strong_password(length - 1)
+    longer = min(length + 4, device.declared.passwords.max_length or LENGTH)
     for kind in kinds:
-        others = "".join(text for other, text in _KIND.items() if other != kind)
-        password = ""
-        while not all(set(password) & set(_KIND[other]) for other in kinds if other != kind):
-            password = "".join(random.choice(others) for _ in range(length + 4))
-        yield f"{length + 4} characters without {kind}", password
+        yield f"{longer} characters without {kind}", strong_password(longer, without=kind)
     yield "the user name", name
 
 
@@ -102,7 +94,7 @@ def _taken_at_creation(
     admin = administrator(http, secrets)
     accepted: list[str] = []
     try:
-        _prove_creation(http, admin, name)
+        _prove_creation(http, secrets, admin, name)
         for what, password in weak:
             answer = http.perform(admin, "create_user", username=name, password=password)
             evidence.observe(answer, f"create a user with {what}")
@@ -112,19 +104,26 @@ def _taken_at_creation(
                 accepted.append(what)
             _delete(http, admin, name)
         if not accepted:
-            _prove_creation(http, admin, name)  # else the refusals may have had another reason
+            _prove_creation(
+                http, secrets, admin, name
+            )  # else the refusals may have had another reason
     finally:
         http.leave(admin)
     return accepted
 
 
 def _taken_elsewhere(
-    http: HttpLink, way: UserWay, evidence: Any, name: str, weak: list[tuple[str, str]]
+    http: HttpLink,
+    way: UserWay,
+    evidence: Any,
+    name: str,
+    passwords: tuple[str, list[tuple[str, str]]],
 ) -> list[str]:
     """By the way of ONVIF: the same rule has to hold there. Raises Inconclusive."""
     accepted: list[str] = []
-    trials = [("a strong password", strong_password()), *weak]
-    for what, password in [*trials, ("a strong password again", strong_password())]:
+    strong, weak = passwords
+    trials = [("a strong password", strong), *weak, ("a strong password again", strong)]
+    for what, password in trials:
         created, left = False, ""
         try:
             with TrialViewer(way, name, password) as viewer:
@@ -146,9 +145,9 @@ def _taken_elsewhere(
     return accepted
 
 
-def _prove_creation(http: HttpLink, admin: HttpClient, name: str) -> None:
+def _prove_creation(http: HttpLink, secrets: Secrets, admin: HttpClient, name: str) -> None:
     """A user with a strong password can be created, log in and be deleted. Raises Inconclusive."""
-    strong = strong_password()
+    strong = secrets.trial_password()
     create(http, admin, name, strong)
     logs_in = accepts(http, name, strong).accepted
     _delete(http, admin, name)
@@ -171,8 +170,7 @@ def _taken_at_change(
     account, given = expendable_account(secrets)
     own = secrets.password(account)
     accepted: list[str] = []
-    strong = strong_password()
-    secrets.remember("trial.strong", strong)
+    strong = secrets.trial_password()
     _change(http, given.username, (own, strong), evidence, "a strong password")
     if not accepts(http, given.username, strong).accepted:
         raise Inconclusive("a change to a strong password has no effect", "not-offered")
@@ -235,8 +233,7 @@ def test_a_changed_password_ends_the_old_one(
         http.operation("change_password")
     with trial_user(http, secrets, user_ways) as user:
         first = _session(http, user)
-        new = strong_password()
-        secrets.remember("trial.new-password", new)
+        new = secrets.trial_password()
         if user.change is not None:
             user.change(new)
         else:

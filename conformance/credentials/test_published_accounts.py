@@ -19,7 +19,6 @@ from conformance.credentials.web_accounts import (
     MODEST_FIRST,
     accepts,
     expendable_account,
-    strong_password,
 )
 from conformance.verdict import Inconclusive
 from devices.description import DeviceFile
@@ -29,6 +28,7 @@ from devices.links.onvif.link import OnvifLink
 from devices.links.onvif.observations import Outcome
 from devices.links.users import names_on_the_web, names_over_onvif
 from devices.secrets import Secrets
+from devices.trial_password import strong_password
 
 
 @case(

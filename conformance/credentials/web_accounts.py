@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets as random
-import string
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -17,8 +16,6 @@ from devices.links.users import TrialViewer, UserWay
 from devices.secrets import Secrets
 
 MODEST_FIRST: tuple[Role, ...] = ("viewer", "operator", "admin")
-_OTHERS = "-_.+="
-_KINDS = (string.ascii_uppercase, string.ascii_lowercase, string.digits, _OTHERS)
 
 
 @dataclass(frozen=True)
@@ -52,15 +49,6 @@ def administrator(http: HttpLink, secrets: Secrets) -> HttpClient:
     return http.account(found[0])
 
 
-def strong_password(length: int = 16) -> str:
-    """A random password of four kinds of character that begins with a letter."""
-    every = "".join(_KINDS)
-    while True:
-        password = "".join(random.choice(every) for _ in range(length))
-        if password[0].isalpha() and all(set(password) & set(kind) for kind in _KINDS):
-            return password
-
-
 def accepts(http: HttpLink, username: str, password: str) -> LoginAttempt:
     """Try a login and end what came of it."""
     attempt, client = http.log_in(username, password)
@@ -79,8 +67,7 @@ def trial_user(
     """
     if http.offers("create_user") and http.offers("delete_user"):
         admin = administrator(http, secrets)
-        user = TrialUser(f"Tr1al-{random.token_hex(3)}", strong_password(), made=True)
-        secrets.remember("trial.password", user.password)
+        user = TrialUser(f"Tr1al-{random.token_hex(3)}", secrets.trial_password(), made=True)
         try:
             create(http, admin, user.username, user.password)
             yield user
@@ -104,7 +91,8 @@ def create(http: HttpLink, admin: HttpClient, username: str, password: str) -> N
     if answer.status not in http.operation("create_user").success:
         raise Inconclusive(
             f"{answer.request} answered {answer.status} to a user with a strong random password: "
-            "no user for the test could be made",
+            "no user for the test could be made. If it takes no password of 16 characters, give "
+            "declared.passwords.max_length",
             "not-offered",
         )
 
@@ -139,8 +127,7 @@ def _made(
     refusals: list[str],
 ) -> TrialViewer | None:
     for way in ways:
-        viewer = TrialViewer(way, f"Tr1al{random.token_hex(3)}", strong_password())
-        secrets.remember(f"trial.{random.token_hex(3)}", viewer.password)
+        viewer = TrialViewer(way, f"Tr1al{random.token_hex(3)}", secrets.trial_password())
         try:
             stack.enter_context(viewer)
             if accepts(http, viewer.username, viewer.password).accepted:

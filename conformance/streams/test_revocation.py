@@ -8,7 +8,6 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from conformance.case import case
-from conformance.credentials.web_accounts import strong_password
 from conformance.verdict import Inconclusive
 from devices.errors import DeviceFileError, LinkError
 from devices.links.rtsp.link import RtspLink
@@ -67,12 +66,10 @@ def _revoked(rtsp: RtspLink, ways: Sequence[UserWay], secrets: Secrets) -> list[
 
 
 def _by(way: UserWay, rtsp: RtspLink, secrets: Secrets) -> list[RevokedUser]:
-    viewers = []
-    for number in range(2):
-        viewers.append(TrialViewer(way, f"Tr1al{random.token_hex(3)}", strong_password()))
-        secrets.remember(f"trial.{number}", viewers[-1].password)
-    new = strong_password()
-    secrets.remember("trial.new", new)
+    viewers = [
+        TrialViewer(way, f"Tr1al{random.token_hex(3)}", secrets.trial_password()) for _ in range(2)
+    ]
+    new = secrets.trial_password()
 
     def removed() -> str:
         viewers[0].remove()

@@ -67,6 +67,12 @@ class PasswordRule(Part):
     """The password rule that the camera enforces."""
 
     min_length: int = 8
+    max_length: int | None = Field(
+        None,
+        ge=8,
+        description="longest password that it takes, where that is less than 16 characters: "
+        "passwords of users made for a test are no longer",
+    )
     user_set: bool = Field(
         default=True, description="false: unique passwords are set in the factory"
     )

@@ -59,9 +59,7 @@ class GuessAccounts:
         yield from self._given(surfaces, why)
 
     def _viewer(self, way: UserWay) -> _Viewer:
-        name, password = f"Tr1al{random.token_hex(3)}", f"Aa1-{random.token_urlsafe(15)}"
-        self._secrets.remember(f"trial.{name}", password)
-        return _Viewer(way, name, password)
+        return _Viewer(way, f"Tr1al{random.token_hex(3)}", self._secrets.trial_password())
 
     def _preferred(self, kind: str) -> list[UserWay]:
         """The ways in the order of what fits: some cameras keep ONVIF's users apart."""

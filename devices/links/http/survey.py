@@ -19,6 +19,7 @@ from devices.links.http.observations import (
     SnapshotSurvey,
 )
 from devices.links.http.pages import impossible_neighbour
+from devices.trial_password import strong_password
 
 _LIMIT = 64 * 1024
 _SECONDS = 8.0
@@ -177,7 +178,7 @@ def _clear_port(link: HttpLink, port: int) -> ClearPort:
         login = neighbour = None
         if link.offers("login"):
             operation = link.operation("login")
-            made_up = link.login_values(client, f"nobody-{secrets.token_hex(4)}", _made_up())
+            made_up = link.login_values(client, f"nobody-{secrets.token_hex(4)}", strong_password())
             login = client.perform(operation, made_up)
             elsewhere = operation.model_copy(update={"path": impossible_neighbour(operation.path)})
             neighbour = client.perform(elsewhere, made_up)
@@ -194,7 +195,3 @@ def _closed_resource(link: HttpLink, client: HttpClient) -> Exchange | None:
     except NotOffered:
         return None  # nothing declared is closed: the front page has to tell
     return ask(client, target)
-
-
-def _made_up() -> str:
-    return f"Aa1-{secrets.token_urlsafe(12)}"

@@ -13,6 +13,7 @@ from devices.links.http.link import HttpLink
 from devices.links.web_media.observations import ENDED, FOREIGN, MADE_UP, UNKNOWN
 from devices.protocols.digest import DigestClient, basic, parse_challenges
 from devices.secrets import Secrets
+from devices.trial_password import strong_password
 
 
 @dataclass
@@ -50,7 +51,7 @@ class Sender:
 
 def unknown_user() -> Sender:
     """Somebody whom the camera cannot know."""
-    name, password = f"nobody-{secrets.token_hex(4)}", f"Aa1-{secrets.token_urlsafe(12)}"
+    name, password = f"nobody-{secrets.token_hex(4)}", strong_password()
     return Sender(UNKNOWN, login=DigestClient(name, password), preemptive=basic(name, password))
 
 
