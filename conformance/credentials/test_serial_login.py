@@ -15,7 +15,13 @@ from devices.description import DeviceFile
 from devices.journal import LOCK_SECONDS
 from devices.links.guessing import console
 from devices.links.guessing.console import ConsoleSurface
-from devices.links.guessing.guess import GuessUser, SurfaceGuessing, guess, wrong_password
+from devices.links.guessing.guess import (
+    CLOSED,
+    GuessUser,
+    SurfaceGuessing,
+    guess,
+    wrong_password,
+)
 from devices.links.guessing.surfaces import Try
 from devices.links.serial import SerialLink
 from devices.observation import Observation
@@ -135,7 +141,7 @@ def _judge_unknown(
     username, wrong = f"u{random.token_hex(4)}", []
     for _ in range(attempts):
         wrong.append(surface.attempt(username, wrong_password()))
-        if wrong[-1].said in ("locked", "silent"):
+        if wrong[-1].said in CLOSED:
             break
     evidence.observe(ConsoleGuesses(username=username, wrong=tuple(wrong)))
     _demand_refusals(username, wrong)

@@ -73,7 +73,7 @@ class SecretSearch:
         plain = {each.whose for each in found if each.coding == "clear"}
         for length in _MASKS:
             wanted = [(w, mask) for w, n, mask in self._masked if n == length and w not in plain]
-            if wanted and len(data) >= _SHORTEST_MASKED + length:
+            if wanted and len(data) > length:
                 differences = _differences(data, length)
                 coding = "XOR with one byte" if length == 1 else f"XOR with {length} bytes"
                 found += [

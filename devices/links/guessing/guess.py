@@ -74,6 +74,10 @@ class SpreadGuessing(Observation):
     still_open: tuple[str, ...]
 
 
+CLOSED = ("locked", "silent")
+"""What a console says that takes no further password."""
+
+
 def wrong_password() -> str:
     """A password that is none, of the kinds of character that any rule asks for."""
     return f"Wr0ng-{secrets.token_hex(8)}"
@@ -130,7 +134,10 @@ def _times(wrong: Sequence[Try]) -> str:
 def _round(surface: Surface, user: GuessUser, number: int, wrong: list[Try]) -> Round:
     """Guess; ``wrong`` gets each answer as it comes."""
     began = time.monotonic()
-    wrong.extend(surface.attempt(user.username, wrong_password()) for _ in range(number))
+    for _ in range(number):
+        wrong.append(surface.attempt(user.username, wrong_password()))
+        if wrong[-1].said in CLOSED:
+            break  # what it says to more of them tells nothing new
     seconds = round(time.monotonic() - began, 3)
     right = surface.attempt(user.username, user.password)
     if not right.clear and 0 < right.status < 500:
