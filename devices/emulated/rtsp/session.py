@@ -20,7 +20,7 @@ from devices.protocols.srtp import Protector
 
 PAYLOAD_LIMIT = 1200  # bytes: fits any network with SRTP, UDP and tunnel headers around it
 REPORT_SECONDS = 5.0  # between two RTCP sender reports, RFC 3550, 6.2
-TIMEOUT = 20  # s without a sign of life of the client, as SETUP declares: RFC 2326, 12.37
+TIMEOUT = 10  # s without a sign of life of the client, as SETUP declares: RFC 2326, 12.37
 
 Send = Callable[[bytes, bool], bool]
 """Sends one packet; the flag says RTCP. False when the client does not keep up."""
