@@ -13,6 +13,8 @@ from devices import device_file
 from devices.emulated.bench.launch import EmulatedCamera
 from devices.journal import SECRETS
 
+SLOW = {("CRED-027", "user"), ("CRED-029", "clock"), ("BACKDOOR-009", "start")}
+SLOW |= {("CRED-054", "console"), ("CRED-047", "setting"), ("CRED-001", "factory")}
 MOMENTS = [
     ("CRED-027", "lock", 3, "all"),
     ("CRED-027", "user", 2, "SIGINT"),
@@ -42,7 +44,11 @@ def before(camera_file: Path) -> Mapping[str, object]:
 
 
 @pytest.mark.parametrize(
-    ("select", "kind", "number", "how"), MOMENTS, ids=[f"{m[1]}-{m[3]}" for m in MOMENTS]
+    ("select", "kind", "number", "how"),
+    [
+        pytest.param(*m, id=f"{m[1]}-{m[3]}", marks=[pytest.mark.slow] if m[:2] in SLOW else [])
+        for m in MOMENTS
+    ],
 )
 def test_a_run_that_is_stopped_is_restored(
     *,

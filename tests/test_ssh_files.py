@@ -50,7 +50,7 @@ def test_what_is_no_sftp_is_a_typed_error(sftp: str, error: type[LinkError]) -> 
         (0, b"", Access.OPENED),
         (1, b"cat: can't open '/x': Permission denied", Access.REFUSED),
         (1, b"cat: can't open '/x': No such file or directory", Access.ABSENT),
-        (None, b"", Access.ABSENT),
+        (None, b"", Access.UNTOLD),
     ],
 )
 def test_what_the_shell_may_read(status: int | None, errors: bytes, access: Access) -> None:
@@ -60,11 +60,12 @@ def test_what_the_shell_may_read(status: int | None, errors: bytes, access: Acce
     assert over_shell(run, ["/x"]) == {"/x": access}
 
 
-def test_a_login_without_a_shell() -> None:
+def test_a_shell_that_breaks_off_is_not_taken_for_a_refusal() -> None:
     def run(_command: str) -> CommandResult:
-        raise Garbled("no shell")
+        raise Garbled("half an answer")
 
-    assert over_shell(run, PATHS) == dict.fromkeys(PATHS, Access.NO_SHELL)
+    with pytest.raises(Garbled):
+        over_shell(run, PATHS)
 
 
 class Link:

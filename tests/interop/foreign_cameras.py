@@ -76,6 +76,7 @@ class ForeignCamera:
     allow: tuple[str, ...] = ("lockout",)
     administrator: bool = False
     declared: dict[str, Any] = field(default_factory=dict)
+    slow: bool = False  # minutes of delays, which the server makes
 
     @property
     def encrypted(self) -> bool:

@@ -37,7 +37,12 @@ def _assess(camera: ForeignCamera, folder: Path, maker: Manufacturer) -> Assesse
         return assess(device_file, camera.select)
 
 
-@pytest.fixture(params=CAMERAS, ids=lambda camera: camera.name)
+def _param(camera: ForeignCamera) -> object:
+    marks = [pytest.mark.slow] if camera.slow else []
+    return pytest.param(camera, marks=marks, id=camera.name)
+
+
+@pytest.fixture(params=[_param(camera) for camera in CAMERAS])
 def camera(request: pytest.FixtureRequest) -> ForeignCamera:
     found: ForeignCamera = request.param
     return found

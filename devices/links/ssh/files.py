@@ -24,6 +24,7 @@ class Access(enum.StrEnum):
     REFUSED = "refused"
     ABSENT = "absent"
     NO_SHELL = "no shell"
+    UNTOLD = "untold"  # the shell neither read it, nor said why not
 
 
 @dataclass(frozen=True)
@@ -74,8 +75,9 @@ def _opened(
         with session.translated():
             try:
                 client = paramiko.SFTPClient(channel)
-            except paramiko.SSHException as error:
-                if session.transport.is_active() and isinstance(error.__context__, EOFError):
+            except (paramiko.SSHException, OSError) as error:
+                ended = channel.closed or isinstance(error.__context__, EOFError)
+                if session.transport.is_active() and ended:
                     return None  # Dropbear grants the request and finds no program for it
                 raise
             return {path: _open(client, path) for path in paths}
@@ -94,14 +96,13 @@ def _open(client: paramiko.SFTPClient, path: str) -> Access:
 
 
 def over_shell(run: Callable[[str], CommandResult], paths: Sequence[str]) -> dict[str, Access]:
-    """What the login's shell may read of the files; NO_SHELL where it has none."""
-    found = {}
-    for path in paths:
-        try:
-            result = run(f"cat {shlex.quote(path)} >/dev/null")
-        except Garbled:
-            return dict.fromkeys(paths, Access.NO_SHELL)
-        denied = b"ermission denied" in result.errors
-        missing = Access.REFUSED if denied else Access.ABSENT
-        found[path] = Access.OPENED if result.status == 0 else missing
-    return found
+    """What the login's shell may read of the files. Raises what ``run`` does."""
+    return {path: _read(run(f"cat {shlex.quote(path)} >/dev/null")) for path in paths}
+
+
+def _read(result: CommandResult) -> Access:
+    if result.status == 0:
+        return Access.OPENED
+    if b"ermission denied" in result.errors:
+        return Access.REFUSED
+    return Access.ABSENT if b"o such file" in result.errors else Access.UNTOLD

@@ -121,15 +121,31 @@ class SshLink:
         user = self._device.accounts[self._description.account].username
         with self._logged_in() as session:
             opened = ssh_files.over_sftp(session, paths, _SECONDS)
-            if opened is None:
-                return SshFiles(endpoint=self.endpoint, user=user, offered=False)
-            try:
-                commands.demand_shell(session, _SECONDS)
-                read = ssh_files.over_shell(lambda c: commands.run(session, c, _SECONDS), paths)
-            except Garbled:
-                read = dict.fromkeys(paths, Access.NO_SHELL)
+        if opened is None:
+            return SshFiles(endpoint=self.endpoint, user=user, offered=False)
+        read = self._readable_by_shell(paths)
         files = tuple(ReachedFile(path, opened[path], read[path]) for path in paths)
-        return SshFiles(endpoint=self.endpoint, user=user, offered=True, files=files)
+        untold = [one.path for one in files if one.over_shell is Access.UNTOLD]
+        return SshFiles(
+            endpoint=self.endpoint,
+            user=user,
+            offered=True,
+            files=files,
+            shortfall=f"the shell does not say why it reads no {', '.join(untold)}"
+            if untold
+            else "",
+        )
+
+    def _readable_by_shell(self, paths: Sequence[str]) -> dict[str, Access]:
+        """A shell that is not there is looked for twice: a busy server may cut an answer."""
+        for _ in range(2):
+            with self._logged_in() as session:
+                try:
+                    commands.demand_shell(session, _SECONDS)
+                except Garbled:
+                    continue
+                return ssh_files.over_shell(lambda c: commands.run(session, c, _SECONDS), paths)
+        return dict.fromkeys(paths, Access.NO_SHELL)
 
     def try_pairs(
         self, pairs: Sequence[PasswordPair], *, each_user: int, seconds: float
