@@ -109,7 +109,7 @@ class Events:
 
         def change() -> None:
             answer = http.perform(other.client, "change_password", **values, new_password=new)
-            if answer.status not in http.operation("change_password").success:
+            if not http.done("change_password", answer):
                 raise NotOffered(f"{answer.request} is answered {answer.status}")
             self.user.password = new
 

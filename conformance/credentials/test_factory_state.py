@@ -115,7 +115,7 @@ def reset(http: HttpLink, request: pytest.FixtureRequest, secrets: Secrets, evid
         admin = administrator(http, secrets)
         answer = evidence.observe(http.perform(admin, "factory_reset"), "factory reset")
         admin.close()
-        if answer.status not in http.operation("factory_reset").success:
+        if not http.done("factory_reset", answer):
             raise Inconclusive(
                 f"{answer.request} answered {answer.status}: the camera could not be reset",
                 "not-offered",

@@ -106,7 +106,7 @@ def _taken_at_creation(
         for what, password in weak:
             answer = http.perform(admin, "create_user", username=name, password=password)
             evidence.observe(answer, f"create a user with {what}")
-            if answer.status not in http.operation("create_user").success:
+            if not http.done("create_user", answer):
                 continue
             if accepts(http, name, password).accepted:
                 accepted.append(what)
@@ -158,7 +158,7 @@ def _prove_creation(http: HttpLink, admin: HttpClient, name: str) -> None:
 
 def _delete(http: HttpLink, admin: HttpClient, name: str) -> None:
     answer = http.perform(admin, "delete_user", username=name)
-    if answer.status not in http.operation("delete_user").success:
+    if not http.done("delete_user", answer):
         raise Inconclusive(
             f"{answer.request} answered {answer.status}: the trial user could not be deleted",
             "not-offered",

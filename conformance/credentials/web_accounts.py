@@ -101,7 +101,7 @@ def trial_user(
 def create(http: HttpLink, admin: HttpClient, username: str, password: str) -> None:
     """Create a user with an acceptable password. Raises Inconclusive when that is refused."""
     answer = http.perform(admin, "create_user", username=username, password=password)
-    if answer.status not in http.operation("create_user").success:
+    if not http.done("create_user", answer):
         raise Inconclusive(
             f"{answer.request} answered {answer.status} to a user with a strong random password: "
             "no user for the test could be made",

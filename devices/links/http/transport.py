@@ -58,15 +58,17 @@ class Transport:
         body: bytes = b"",
         limit: int = MAX_BODY,
         seconds: float = ANSWER_SECONDS,
+        shown: str = "",
     ) -> Exchange:
         """Send one request with exactly this target and read its answer, up to ``limit`` bytes.
 
+        ``shown`` is the target as evidence has it, where the true one carries a login.
         An answer still under way after ``seconds`` is returned as far as it came, marked
         truncated. Raises Unreachable, TimedOut (no answer at all), Garbled.
         """
         prepared = self._prepared(method, target, dict(headers or {}), body)
         began = time.monotonic()
-        what = f"{method} {self.server.url}{target}"
+        what = f"{method} {self.server.url}{shown or target}"
         with translated_errors(what, lambda: self._guard.fired), self._guard.deadline(seconds):
             answer = self._session.send(
                 prepared,
@@ -82,7 +84,7 @@ class Transport:
         return make_exchange(
             sender=sender,
             method=method,
-            target=target,
+            target=shown or target,
             server=self.server.url,
             protection=self.protection.label,
             status=answer.status_code,
