@@ -38,6 +38,7 @@ _SUBJECTS = ("anonymous", "wrong", "viewer", "operator", "admin")
     catches=("cred-hidden-operation", "cred-api-roles"),
     changes="settings",
     applies_to=("http",),
+    revision=2,
 )
 def test_every_web_operation_by_every_subject(
     *,
