@@ -15,6 +15,7 @@ from devices.description import HttpToken, Operation
 from devices.errors import Garbled
 from devices.links.http.exchange import ANONYMOUS, Exchange
 from devices.links.http.places import field_of
+from devices.links.http.server import Server
 from devices.links.http.transport import ANSWER_SECONDS, MAX_BODY, Transport
 from devices.protocols.digest import Challenge, DigestClient, basic, parse_challenges
 
@@ -84,6 +85,11 @@ class HttpClient:
         if not self._query:
             return target
         return f"{target}{'&' if '?' in target else '?'}{urlencode(self._query)}"
+
+    @property
+    def server(self) -> Server:
+        """Whom it asks."""
+        return self._transport.server
 
     @property
     def cookies(self) -> dict[str, str]:

@@ -22,6 +22,8 @@ MAX_BODY = 2 * 1024 * 1024
 """Bytes of a body that are read at most."""
 
 _CHUNK = 32 * 1024
+_REPEATABLE = {"GET", "HEAD", "OPTIONS"}
+"""What may be asked once more on a new connection (RFC 9110, 9.2.2; RFC 9112, 9.3.1)."""
 _USER_AGENT = "camproof"
 
 
@@ -32,6 +34,7 @@ class Transport:
         self.server = server
         self.protection = protection
         self._guard = Guard()
+        self._drops = False
         self._session = requests.Session()
         self._session.trust_env = False  # no proxy and no .netrc of the bench's user
         adapter = PinnedAdapter(server, protection, self._guard, source)
@@ -67,16 +70,18 @@ class Transport:
         truncated. Raises Unreachable, TimedOut (no answer at all), Garbled.
         """
         prepared = self._prepared(method, target, dict(headers or {}), body)
-        began = time.monotonic()
+        began, connections = time.monotonic(), self._guard.connections
         what = f"{method} {self.server.url}{shown or target}"
         with translated_errors(what, lambda: self._guard.fired), self._guard.deadline(seconds):
-            answer = self._session.send(
-                prepared,
-                stream=True,
-                timeout=(CONNECT_SECONDS, seconds),
-                allow_redirects=False,
-                verify=False,  # the pinned adapter's own context decides
-            )
+            try:
+                answer = self._sent(prepared, seconds)
+            except requests.ConnectionError:
+                kept = connections == self._guard.connections  # no new one was made for it
+                if not kept or method not in _REPEATABLE or self._guard.fired:
+                    raise
+                self._drops = True  # a server that ends connections it promised to keep
+                prepared.headers["Connection"] = "close"
+                answer = self._sent(prepared, seconds)
             with answer:
                 if self._guard.fired:  # the head itself was cut short
                     raise TimedOut(f"{what}: no whole answer within {seconds:.0f} s")
@@ -94,6 +99,15 @@ class Transport:
             seconds=time.monotonic() - began,
         )
 
+    def _sent(self, prepared: requests.PreparedRequest, seconds: float) -> requests.Response:
+        return self._session.send(
+            prepared,
+            stream=True,
+            timeout=(CONNECT_SECONDS, seconds),
+            allow_redirects=False,
+            verify=False,  # the pinned adapter's own context decides
+        )
+
     def _prepared(
         self, method: str, target: str, headers: dict[str, str], body: bytes
     ) -> requests.PreparedRequest:
@@ -103,7 +117,7 @@ class Transport:
             "User-Agent": _USER_AGENT,
             "Accept": "*/*",
             "Accept-Encoding": "identity",
-        }
+        } | ({"Connection": "close"} if self._drops else {})
         prepared.prepare(
             method=method,
             url=self.server.url + "/",
