@@ -13,6 +13,7 @@ from devices.errors import LoginRefused, NotOffered
 from devices.links.http.client import Call, HttpClient, filled
 from devices.links.http.exchange import Exchange
 from devices.links.http.link import HttpLink
+from devices.links.http.logins import take_csrf
 from devices.observation import Observation
 
 LOGINS = 6
@@ -96,6 +97,8 @@ def survey_sessions(link: HttpLink, account: str, username: str, password: str) 
     clients: list[HttpClient] = []
     try:
         marks = _several(link, account, clients)
+        while clients:  # a camera has room for so many
+            link.leave(clients.pop())
         attempt, last = link.log_in(username, password)
         clients.append(last)
         if not link.gate().opened_by(last.request("GET", link.gate().target)):
@@ -272,6 +275,8 @@ def _fixation(
     )
     client.sender = username
     exchanges.append(client.request("GET", link.gate().target, headers=brought))
+    if link.description.csrf is not None and link.done("login", exchanges[-2]):
+        take_csrf(client, link.description.csrf, exchanges[-2])  # to be able to log out
     link.leave(client)
     return link.gate().opened_by(exchanges[-1])
 

@@ -52,7 +52,7 @@ def sample_tokens(link: HttpLink, username: str, password: str, wanted: int) -> 
             )
         known = dict(client.cookies)
         again, _ = link.sign_in(client, username, password)
-        renewed = _renewed(client, cookie, first) if link.done("login", again) else None
+        renewed = _renewed(client, (cookie, known), first) if link.done("login", again) else None
         _out(link, client)
         sample, ended = _series(link, client, (cookie, known), (username, password), wanted)
     finally:
@@ -66,10 +66,11 @@ def sample_tokens(link: HttpLink, username: str, password: str, wanted: int) -> 
     )
 
 
-def _renewed(client: HttpClient, cookie: str, first: str) -> bool:
-    if cookie:
-        return first not in client.cookies.values()
-    return client.token not in {"", first}
+def _renewed(client: HttpClient, cookie: tuple[str, Mapping[str, str]], first: str) -> bool:
+    name, known = cookie
+    if client.cookies.keys() - known.keys():
+        return True  # it is called otherwise each time
+    return _carried(client, name) not in {"", first}
 
 
 def _series(
