@@ -24,11 +24,14 @@ from conformance.credentials import (
     test_transport,
     web_accounts,
 )
+from conformance.credentials.role_survey import surveyed
 from conformance.credentials.session_events import Bench, Events
 from conformance.credentials.test_session_ends import _endings as judge_endings
 from conformance.credentials.test_session_ends import _tokens as judge_tokens
 from conformance.verdict import Inconclusive
 from devices.errors import BenchError, LoginRefused, NotOffered
+from devices.links.http.discovery import FoundOperations
+from devices.links.http.leaks import LeakSearch
 from devices.links.http.sessions import identifier_facts, survey_sessions
 from devices.links.http.survey import survey_clear
 from devices.links.http.token_sample import sample_tokens
@@ -103,8 +106,9 @@ def test_a_viewer_who_gets_the_data_in_an_envelope_fails(tmp_path: Path) -> None
     class Open(camera):  # type: ignore[misc, valid-type]
         def refuse(self) -> None:
             if self.path == "/users":
-                return self.say({"code": 0, "data": [{"user": "admin"}, {"user": "viewer"}]})
-            return super().refuse()
+                self.say({"code": 0, "data": [{"user": "admin"}, {"user": "viewer"}]})
+            else:
+                super().refuse()
 
     with foreign_server(Open) as url:
         lab = described(url, tmp_path, DESCRIBED)
@@ -129,7 +133,7 @@ def test_a_camera_that_checks_no_session_is_still_caught(tmp_path: Path) -> None
     class Trusting(camera):  # type: ignore[misc, valid-type]
         def session(self) -> str:
             held = self.headers.get("Cookie", "")
-            return super().session() or ("any" if held else "")  # type: ignore[no-any-return]
+            return super().session() or ("any" if held else "")
 
     with foreign_server(Trusting) as url:
         lab = described(url, tmp_path, DESCRIBED)
@@ -171,7 +175,7 @@ def test_a_session_that_ends_all_the_time_is_inconclusive(tmp_path: Path) -> Non
 
     with foreign_server(Brief) as url:
         lab = described(url, tmp_path, DESCRIBED)
-        matrix = test_roles.surveyed(lab.http, lab.device, lab.secrets, [])
+        matrix = surveyed(lab.http, lab.device, lab.secrets, [])
         assert "the session of viewer ended again and again" in matrix.shortfall
         assert not [a for a in matrix.answers if a.role == "viewer"]
         lab.http.close()
@@ -180,7 +184,7 @@ def test_a_session_that_ends_all_the_time_is_inconclusive(tmp_path: Path) -> Non
 def test_operations_that_could_not_be_read_are_a_shortfall(tmp_path: Path) -> None:
     with served(tmp_path) as (lab, _):  # / is 404
         kept = operations(lab)
-        (found,) = (o for o in kept.observations if type(o).__name__ == "FoundOperations")
+        (found,) = (o for o in kept.observations if isinstance(o, FoundOperations))
         assert "no page could be read" in found.shortfall
     page = b"<script>get('/cgi-bin/secret.cgi')</script>"
     on = b"<script>location.href='/main.html'</script>"
@@ -189,7 +193,7 @@ def test_operations_that_could_not_be_read_are_a_shortfall(tmp_path: Path) -> No
     for leads in pages:
         with served(tmp_path, leads=leads, pages=pages) as (lab, _):
             kept = operations(lab)
-            (found,) = (o for o in kept.observations if type(o).__name__ == "FoundOperations")
+            (found,) = (o for o in kept.observations if isinstance(o, FoundOperations))
             assert (found.named, found.shortfall) == (1, "")
 
 
@@ -265,8 +269,9 @@ def test_a_logout_that_no_foreign_page_can_send_is_no_cross_site_request(tmp_pat
     class Json(camera):  # type: ignore[misc, valid-type]
         def do_POST(self) -> None:  # noqa: N802 - the name that http.server calls
             if self.path == "/logout" and self.headers.get("Content-Type") != "application/json":
-                return self.answer(415)
-            return super().do_POST()
+                self.answer(415)
+            else:
+                super().do_POST()
 
     logout = {"method": "POST", "path": "/logout", "json": {"now": True}}
     operations = {**DESCRIBED["operations"], "logout": logout}
@@ -435,7 +440,7 @@ def test_only_what_was_fetched_was_searched(
                 leaks(lab)
             return
         kept = leaks(lab)
-        (found,) = (o for o in kept.observations if type(o).__name__ == "LeakSearch")
+        (found,) = (o for o in kept.observations if isinstance(o, LeakSearch))
         assert said in found.shortfall
         assert bool(said) == bool(found.shortfall)
 
@@ -484,13 +489,13 @@ def test_a_trial_user_is_deleted_though_the_administrators_session_has_ended(
     class Users(camera):  # type: ignore[misc, valid-type]
         def do_POST(self) -> None:  # noqa: N802 - the name that http.server calls
             verb = self.path.rpartition("/")[2]
+            known = bool(self.session())
             if verb not in {"add", "del"}:
-                return super().do_POST()
-            name = self.body().decode()
-            if not self.session():
-                return self.answer(401)
-            (made.add if verb == "add" else made.discard)(name)
-            return self.answer(200)
+                super().do_POST()
+                return
+            if known:
+                (made.add if verb == "add" else made.discard)(self.body().decode())
+            self.answer(200 if known else 401)
 
     operations = {
         **DESCRIBED["operations"],
@@ -513,9 +518,10 @@ def test_pairs_that_were_turned_away_for_their_number_were_not_tried(tmp_path: P
     class Limited(camera):  # type: ignore[misc, valid-type]
         def login(self, given: dict[str, str]) -> None:
             if given["user"] in {"admin", "viewer", "probe"}:
-                return super().login(given)
+                super().login(given)
+                return
             asked.append(1)
-            return self.answer(429 if len(asked) > 1 else 403)
+            self.answer(429 if len(asked) > 1 else 403)
 
     rows = [{"service": "http", "username": name, "password": "x", "vendor": "V"} for name in "abc"]
     with foreign_server(Limited) as url:

@@ -100,8 +100,8 @@ class Make(Handler):
             value = self.memory.csrf.get(session, "none")
             if self.manners.get("csrf") and self.headers.get("X-CSRF") != value:
                 return self.answer(403)
-            if "logout" in self.manners:
-                return self.answer(self.manners["logout"])
+            if (status := self.manners.get("logout")) is not None:
+                return self.answer(int(status))
             if not self.manners.get("kept"):
                 self.memory.sessions.pop(session, None)
             return self.say({"code": 0})
