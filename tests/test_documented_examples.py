@@ -74,7 +74,8 @@ def test_the_example_of_a_device_file_loads(tmp_path: Path) -> None:
     first_use = tomllib.loads(passwords)
     own["factory"] = first_use["factory"]
     own["declared"]["passwords"] = first_use["declared"]["passwords"]
-    session, challenge = (tomllib.loads(web)["links"]["http"] for web in webs)
+    session, challenge, manners = (tomllib.loads(web)["links"]["http"] for web in webs)
+    challenge |= manners
     own["links"]["http"] = session | challenge
     own["links"] |= tomllib.loads(ports)["links"]
     own["declared"] |= tomllib.loads(ports)["declared"]
@@ -83,6 +84,7 @@ def test_the_example_of_a_device_file_loads(tmp_path: Path) -> None:
     assert kinds == ["mjpeg", "hls", "websocket"]
     http = given.links.http
     assert http is not None
+    assert http.csrf is not None
     assert set(http.operations) == {"login"}
     assert http.challenge is not None
     assert [step.name for step in http.challenge.computed] == ["inner", "answer"]

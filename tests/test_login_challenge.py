@@ -7,6 +7,7 @@ import contextlib
 import hashlib
 import hmac
 import json
+import re
 import secrets
 from pathlib import Path
 from typing import Any, ClassVar
@@ -20,7 +21,9 @@ from web_stand import PASSWORD, Handler, foreign_server, laboratory
 from devices.description import HttpChallenge
 from devices.errors import Garbled
 from devices.links.http.challenge import computed, told
-from devices.links.http.exchange import make_exchange
+from devices.links.http.exchange import Exchange, make_exchange
+from devices.links.http.pages import same_kind
+from devices.links.http.places import field_of
 
 RPC2: dict[str, Any] = {
     "authentication": "session",
@@ -223,3 +226,73 @@ def test_any_answer_gives_texts_or_garbled(body: bytes) -> None:
         found = told(HttpChallenge.model_validate(described), answer)
     assert found["h"] == "n"
     assert isinstance(found["n"], str)
+
+
+def answer_of(body: bytes, *headers: tuple[str, str]) -> Exchange:
+    return make_exchange(
+        sender="x",
+        method="GET",
+        target="/",
+        server="http://x",
+        protection="none",
+        status=200,
+        headers=headers,
+        body=body,
+        truncated=False,
+        seconds=0,
+    )
+
+
+@pytest.mark.parametrize(
+    ("body", "place", "found"),
+    [
+        (b'[{"value": {"Token": {"name": "t1"}}}]', "0.value.Token.name", "t1"),
+        (b"[]", "0.value", None),
+        (b'{"a": [1, 2]}', "a.1", "2"),
+        (b'{"a": true}', "a", None),
+        (b'<html><input type="hidden" name="csrf" value="a&amp;b"></html>', "input:csrf", "a&b"),
+        (b"<INPUT value=x1 name='csrf'>", "input:csrf", "x1"),
+        (b'<meta name="csrf" content="m1"/>', "input:csrf", "m1"),
+        (b'<input name="other" value="1">', "input:csrf", None),
+        (b"", "cookie:sid", "c1"),
+        (b"", "cookie:none", None),
+        (b"", "header:X-Subject-Token", "secret"),
+    ],
+)
+def test_places_of_an_answer(body: bytes, place: str, found: str | None) -> None:
+    answer = answer_of(body, ("X-Subject-Token", "secret"))
+    assert field_of(answer, place, {"sid": "c1"}) == found
+    assert "secret" not in str(answer.headers)
+
+
+@given(st.binary(max_size=300), st.sampled_from(["input:a", "a", "0.a", "0"]))
+def test_any_bytes_at_any_place(body: bytes, place: str) -> None:
+    with contextlib.suppress(Garbled):
+        assert isinstance(field_of(answer_of(body), place, {}), str | None)
+    with contextlib.suppress(Garbled):
+        assert isinstance(field_of(answer_of(b"<input " + body + b">"), place, {}), str | None)
+
+
+@given(st.binary(max_size=200), st.binary(max_size=200))
+def test_any_two_answers_are_compared(one: bytes, other: bytes) -> None:
+    for each in (one, b"[" + one + b"]", b'{"a": "' + one + b'"}'):
+        assert same_kind(answer_of(each), answer_of(each)) == bool(each)
+        assert isinstance(same_kind(answer_of(each), answer_of(other)), bool)
+        assert isinstance(answer_of(each).judged(re.compile(b"a")).succeeded, bool)
+
+
+@pytest.mark.parametrize(
+    ("one", "genuine", "same"),
+    [
+        ('{"code": 1, "data": null}', '{"code": 0, "data": {"a": 1}}', False),
+        ('{"result": false, "params": {}}', '{"result": true, "params": {}}', False),
+        ('{"users": []}', '{"users": [1]}', False),
+        ('{"users": [1, 2]}', '{"users": [1]}', True),
+        ('[{"cmd": "x", "error": {}}]', '[{"cmd": "x", "value": {}}]', False),
+        ('{"uptime": 1}', '{"uptime": 2}', True),
+        ("Error", "table.a=1\ntable.b=2\n", False),
+        ("table.a=1\ntable.b=9\n", "table.a=1\ntable.b=2\n", True),
+    ],
+)
+def test_the_form_alone_is_not_the_resource(one: str, genuine: str, *, same: bool) -> None:
+    assert same_kind(answer_of(one.encode()), answer_of(genuine.encode())) == same

@@ -106,7 +106,7 @@ def plant(at: Surfaces) -> Planted:
         admin, phrase = administrator(at.http, at.secrets), at.secrets.trial_password()
         answer = at.http.perform(admin, "wifi", ssid=made.network, passphrase=phrase)
         at.http.leave(admin)
-        made.network_set = answer.status in at.http.operation("wifi").success
+        made.network_set = at.http.done("wifi", answer)
     return made
 
 
@@ -219,7 +219,7 @@ def set_up_again(at: Surfaces, initial: str) -> list[tuple[str, bool]]:
             client, "setup", username=name, password=password, initial_password=initial
         )
         client.close()
-        success = answer.status in at.http.operation("setup").success
+        success = at.http.done("setup", answer)
         made = success and accepts(at.http, name, password).accepted
         found.append((answer.request, made))
         if success:

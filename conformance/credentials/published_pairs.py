@@ -20,6 +20,10 @@ Known = tuple[str, str]
 """A user name of the device file with its right password."""
 
 
+_TOO_MANY = {429, 503}
+"""How a server turns requests away for their number (RFC 6585, 4; RFC 9110, 15.6.4)."""
+
+
 @dataclass(frozen=True)
 class Tried:
     """One published pair; ``status`` of the answer, 0 when it was not tried."""
@@ -56,8 +60,8 @@ class PublishedPairs(Observation):
             return replace(
                 self,
                 shortfall=f"{of.total()} published pairs of {_named(of)} were not tried, for the "
-                "lock forbids more, and no list of the camera's users shows that these do not "
-                "exist",
+                "lock (or the camera's limit of logins) forbids more, and no list of the camera's "
+                "users shows that these do not exist",
             )
         known = {name.casefold() for name in users}
         listed = [name for name in of if name.casefold() in known]
@@ -151,6 +155,9 @@ def try_all(
             _unlock(login, *own[key])
             wrong[key] = 0
         status, accepted = login(pair.username, pair.password)
+        if status in _TOO_MANY and not accepted:  # not looked at: it may be right all the same
+            left_out.append(pair)
+            continue
         wrong[key] = 0 if accepted else wrong[key] + 1
         tried.append(Tried(pair.username, pair.password, pair.vendor, status, accepted))
     for key in [key for key in own if wrong[key]]:

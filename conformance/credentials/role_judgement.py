@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from conformance.verdict import Inconclusive
 from devices.links.http.exchange import ANONYMOUS
-from devices.links.http.pages import same_kind, same_page
+from devices.links.http.pages import same_kind, same_page, says_refusal
 from devices.links.http.roles import RoleAnswer, RoleMatrix
 
 _NOT_THERE = {404, 405}
@@ -18,16 +18,24 @@ def judge(matrix: RoleMatrix) -> None:
     assert not broken, "Beyond what the role allows, " + "; ".join(
         f"{a.role} gets {a.answer.status} from {a.method} {a.path}" for a in broken if a.answer
     )
-    kept_out = [a for a in matrix.answers if a.allowed and a.role not in _NOBODY and a.turned_away]
+    let_in = [a for a in matrix.answers if a.allowed and a.role not in _NOBODY and a.turned_away]
+    kept_out = [a for a in let_in if not _leads_on(a)]
     assert not kept_out, "Against its declaration the camera turns away " + "; ".join(
         f"{a.role} at {a.method} {a.path} ({a.answer.status})" for a in kept_out if a.answer
     )
+    if let_in:
+        raise Inconclusive(
+            "declare the address that is led to: "
+            + "; ".join(f"{a.role} is sent on from {a.method} {a.path}" for a in let_in),
+            "undeclared",
+        )
     if not refused:
         raise Inconclusive("the declaration forbids nobody anything", "undeclared")
     unclear = [a for a in refused if not a.turned_away and not hidden(a, matrix)]
     if unclear:
         raise Inconclusive(
-            "it does not show whether the role was looked at: "
+            "it does not show whether the role was looked at (where a refusal comes with 200, say "
+            "in links.http.refusal how it reads): "
             + "; ".join(
                 f"{a.role} gets {a.answer.status} from {a.method} {a.path}"
                 for a in unclear
@@ -36,17 +44,25 @@ def judge(matrix: RoleMatrix) -> None:
         )
 
 
+def _leads_on(answer: RoleAnswer) -> bool:
+    """Whether a caller who is logged in was sent on, as from an address without its last slash."""
+    return answer.answer is not None and 300 <= answer.answer.status < 400
+
+
 def gets_through(answer: RoleAnswer, matrix: RoleMatrix) -> bool:
-    """Success, unless it is a page for everybody in place of what the allowed get."""
+    """Success with what the allowed get; without any of them to compare with, with data."""
     if answer.answer is None or not answer.answer.succeeded:
         return False
     allowed = matrix.allowed_answer(answer)
-    if answer.method != "GET" or allowed is None or not allowed.succeeded:
-        return True
     everywhere = answer.elsewhere
     if everywhere is not None and same_page(answer.answer, everywhere):
-        return same_page(allowed, everywhere)
-    return same_kind(answer.answer, allowed)
+        read = answer.method == "GET"
+        return read and allowed is not None and same_page(allowed, everywhere)
+    if allowed is None:
+        return answer.answer.picture or not says_refusal(answer.answer)
+    if answer.method == "GET" and allowed.succeeded:
+        return same_kind(answer.answer, allowed)
+    return allowed.succeeded and same_page(answer.answer, allowed)
 
 
 def hidden(answer: RoleAnswer, matrix: RoleMatrix) -> bool:
@@ -54,8 +70,16 @@ def hidden(answer: RoleAnswer, matrix: RoleMatrix) -> bool:
     if answer.answer is None:
         return False
     allowed = matrix.allowed_answer(answer)
-    other_page = answer.answer.succeeded and not gets_through(answer, matrix)
-    missing = answer.answer.status in _NOT_THERE and (
+    if answer.answer.succeeded:
+        if allowed is None or gets_through(answer, matrix):
+            return False
+        other_page = not same_page(answer.answer, allowed)
+        return other_page and (answer.method == "GET" or _as_everywhere(answer))
+    return answer.answer.status in _NOT_THERE and (
         allowed is None or allowed.status not in _NOT_THERE
     )
-    return other_page or missing
+
+
+def _as_everywhere(answer: RoleAnswer) -> bool:
+    beside = answer.elsewhere
+    return answer.answer is not None and beside is not None and same_page(answer.answer, beside)

@@ -11,10 +11,12 @@ from weakref import WeakKeyDictionary
 from conformance.credentials.web_accounts import MODEST_FIRST
 from conformance.verdict import Inconclusive
 from devices.description import DeviceFile
+from devices.errors import LinkError
 from devices.links.http.client import HttpClient
 from devices.links.http.exchange import ANONYMOUS
 from devices.links.http.link import HttpLink
-from devices.links.http.roles import RoleMatrix, survey_roles
+from devices.links.http.logins import made_up_fields
+from devices.links.http.roles import Revive, RoleMatrix, survey_roles
 from devices.secrets import Secrets
 
 _SESSION_CALLS = ("login", "logout", "setup")
@@ -39,9 +41,33 @@ def surveyed(
                 # Each request would be a wrong login, and might lock the bench out.
                 callers.pop("wrong").close()
             _TAKEN[http] = survey_roles(
-                callers, device.declared.api, session_calls=calls, avoid=avoid
+                callers,
+                device.declared.api,
+                session_calls=calls,
+                avoid=avoid,
+                revive=reviver(http, secrets, stack),
             )
     return _TAKEN[http]
+
+
+def reviver(http: HttpLink, secrets: Secrets, stack: ExitStack) -> Revive:
+    """Keeps the callers of a role logged in; what it logs in leaves with ``stack``."""
+
+    def revive(role: str, client: HttpClient) -> HttpClient | None:
+        found = secrets.account(role=role, service="http") if role in MODEST_FIRST else None
+        if found is None:
+            return client
+        try:
+            gate = http.gate()
+            if gate.opened_by(client.request("GET", gate.target)):
+                return client
+            again = http.account(found[0])
+        except LinkError:
+            return None
+        stack.callback(http.leave, again)
+        return again
+
+    return revive
 
 
 def without(matrix: RoleMatrix, role: str) -> RoleMatrix:
@@ -69,9 +95,11 @@ def _impostor(http: HttpLink, known: HttpClient) -> HttpClient:
         impostor.use_digest(made_up, random.token_hex(8))
     elif kind == "basic":
         impostor.use_basic(made_up, random.token_hex(8))
+    elif kind == "query":
+        impostor.use_query(made_up, http.query_login(made_up, random.token_hex(8)))
     else:
-        fields = {"Cookie": "; ".join(f"{name}={random.token_hex(16)}" for name in known.cookies)}
-        if (token := http.description.token) is not None:
-            fields[token.header] = token.prefix + random.token_hex(16)
-        impostor.use_fields("wrong", {name: text for name, text in fields.items() if text})
+        token = http.description.token
+        impostor.use_fields("wrong", made_up_fields(known, token))
+        if token is not None and token.query is not None:
+            impostor.use_query("wrong", {token.query: random.token_hex(16)})
     return impostor

@@ -6,9 +6,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from conformance.credentials.web_accounts import MODEST_FIRST
 from devices.errors import BenchError, LinkError, NotOffered, OutsideAuthorisation
 from devices.links.administration import Administration
 from devices.links.http.endings import SessionEnding, WatchedSession, logged_in
+from devices.links.http.exchange import Exchange
 from devices.links.http.link import HttpLink
 from devices.links.users import TrialViewer
 from devices.secrets import Secrets
@@ -72,7 +74,7 @@ class Events:
         try:
             ending = session.after(event, change, by=by, **more)
         finally:
-            session.client.close()
+            session.leave()  # a camera has room for so many, and some of them live on
         self.found.append(ending)
         if not ending.began:
             self.missing.append(f"{event}: the session was not alive before it")
@@ -81,17 +83,22 @@ class Events:
         http = self.bench.http
         http.operation("logout")
         session = self._session()
+        said: list[Exchange] = []
         try:
-            self.found.append(
-                session.after(
-                    "logout",
-                    lambda: http.perform(session.client, "logout"),
-                    by="the web interface",
-                    control=self._fresh,
-                )
+            ending = session.after(
+                "logout",
+                lambda: said.append(http.perform(session.client, "logout")),
+                by="the web interface",
+                control=self._fresh,
             )
         finally:
-            session.client.close()
+            session.leave()
+        if ending.alive and said and not http.done("logout", said[0]):
+            raise NotOffered(
+                f"{said[0].request} is answered {said[0].status}: no logout, as the device file "
+                "describes it under links.http.operations"
+            )
+        self.found.append(ending)
 
     def _own_change(self) -> None:
         http, new = self.bench.http, self._new_password()
@@ -99,13 +106,13 @@ class Events:
         watched, other = self._session(), self._session()
         if not watched.alive()[0]:  # one session for each user: nothing of hers is left to end
             other.leave()
-            watched.client.close()
+            watched.leave()
             return
         values = {"username": self.user.username, "password": self.user.password}
 
         def change() -> None:
             answer = http.perform(other.client, "change_password", **values, new_password=new)
-            if answer.status not in http.operation("change_password").success:
+            if not http.done("change_password", answer):
                 raise NotOffered(f"{answer.request} is answered {answer.status}")
             self.user.password = new
 
@@ -117,7 +124,7 @@ class Events:
             )
         finally:
             other.leave()
-            watched.client.close()
+            watched.leave()
 
     def _others_change(self) -> None:
         if not self.bench.administrations:
@@ -188,7 +195,7 @@ class Events:
                 alive, answer = session.alive()
                 control = self._fresh()
         finally:
-            session.client.close()
+            session.leave()
         ending = SessionEnding(
             event="idle time",
             by=bench.pass_time.by,
@@ -211,4 +218,11 @@ class Events:
 
     def _removal(self) -> None:
         user = self.user
-        self._watch("user removal", user.remove, user.way.name)
+        self._watch("user removal", user.remove, user.way.name, control=self._others_are_let_in)
+
+    def _others_are_let_in(self) -> bool:
+        http, secrets = self.bench.http, self.bench.secrets
+        for role in MODEST_FIRST:
+            if found := secrets.account(role=role, service="http"):
+                return logged_in(http, found[1].username, secrets.password(found[0]))
+        return False

@@ -38,6 +38,7 @@ from devices.trial_password import strong_password
     catches=("cred-default-user",),
     changes="lockout",
     applies_to=("http",),
+    revision=2,
 )
 def test_no_published_account_opens_the_web_interface(
     *,

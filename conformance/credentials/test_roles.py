@@ -20,6 +20,7 @@ from devices.secrets import Secrets
     catches=("cred-api-roles", "stream-snapshot-anonymous"),
     changes="settings",
     applies_to=("http",),
+    revision=2,
 )
 def test_roles_hold_on_the_web_interface(
     http: HttpLink, device: DeviceFile, secrets: Secrets, evidence: Any, policy: Any

@@ -17,6 +17,7 @@ from devices.links.http.sessions import IdentifierFacts, SessionFacts
     needs=("http",),
     catches=("cred-session-counter", "cred-session-survives-logout", "cred-cross-site"),
     applies_to=("http",),
+    revision=2,
 )
 def test_sessions_cannot_be_guessed_kept_or_ridden(web_sessions: SessionFacts, policy: Any) -> None:
     """Web sessions cannot be guessed, fixed, used after logout, or ridden from another site.
@@ -30,13 +31,14 @@ def test_sessions_cannot_be_guessed_kept_or_ridden(web_sessions: SessionFacts, p
     logged-out session is closed; a request from another site is refused, or the cookie is SameSite.
     """
     facts = web_sessions
-    if facts.carrier in {"digest", "basic"}:
+    if facts.carrier in {"digest", "basic", "query"}:
         raise NotApplicable(
             f"the device file declares {facts.carrier} authentication: there are no sessions"
         )
     if (
         facts.identifiers is None
         or not facts.identifiers.length
+        or facts.identifiers.unknown
         or (facts.carrier == "cookie" and not facts.cookies)
     ):
         raise Inconclusive(

@@ -17,6 +17,7 @@ from devices.links.http.observations import ClearPort, ClearSurvey
     needs=("http", "ports"),
     catches=("cred-http-login",),
     applies_to=("http",),
+    revision=2,
 )
 def test_no_credential_over_plain_http(
     web_clear: ClearSurvey, device: DeviceFile, policy: Any
@@ -24,9 +25,9 @@ def test_no_credential_over_plain_http(
     """No credential is asked for over plain HTTP.
 
     Method: on every declared plain HTTP port, on those where cameras usually have one, and on every
-    other open TCP port that answers plain HTTP, fetch the front page and a closed resource, and
-    send the declared login call for a user who does not exist; compare with the same call to a path
-    that cannot exist.
+    other open TCP port that answers plain HTTP, fetch the front page, where it leads on the same
+    port, and a closed resource, and send the declared login call for a user who does not exist;
+    compare with the same call to a path that cannot exist.
     Pass: no page asks for a password, no authentication scheme beyond those of the policy
     "passwords" is asked for, no login is worked on, and the web interface itself is declared with
     TLS.
@@ -45,6 +46,13 @@ def test_no_credential_over_plain_http(
         raise Inconclusive(
             "no answer came in time from port " + ", ".join(str(p.port) for p in open_ones),
             "timeout",
+        )
+    if unsure := [str(p.port) for p in web_clear.ports if p.may_take_logins]:
+        raise Inconclusive(
+            f"the web interface answers without TLS on port {', '.join(unsure)}, and refuses a "
+            "made-up login there as it does a path that does not exist: whether a right one is "
+            "taken does not show without sending it",
+            "not-measured",
         )
 
 

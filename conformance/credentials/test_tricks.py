@@ -13,6 +13,7 @@ from devices.links.http.tricks import TrickSurvey
     needs=("http",),
     catches=("cred-verb-trick", "cred-rewrite-header", "cred-override-header"),
     applies_to=("http",),
+    revision=2,
 )
 def test_no_verb_and_no_header_opens_anything(web_tricks: TrickSurvey) -> None:
     """No verb and no header opens what is closed.

@@ -12,7 +12,7 @@ from devices.description import Account, Role
 from devices.errors import DeviceFileError, LinkError
 from devices.links.http.client import HttpClient
 from devices.links.http.link import HttpLink, LoginAttempt
-from devices.links.users import TrialViewer, UserWay
+from devices.links.users import TrialViewer, UserWay, WebUserWay
 from devices.secrets import Secrets
 
 MODEST_FIRST: tuple[Role, ...] = ("viewer", "operator", "admin")
@@ -72,8 +72,7 @@ def trial_user(
             create(http, admin, user.username, user.password)
             yield user
         finally:
-            http.perform(admin, "delete_user", username=user.username)
-            http.leave(admin)
+            _delete(http, admin, secrets, user.username)
         return
     if not http.offers("change_password") and ways:
         with trial_viewer(http, ways, secrets) as viewer:
@@ -85,10 +84,26 @@ def trial_user(
     yield TrialUser(account.username, secrets.password(name), made=False)
 
 
+def _delete(http: HttpLink, admin: HttpClient, secrets: Secrets, username: str) -> None:
+    """Delete a user, by a new login where the administrator's has ended. Raises Inconclusive."""
+    try:
+        answer = http.perform(admin, "delete_user", username=username)
+    finally:
+        http.leave(admin)
+    if http.done("delete_user", answer):
+        return
+    try:
+        WebUserWay(http, secrets).delete(username)
+    except (LinkError, DeviceFileError) as error:
+        raise Inconclusive(
+            f"the trial user {username} could not be removed: {error}", "not-offered"
+        ) from error
+
+
 def create(http: HttpLink, admin: HttpClient, username: str, password: str) -> None:
     """Create a user with an acceptable password. Raises Inconclusive when that is refused."""
     answer = http.perform(admin, "create_user", username=username, password=password)
-    if answer.status not in http.operation("create_user").success:
+    if not http.done("create_user", answer):
         raise Inconclusive(
             f"{answer.request} answered {answer.status} to a user with a strong random password: "
             "no user for the test could be made. If it takes no password of 16 characters, give "

@@ -33,6 +33,7 @@ from devices.description.file import DeviceFile, Documents
 from devices.description.links import (
     Computed,
     HttpChallenge,
+    HttpCsrf,
     HttpLink,
     HttpToken,
     Links,
@@ -65,6 +66,7 @@ __all__ = [
     "Firmware",
     "Gateway",
     "HttpChallenge",
+    "HttpCsrf",
     "HttpLink",
     "HttpToken",
     "Intrusion",

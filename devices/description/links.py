@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+import re
+from typing import Any, Literal, Self
 
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict, Field, field_validator, model_validator
 
 from devices.description.parts import NamedFile, Part, Port
 from devices.description.tcp_login import TcpLogin
@@ -28,13 +29,13 @@ class SshLink(Part):
 class Operation(Part):
     """One call of the camera's own web interface, with ``{placeholders}`` to fill in.
 
-    ``{username}``, ``{password}``, ``{new_password}``, and what ``[links.http.challenge]`` gives;
-    the body is ``json``, ``form`` or ``text``.
+    ``{username}``, ``{password}``, ``{new_password}``, what ``[links.http.challenge]`` gives, and
+    ``{csrf}``; the body is ``json``, ``form`` or ``text``.
     """
 
     method: Literal["GET", "POST", "PUT", "DELETE", "PATCH"] = "GET"
     path: str
-    json_body: dict[str, Any] | None = Field(None, alias="json")
+    json_body: dict[str, Any] | list[Any] | None = Field(None, alias="json")
     form: dict[str, str] | None = None
     text: str | None = Field(
         None, description="the body as it is (XML); values that are filled in are escaped for XML"
@@ -57,12 +58,33 @@ class UploadOperation(Operation):
     )
 
 
+_PLACE = (
+    "a path in its JSON (data.token; 0.value takes an element of a list), the local name of an "
+    "element when the answer is XML, header:NAME, cookie:NAME, or input:NAME of a form in HTML"
+)
+
+
 class HttpToken(Part):
     """Where a login answer carries the session when it is not a cookie."""
 
-    json_field: str
+    json_field: str = Field(description=_PLACE)
     header: str = "Authorization"
     prefix: str = "Bearer "
+    query: str | None = Field(
+        None, description="the parameter of the address that carries it, in place of a header"
+    )
+
+
+class HttpCsrf(Part):
+    """A value against requests from other sites, which the camera gives after the login."""
+
+    field: str = Field(description=f"where the answer holds it: {_PLACE}")
+    call: Operation | None = Field(
+        None, description="what to ask for it; default: the login's own answer holds it"
+    )
+    header: str | None = Field(
+        "X-CSRF-Token", description="the header that takes it back; {csrf} in operations does too"
+    )
 
 
 class Computed(Part):
@@ -88,8 +110,8 @@ class HttpChallenge(Part):
 
     call: Operation = Field(description="asks for the challenge")
     fields: dict[str, str] = Field(
-        description="placeholder -> where the answer holds it: a path in its JSON (params.realm), "
-        "the local name of an element when the answer is XML, or header:NAME"
+        description=f"placeholder -> where the answer holds it: {_PLACE}; later operations may use "
+        "what they were given too"
     )
     computed: list[Computed] = Field(
         default_factory=list, description="worked out in this order; later ones may use earlier"
@@ -103,10 +125,21 @@ class HttpLink(Part):
     trust: NamedFile | None = Field(
         None, description="PEM of the authority that signs its certificate"
     )
-    authentication: Literal["session", "digest", "basic"] = "digest"
+    authentication: Literal["session", "digest", "basic", "query"] = "digest"
+    query: dict[str, str] = Field(
+        default_factory=dict,
+        description="with authentication query: the parameters of every address, as user = "
+        "'{username}', pwd = '{password}'",
+    )
     token: HttpToken | None = None
+    csrf: HttpCsrf | None = None
     challenge: HttpChallenge | None = Field(
         None, description="what has to be asked for before a login with authentication session"
+    )
+    refusal: str | None = Field(
+        None,
+        description="for cameras that answer 200 to everything: a regular expression; an answer "
+        "that holds it is a refusal or an error ('\"result\" *: *false', 'Please log in')",
     )
     operations: dict[str, Operation] = Field(
         default_factory=dict,
@@ -117,6 +150,21 @@ class HttpLink(Part):
         "or set_password_. Placeholders are {username}, {password}, {new_password}, "
         "{initial_password}, {ssid} and {passphrase}",
     )
+
+    @model_validator(mode="after")
+    def _query_is_given(self) -> Self:
+        if (self.authentication == "query") != bool(self.query):
+            raise ValueError("query belongs to authentication 'query', and is needed there")
+        return self
+
+    @field_validator("refusal")
+    @classmethod
+    def _pattern(cls, value: str | None) -> str | None:
+        try:
+            re.compile((value or "").encode())
+        except re.error as error:
+            raise ValueError(f"not a regular expression: {error}") from error
+        return value
 
 
 class OnvifLink(Part):

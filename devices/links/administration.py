@@ -39,7 +39,7 @@ def over_onvif(link: OnvifLink) -> Administration:
 
 def over_the_web(link: HttpLink, secrets: Secrets) -> Administration:
     """The operation ``set_password`` of links.http. Raises NotOffered when it is not described."""
-    operation = link.operation("set_password")
+    link.operation("set_password")
 
     def password(username: str, new: str) -> None:
         found = secrets.account(role="admin", service="http")
@@ -50,7 +50,7 @@ def over_the_web(link: HttpLink, secrets: Secrets) -> Administration:
             answer = link.perform(client, "set_password", username=username, new_password=new)
         finally:
             link.leave(client)
-        if answer.status not in operation.success:
+        if not link.done("set_password", answer):
             raise NotOffered(f"{answer.request} is answered {answer.status}")
 
     return Administration("the web interface", password, None)

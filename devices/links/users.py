@@ -98,7 +98,7 @@ class WebUserWay:
             answer = self._link.perform(client, operation, **values)
         finally:
             self._link.leave(client)
-        if answer.status not in self._link.operation(operation).success:
+        if not self._link.done(operation, answer):
             raise NotOffered(f"{answer.request} is answered {answer.status}")
 
 

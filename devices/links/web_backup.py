@@ -32,7 +32,7 @@ def web_backup(
         link.leave(client)
     collector = Collector("configuration export", search, published)
     shortfall = ""
-    if answer.status not in link.operation(OPERATION).success or not answer.content:
+    if not link.done(OPERATION, answer) or not answer.content:
         shortfall = f"{answer.request} answered {answer.status} with {len(answer.content)} bytes"
     else:
         take_export(collector, "export", answer.content, keys)

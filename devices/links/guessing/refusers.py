@@ -77,10 +77,12 @@ class WebRefuser:
         """Log in as the device file describes."""
         kind, client = self._http.description.authentication, self._client
         if kind == "session":
-            values = {"username": username, "password": password}
+            values = self._http.login_values(client, username, password)
             return _of_exchange(client.perform(self._http.operation("login"), values))
         if kind == "digest":
             client.use_digest(username, password)
+        elif kind == "query":
+            client.use_query(username, self._http.query_login(username, password))
         else:
             client.use_basic(username, password)
         return _of_exchange(client.request("GET", self._http.gate().target))

@@ -7,18 +7,17 @@ import hashlib
 import hmac
 import re
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from devices.description import Computed, HttpChallenge
 from devices.errors import Garbled
 from devices.links.http.exchange import Exchange
-from devices.protocols import soap
+from devices.links.http.places import field_of
 
 if TYPE_CHECKING:
     from devices.links.http.client import HttpClient
 
 MAX_ROUNDS = 100_000
-_LONGEST = 4096
 _SOFIA = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 
 
@@ -29,16 +28,19 @@ def answered(
 
     Raises LinkError; Garbled when the answer holds no challenge.
     """
-    return computed(
-        challenge, {**values, **told(challenge, client.perform(challenge.call, values))}
-    )
+    answer = client.perform(challenge.call, values)
+    known = told(challenge, answer, client.cookies)
+    client.values |= known
+    return computed(challenge, {**values, **known})
 
 
-def told(challenge: HttpChallenge, answer: Exchange) -> dict[str, str]:
+def told(
+    challenge: HttpChallenge, answer: Exchange, cookies: Mapping[str, str] | None = None
+) -> dict[str, str]:
     """What the camera's answer says, by placeholder. Raises Garbled when something is missing."""
     found: dict[str, str] = {}
     for name, place in challenge.fields.items():
-        value = _field(answer, place)
+        value = field_of(answer, place, cookies or {})
         if value is None:
             raise Garbled(f"{answer.request}: the challenge holds no {place!r}")
         found[name] = value
@@ -51,28 +53,6 @@ def computed(challenge: HttpChallenge, values: Mapping[str, str]) -> dict[str, s
     for each in challenge.computed:
         known[each.name] = _hashed(each, known)
     return known
-
-
-def _field(answer: Exchange, place: str) -> str | None:
-    kind, colon, name = place.partition(":")
-    if colon and kind == "header":
-        return answer.header(name) or None
-    if answer.content.lstrip()[:1] == b"<":
-        return _element(answer.content, place)
-    value: Any = answer.json()
-    for part in place.split("."):
-        value = value.get(part) if isinstance(value, dict) else None
-    if isinstance(value, bool) or not isinstance(value, str | int):
-        return None
-    return str(value) if len(str(value)) <= _LONGEST else None
-
-
-def _element(content: bytes, name: str) -> str | None:
-    """The text of the first element of this local name."""
-    root = soap.element_tree(content)
-    found = next((node for node in root.iter() if soap.local(node) == name), None)
-    text = (found.text or "").strip() if found is not None else ""
-    return text if 0 < len(text) <= _LONGEST else None
 
 
 def _hashed(each: Computed, values: Mapping[str, str]) -> str:

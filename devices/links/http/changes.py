@@ -41,14 +41,14 @@ def noted(
         identifier = journal.begin("setting", network, WEB)
 
     def note(answer: Exchange) -> None:
-        done = answer.status in operation.success
+        done = answer.status in operation.success and not answer.denied
         if act == "delete_user" and done:
             journal.ended("user", username, "deleted")
             journal.ended("password", username, "the user was deleted")
             journal.ended("lock", username, "the user was deleted")
         elif act == "set_password" and done and "password" in values:
             _own_again(journal, identifier, values.get("new_password", ""))
-        elif identifier and new and 400 <= answer.status < 500 and not done:
+        elif identifier and new and not done and (answer.denied or 400 <= answer.status < 500):
             journal.end(identifier, f"refused with {answer.status}")
 
     yield note

@@ -14,6 +14,8 @@ from xml.sax.saxutils import escape
 from devices.description import HttpToken, Operation
 from devices.errors import Garbled
 from devices.links.http.exchange import ANONYMOUS, Exchange
+from devices.links.http.places import field_of
+from devices.links.http.server import Server
 from devices.links.http.transport import ANSWER_SECONDS, MAX_BODY, Transport
 from devices.protocols.digest import Challenge, DigestClient, basic, parse_challenges
 
@@ -24,9 +26,17 @@ _QUOTES = {'"': "&quot;", "'": "&apos;"}
 class HttpClient:
     """One sender with its own cookies. Anonymous until told otherwise; for one thread."""
 
-    def __init__(self, transport: Transport, sender: str = ANONYMOUS) -> None:
+    def __init__(
+        self,
+        transport: Transport,
+        sender: str = ANONYMOUS,
+        refusal: re.Pattern[bytes] | None = None,
+    ) -> None:
         self._transport = transport
+        self._refusal = refusal
         self.sender = sender
+        self.values: dict[str, str] = {}  # placeholders that the camera has filled for this client
+        self._query: dict[str, str] = {}
         self._digest: DigestClient | None = None
         self._headers: dict[str, str] = {}
         self.token = ""
@@ -53,16 +63,33 @@ class HttpClient:
     def use_token(self, exchange: Exchange, token: HttpToken) -> bool:
         """Send the token of a login answer from now on; False when the answer holds none."""
         try:
-            value: Any = exchange.json()
+            value = field_of(exchange, token.json_field, self.cookies)
         except Garbled:
             return False
-        for part in token.json_field.split("."):
-            value = value.get(part) if isinstance(value, dict) else None
-        if not isinstance(value, str) or not value or not value.isprintable():
+        if not value or not value.isprintable():
             return False
-        self._headers[token.header] = token.prefix + value
+        if token.query is not None:
+            self._query[token.query] = value
+        else:
+            self._headers[token.header] = token.prefix + value
         self.token = value
         return True
+
+    def use_query(self, sender: str, parameters: Mapping[str, str]) -> None:
+        """Send these parameters in the address of every request from now on."""
+        self.sender = sender
+        self._query |= parameters
+
+    def addressed(self, target: str) -> str:
+        """A target with the parameters that carry the login; as given where there are none."""
+        if not self._query:
+            return target
+        return f"{target}{'&' if '?' in target else '?'}{urlencode(self._query)}"
+
+    @property
+    def server(self) -> Server:
+        """Whom it asks."""
+        return self._transport.server
 
     @property
     def cookies(self) -> dict[str, str]:
@@ -78,6 +105,8 @@ class HttpClient:
         """Be nobody again, on the same connection."""
         self._transport.cookies.clear()
         self._headers.clear()
+        self._query.clear()
+        self.values.clear()
         self._digest, self.token, self.sender = None, "", ANONYMOUS
 
     def close(self) -> None:
@@ -114,7 +143,7 @@ class HttpClient:
 
     def perform(self, operation: Operation, values: Mapping[str, str] | None = None) -> Exchange:
         """Call a named operation of the device file with its placeholders filled in."""
-        call = filled(operation, values or {})
+        call = filled(operation, self.values | dict(values or {}))
         return self.request(call.method, call.target, headers=call.headers, body=call.body)
 
     def _send(
@@ -129,18 +158,20 @@ class HttpClient:
     ) -> Exchange:
         every = self._headers | dict(headers or {})
         if self._digest is not None:
-            authorization = self._digest.authorization(method, target, body)
+            authorization = self._digest.authorization(method, self.addressed(target), body)
             if authorization is not None:
                 every["Authorization"] = authorization
-        return self._transport.exchange(
+        exchange = self._transport.exchange(
             method,
-            target,
+            self.addressed(target),
             sender=self.sender,
             headers=every,
             body=body,
             limit=limit,
             seconds=seconds,
+            shown=target,
         )
+        return exchange.judged(self._refusal)
 
 
 @dataclass(frozen=True)
@@ -170,6 +201,11 @@ def filled(operation: Operation, values: Mapping[str, str]) -> Call:
         kind = {"Content-Type": "application/xml" if text.lstrip()[:1] == "<" else "text/plain"}
         return Call(operation.method, target, kind | fixed, text.encode())
     return Call(operation.method, target, fixed, b"")
+
+
+def completed(texts: Mapping[str, str], values: Mapping[str, str]) -> dict[str, str]:
+    """Texts with their ``{placeholders}`` filled in."""
+    return {name: str(_replaced(text, values)) for name, text in texts.items()}
 
 
 def _replaced(value: Any, values: Mapping[str, str]) -> Any:

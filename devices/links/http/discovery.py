@@ -9,6 +9,7 @@ from devices.errors import LinkError
 from devices.links.http.client import HttpClient
 from devices.links.http.exchange import Exchange
 from devices.links.http.pages import impossible_neighbour, same_kind, same_page
+from devices.links.http.roles import Revive, while_alive
 from devices.observation import Observation
 
 MOST = 40
@@ -71,6 +72,7 @@ def ask_found(
     *,
     avoid: Sequence[str],
     private: Mapping[str, bytes],
+    revive: Revive | None = None,
 ) -> FoundOperations:
     """Ask every path by GET as every caller; ``avoid`` are words in a path that is not asked.
 
@@ -80,17 +82,27 @@ def ask_found(
     wanted = [path for path in paths if not _avoided(path, avoid)]
     left_out += [f"{path}: more than {MOST}" for path in wanted[MOST:]]
     undecided: list[str] = []
-    found: list[FoundOperation] = []
-    for path in wanted[:MOST]:
-        answers: list[Answered] = []
-        for subject, client in callers.items():
+    by_path: dict[str, list[Answered]] = {path: [] for path in wanted[:MOST]}
+
+    def ask(subject: str, client: HttpClient) -> tuple[list[tuple[str, Answered]], list[str]]:
+        got: list[tuple[str, Answered]] = []
+        problems: list[str] = []
+        for path in by_path:
             try:
-                answers.append(_asked(subject, client, path))
+                got.append((path, _asked(subject, client, path)))
             except LinkError as error:
-                undecided.append(f"{subject}: {error}")
-        found.append(
-            FoundOperation(path=path, answers=tuple(answers), telling=_telling(answers, private))
-        )
+                problems.append(f"{subject}: {error}")
+        return got, problems
+
+    for subject, client in callers.items() if by_path else ():
+        got, problems = while_alive(subject, client, revive, ask)
+        undecided += problems
+        for path, answer in got:
+            by_path[path].append(answer)
+    found = [
+        FoundOperation(path=path, answers=tuple(answers), telling=_telling(answers, private))
+        for path, answers in by_path.items()
+    ]
     return FoundOperations(
         named=len(named),
         operations=tuple(found),

@@ -38,8 +38,8 @@ class WatchedSession:
     def __init__(self, link: HttpLink, username: str, password: str, target: str = "") -> None:
         self._link = link
         self._target = target or link.gate().target
-        self._gate = link.gate()
         self._attempt, self.client = link.log_in(username, password)
+        self._gate = link.gate()
         self._kept = self._login_fields()
         self.username = username
 
@@ -55,9 +55,15 @@ class WatchedSession:
         return "; ".join(f"{k}={v}" for k, v in cookies.items()) or self.client.token
 
     def alive(self) -> tuple[bool, Exchange]:
-        """Whether the session, as it was given at the login, opens its resource."""
+        """Whether the session opens its resource, as it was when it last did.
+
+        A camera may give another cookie with any answer; the one that it gave last counts.
+        """
         answer = self.client.request("GET", self._target, headers=self._kept)
-        return self._gate.opened_by(answer), answer
+        opened = self._gate.opened_by(answer)
+        if opened:
+            self._kept = self._login_fields()
+        return opened, answer
 
     def after(
         self,

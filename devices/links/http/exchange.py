@@ -21,7 +21,10 @@ ANONYMOUS = "anonymous"
 _FRAMED = re.compile(rb"\s{0,8}--[^\r\n]{1,200}\r?\n(?:[^\r\n]{1,400}\r?\n){0,16}\r?\n\xff\xd8\xff")
 """The first part of MJPEG (RFC 2046, 5.1), for servers that give it another name: FFmpeg's does."""
 
-_SECRET_HEADERS = {"authorization", "authentication-info", "x-csrf-token", "x-auth-token"}
+_SECRET_HEADER = re.compile(
+    r"authorization|authentication-info|token|csrf|xsrf|session", re.IGNORECASE
+)
+_JUDGED = 64 * 1024
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,7 +34,8 @@ class Exchange(Observation):
     ``sender`` is ``anonymous`` or a user name; ``target`` is the request target as it went out.
     ``protection``: ``none`` for plain HTTP, ``authenticated TLS``, or ``TLS`` with the reason why
     the server is not authenticated. Length and SHA-256 are of the body as far as it was read;
-    ``truncated`` says that there is more. ``body_start`` is kept for refusals and pictures alone:
+    ``truncated`` says that there is more. ``denied``: a 2xx that holds what the device file says
+    refusals hold (links.http.refusal). ``body_start`` is kept for refusals and pictures alone:
     what a camera answers successfully may hold somebody's credentials.
     """
 
@@ -47,9 +51,11 @@ class Exchange(Observation):
     body_start: bytes
     truncated: bool = False
     seconds: float = 0.0
+    denied: bool = False
     body: InitVar[bytes] = b""
     # No field: fields are evidence, and the body is not.
     _body: ClassVar[bytes] = b""
+    _told: ClassVar[tuple[tuple[str, str], ...]] = ()
 
     def __post_init__(self, body: bytes) -> None:
         object.__setattr__(self, "_body", body)
@@ -66,8 +72,8 @@ class Exchange(Observation):
 
     @property
     def succeeded(self) -> bool:
-        """Whether the status is of the class 2xx."""
-        return 200 <= self.status < 300
+        """Whether the status is of the class 2xx, and the body is no refusal."""
+        return 200 <= self.status < 300 and not self.denied
 
     @property
     def media_type(self) -> str:
@@ -82,6 +88,13 @@ class Exchange(Observation):
         unnamed = _FRAMED.match(start) is not None
         return start.startswith((b"\xff\xd8\xff", b"\x89PNG\r\n")) or framed or unnamed
 
+    def judged(self, refusal: re.Pattern[bytes] | None) -> Exchange:
+        """Itself, ``denied`` where its success holds what is a refusal by the device file."""
+        if refusal is not None and self.succeeded and refusal.search(self._body[:_JUDGED]):
+            object.__setattr__(self, "denied", True)
+            object.__setattr__(self, "body_start", self._body[:SHOWN])
+        return self
+
     def header(self, name: str) -> str:
         """The first header of this name; empty when there is none."""
         return next(iter(self.all_headers(name)), "")
@@ -89,6 +102,10 @@ class Exchange(Observation):
     def all_headers(self, name: str) -> list[str]:
         """Every header of this name."""
         return [value for key, value in self.headers if key.lower() == name.lower()]
+
+    def told(self, name: str) -> str:
+        """The first header of this name as it came, secret or not; for use, not for evidence."""
+        return next((value for key, value in self._told if key.lower() == name.lower()), "")
 
     def json(self) -> Any:
         """The body as JSON; raises Garbled."""
@@ -112,6 +129,7 @@ def make_exchange(
     seconds: float,
 ) -> Exchange:
     """An exchange of an answer's parts, with what is secret in the headers masked."""
+    told = tuple(headers)
     exchange = Exchange(
         sender=sender,
         method=method,
@@ -119,7 +137,7 @@ def make_exchange(
         server=server,
         protection=protection,
         status=status,
-        headers=tuple((name, _masked(name, value)) for name, value in headers),
+        headers=tuple((name, _masked(name, value)) for name, value in told),
         body_bytes=len(body),
         body_sha256=hashlib.sha256(body).hexdigest(),
         body_start=b"",
@@ -127,6 +145,7 @@ def make_exchange(
         seconds=round(seconds, 3),
         body=body,
     )
+    object.__setattr__(exchange, "_told", told)
     if status >= 300 or exchange.picture:
         object.__setattr__(exchange, "body_start", body[:SHOWN])
     return exchange
@@ -137,4 +156,4 @@ def _masked(name: str, value: str) -> str:
         return re.sub(
             r"^([^=;]*)=([^;]*)", lambda m: f"{m[1]}=[{len(m[2])} characters]", value, count=1
         )
-    return f"[{len(value)} characters]" if name.lower() in _SECRET_HEADERS else value
+    return f"[{len(value)} characters]" if _SECRET_HEADER.search(name) else value

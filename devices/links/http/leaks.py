@@ -13,18 +13,19 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from urllib.parse import quote, quote_plus
 
+from devices.description import HttpLink
 from devices.errors import LinkError, NotOffered
 from devices.links.http.client import HttpClient
 from devices.links.http.exchange import Exchange
-from devices.links.http.link import HttpLink
-from devices.links.http.operations import linked_paths
-from devices.links.http.pages import impossible_neighbour
+from devices.links.http.link import HttpLink as Link
+from devices.links.http.operations import front_pages, linked_paths
+from devices.links.http.pages import impossible_neighbour, same_page
 from devices.observation import Observation
 from devices.protocols.archives import unpacked
 
 SHORTEST = 8
 """A shorter secret, or one of fewer than three kinds of character, may stand anywhere by chance."""
-_LIMIT = 512 * 1024
+_LIMIT = 2 * 1024 * 1024
 _PAGES = 12
 _SECONDS = 8.0
 _TEXT = ("text/", "application/json", "application/xml", "application/javascript")
@@ -52,9 +53,9 @@ class Sought:
 class Place:
     """One document that was searched.
 
-    ``kind``: ``address``, ``log``, ``page``, ``export``, ``error page``, ``answer``. ``found``:
-    which secret, and how it was written. ``logins`` counts addresses with a user part, whatever
-    stands there.
+    ``kind``: ``address``, ``log``, ``page``, ``export``, ``error page``, ``cookie``, ``answer``.
+    ``found``: which secret, and how it was written. ``logins`` counts addresses with a user part,
+    whatever stands there.
     """
 
     name: str
@@ -68,7 +69,7 @@ class Place:
 class LeakSearch(Observation):
     """Where secrets were looked for. ``sought`` names them, ``left_out`` those too short to tell.
 
-    ``in_urls``: operations of the device file that put a password into the address.
+    ``in_urls``: what of the described interface puts a password or a token into an address.
     """
 
     places: tuple[Place, ...]
@@ -122,7 +123,7 @@ def _inside_base64(raw: bytes) -> Iterator[bytes]:
 class Search:
     """Goes through the web interface with a user whose secrets are new and long."""
 
-    def __init__(self, link: HttpLink, sought: Sequence[Sought]) -> None:
+    def __init__(self, link: Link, sought: Sequence[Sought]) -> None:
         self._link = link
         self.sought = [secret for secret in sought if secret.telling]
         self.left_out = tuple(secret.what for secret in sought if not secret.telling)
@@ -142,10 +143,14 @@ class Search:
                 self.look(f"{name} of {answer.request}", "address", value.encode())
 
     def pages(self, client: HttpClient) -> None:
-        """The front page, what it refers to, and an error page, as a logged-in user."""
+        """The front page, what it leads and refers to, and an error page, as a logged-in user."""
         try:
-            front = client.request("GET", "/", limit=_LIMIT)
-            self.answer(front, "page")
+            fronts = front_pages(client, self._link.server)
+            for page in fronts:
+                self.answer(page, "page")
+            front = fronts[-1]
+            if not front.succeeded or not front.body_bytes:
+                self.missing.append(f"no page: {front.request} is answered {front.status}")
             for path in linked_paths(front, self._link.server)[:_PAGES]:
                 self.answer(client.request("GET", path, limit=_LIMIT), "page")
             missing = impossible_neighbour(self._link.gate().target)
@@ -163,8 +168,31 @@ class Search:
                 continue
             if answer.media_type.startswith(_TEXT) or kind != "answer":
                 self.answer(answer, kind)
-            if kind != "answer" and not answer.succeeded:
-                self.missing.append(f"{kind}: {answer.request} is answered {answer.status}")
+            if kind != "answer" and (why := self._is_none(client, answer)):
+                self.missing.append(f"{kind}: {answer.request} {why}")
+
+    def _is_none(self, client: HttpClient, answer: Exchange) -> str:
+        """Why an answer is not the whole document that was asked for; empty when it may be."""
+        if not answer.succeeded:
+            return f"is answered {answer.status}"
+        if answer.truncated:
+            return f"gives more than the {answer.body_bytes} bytes that were read"
+        beside = client.request("GET", impossible_neighbour(answer.target), limit=_LIMIT)
+        if beside.succeeded and same_page(answer, beside):
+            return "gives what a made-up path gives too"
+        return ""
+
+    def login(self, answer: Exchange, cookies: Mapping[str, str]) -> None:
+        """What a login gives: the session's token belongs there, a password nowhere."""
+        sought = [secret for secret in self.sought if secret.kind == "password"]
+        name = f"the answer to {answer.request}"
+        self.places.append(searched(name, "answer", answer.content, sought))
+        for cookie, value in cookies.items():
+            name = f"the cookie {cookie}"
+            self.places.append(searched(name, "cookie", value.encode(), sought))
+        for header in ("Location", "Content-Location", "Refresh"):
+            for value in answer.all_headers(header):
+                self.look(f"{header} of the login's answer", "address", value.encode())
 
     def result(self) -> LeakSearch:
         """What came of it."""
@@ -172,16 +200,26 @@ class Search:
             places=tuple(self.places),
             sought=tuple(secret.what for secret in self.sought),
             left_out=self.left_out,
-            in_urls=tuple(
-                name
-                for name, operation in self._link.description.operations.items()
-                if re.search(r"\{(new_)?password\}", operation.path)
-            ),
+            in_urls=secrets_in_addresses(self._link.description),
             shortfall="; ".join(self.missing[:5]),
         )
 
 
-def operation_target(link: HttpLink, name: str) -> str:
+def secrets_in_addresses(description: HttpLink) -> tuple[str, ...]:
+    """What of the described interface puts a password or a session's token into an address."""
+    found = [
+        f"the operation {name}"
+        for name, operation in description.operations.items()
+        if re.search(r"\{(new_)?password\}", operation.path)
+    ]
+    if any("{password}" in text for text in description.query.values()):
+        found.append("every request")
+    if description.token is not None and description.token.query is not None:
+        found.append("every request of a session (its token)")
+    return tuple(found)
+
+
+def operation_target(link: Link, name: str) -> str:
     """The path of a described operation with GET; empty when there is none."""
     try:
         operation = link.operation(name)

@@ -7,10 +7,11 @@ not when a status code says so.
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from devices.description import DeviceFile, Operation
 from devices.description import HttpLink as Description
@@ -25,8 +26,9 @@ from devices.errors import (
 from devices.journal import Journal
 from devices.links.http.challenge import answered
 from devices.links.http.changes import noted
-from devices.links.http.client import HttpClient
+from devices.links.http.client import HttpClient, completed
 from devices.links.http.exchange import ANONYMOUS, Exchange
+from devices.links.http.logins import carried_out, made_up_fields, take_csrf
 from devices.links.http.pages import impossible_neighbour, same_page
 from devices.links.http.raw import raw_exchange
 from devices.links.http.server import Protection, Server, protection_of, server_of
@@ -43,11 +45,13 @@ class Gate(Observation):
     """A declared resource that is closed to anonymous requests; what a login has to open.
 
     ``anonymous`` is the refusal. Where a camera answers 2xx to everything, it is the page that any
-    path gets, most often the login page.
+    path gets, most often the login page. ``stranger`` is what a made-up session gets, where that
+    is a success of its own: "your session has expired".
     """
 
     target: str
     anonymous: Exchange
+    stranger: Exchange | None = None
 
     def opened_by(self, answer: Exchange) -> bool:
         """Whether this answer came to somebody whom the camera knows.
@@ -55,7 +59,8 @@ class Gate(Observation):
         403 is no such answer, even where an anonymous request gets 401: RFC 9110, 15.5.4, would
         have it so, but many cameras answer wrong credentials and closed accounts by it.
         """
-        everywhere = self.anonymous.succeeded and same_page(answer, self.anonymous)
+        known = [self.anonymous, *([self.stranger] if self.stranger is not None else [])]
+        everywhere = any(page.succeeded and same_page(answer, page) for page in known)
         return answer.succeeded and not everywhere
 
 
@@ -84,9 +89,12 @@ class HttpLink:
         self._lock = threading.RLock()
         self._protection: dict[str, Protection] = {}
         self._gate: Gate | None = None
+        self._stranger: Exchange | None = None
         self._transports: list[Transport] = []
         self.description: Description = device.links.http
         self.server: Server = server_of(self.description.url, permit)
+        refusal = self.description.refusal
+        self._refusal = re.compile(refusal.encode()) if refusal else None
 
     def close(self) -> None:
         """Close every connection."""
@@ -133,7 +141,7 @@ class HttpLink:
         username = self._device.accounts[name].username
         attempt, client = self.log_in(username, self._secrets.password(name))
         if not attempt.accepted:
-            client.close()
+            self.leave(client)
             raise LoginRefused(
                 f"the web interface did not accept the account {name!r} of the device file: "
                 + _why_refused(attempt, session=self.description.authentication == "session")
@@ -158,6 +166,8 @@ class HttpLink:
             return self._session(client, gate, username, password), client
         if self.description.authentication == "digest":
             client.use_digest(username, password)
+        elif self.description.authentication == "query":
+            client.use_query(username, self.query_login(username, password))
         else:
             client.use_basic(username, password)
         answer = client.request("GET", gate.target)
@@ -168,9 +178,18 @@ class HttpLink:
     def raw(self, request: bytes, sender: str, limit: int, seconds: float) -> Exchange:
         """Send exactly these bytes on a connection of their own. Raises LinkError."""
         protection = self._protected(self.server)
-        return raw_exchange(
+        answer = raw_exchange(
             self.server, protection, request, sender=sender, limit=limit, seconds=seconds
         )
+        return answer.judged(self._refusal)
+
+    def done(self, name: str, answer: Exchange) -> bool:
+        """Whether this answer says that the named operation was carried out."""
+        return carried_out(self.operation(name), answer)
+
+    def query_login(self, username: str, password: str) -> dict[str, str]:
+        """The parameters that carry this login in an address."""
+        return completed(self.description.query, {"username": username, "password": password})
 
     def perform(self, client: HttpClient, name: str, **values: str) -> Exchange:
         """Call a named operation as ``client``. Raises NotOffered and LinkError."""
@@ -197,7 +216,7 @@ class HttpLink:
         """
         with self._lock:
             if self._gate is None:
-                self._gate = self._find_gate()
+                self._gate = replace(self._find_gate(), stranger=self._stranger)
             return self._gate
 
     def wait_until_it_answers(self, seconds: float) -> None:
@@ -270,7 +289,10 @@ class HttpLink:
         carries = bool(client.cookies)
         if token is not None:
             carries = client.use_token(answer, token) or carries
-        return answer, carries and answer.status in login.success
+        taken = carries and carried_out(login, answer)
+        if taken and self.description.csrf is not None:
+            take_csrf(client, self.description.csrf, answer)
+        return answer, taken
 
     def login_values(self, client: HttpClient, username: str, password: str) -> dict[str, str]:
         """What the placeholders of the login stand for; asks for a challenge where one is declared.
@@ -299,13 +321,43 @@ class HttpLink:
             return LoginAttempt(username=username, accepted=False, answer=answer)
         opened = client.request("GET", gate.target)
         accepted = gate.opened_by(opened)
+        if accepted and self._stranger is None:
+            accepted = self._unlike_a_stranger(client, opened, username, password)
         return LoginAttempt(username=username, accepted=accepted, answer=answer, opened=opened)
+
+    def _unlike_a_stranger(
+        self, client: HttpClient, opened: Exchange, username: str, password: str
+    ) -> bool:
+        """Whether a login got more than a made-up session does; learns what that gets.
+
+        A success to a made-up session is a page for expired ones where a wrong login gets it too,
+        and no check of sessions at all where the right login gets nothing else.
+        """
+        stranger = self.anonymous()
+        stranger.use_headers(made_up_fields(client, self.description.token))
+        answer = stranger.request("GET", opened.target)
+        stranger.close()
+        alike = answer.succeeded and same_page(answer, opened)
+        if not alike:
+            with self._lock:
+                self._stranger = answer
+                self._gate = replace(self.gate(), stranger=answer)
+        return not alike or self._is_known(username, password)
+
+    def _is_known(self, username: str, password: str) -> bool:
+        for name, account in self._device.accounts.items():
+            if account.username == username and account.password is not None:
+                try:
+                    return self._secrets.password(name) == password
+                except DeviceFileError:
+                    continue
+        return False
 
     def _client(self, server: Server, source: str = "") -> HttpClient:
         transport = Transport(server, self._protected(server), source)
         with self._lock:
             self._transports.append(transport)
-        return HttpClient(transport)
+        return HttpClient(transport, refusal=self._refusal)
 
     def _protected(self, server: Server) -> Protection:
         with self._lock:
@@ -339,7 +391,7 @@ def _why_no_gate(answers: Sequence[Exchange]) -> str:
     tried = ", ".join(f"{answer.target} ({answer.status})" for answer in answers)
     return (
         f"{tried}: all answer without login; declare under declared.api a resource that asks for "
-        "one"
+        "one, or say in links.http.refusal how a refusal reads that comes with 200"
     )
 
 

@@ -77,6 +77,8 @@ class ClearPort(Observation):
 
     ``login`` is the answer to a login of a user who does not exist, ``neighbour`` to the same
     request to a path that cannot exist, ``gate`` to an anonymous request for a closed resource.
+    ``landing``: the page on the same port that ``root`` leads to. ``same_gate``: a closed resource
+    is refused here as over TLS.
     """
 
     port: int
@@ -85,6 +87,8 @@ class ClearPort(Observation):
     gate: Exchange | None = None
     login: Exchange | None = None
     neighbour: Exchange | None = None
+    landing: Exchange | None = None
+    same_gate: bool = False
 
     @property
     def takes_logins(self) -> bool:
@@ -107,8 +111,16 @@ class ClearPort(Observation):
     @property
     def password_form(self) -> bool:
         """Whether the page here asks for a password."""
-        page = self.root.content if self.root is not None and self.root.succeeded else b""
-        return re.search(rb"<input[^>]+type=[\"']?password", page, re.IGNORECASE) is not None
+        pages = [p.content for p in (self.root, self.landing) if p is not None and p.succeeded]
+        form = re.compile(rb"<input[^>]+type=[\"']?password", re.IGNORECASE)
+        return any(form.search(page) for page in pages)
+
+    @property
+    def may_take_logins(self) -> bool:
+        """Whether the interface is here, and its refusals do not tell whether it takes logins."""
+        if self.login is None or self.takes_logins or not self.same_gate:
+            return False
+        return not 300 <= self.login.status < 400 and self.login.status not in {404, 405, 426}
 
 
 @dataclass(frozen=True, kw_only=True)

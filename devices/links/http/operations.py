@@ -13,6 +13,13 @@ from devices.links.http.server import Server
 
 _LIMIT = 512 * 1024
 _SCRIPTS = 8
+_HOPS = 3
+_HEAD = 32 * 1024
+_REFRESH = re.compile(
+    rb"http-equiv\s*=\s*[\"']?refresh[\"']?[^<>]{0,100}?url\s*=\s*[\"']?([^\"'<>\s]{1,200})"
+    rb"|location(?:\.href)?\s*=\s*[\"']([^\"'<>\s]{1,200})[\"']",
+    re.IGNORECASE,
+)
 _REFERENCE = re.compile(rb"""(?:src|href|action)\s*=\s*["']([^"'<>\s]{1,200})["']""", re.IGNORECASE)
 _QUOTED = re.compile(rb"""["'`](/?[A-Za-z][\w./-]{2,120}(?:\?[\w=&.%-]{0,80})?)["'`$?]""")
 _CALLS = re.compile(
@@ -32,20 +39,50 @@ def linked_paths(page: Exchange, server: Server) -> list[str]:
     return sorted(found, key=lambda path: not path.partition("?")[0].endswith(".js"))
 
 
-def discovered(client: HttpClient, server: Server) -> list[str]:
-    """Paths of operations that the pages and their scripts name. Raises LinkError for the front.
+def front_pages(client: HttpClient, server: Server) -> list[Exchange]:
+    """The front page, and where on the same server it leads (by status or ``refresh``).
 
-    Only what looks like a call: below a folder of calls, or with the ending of one.
+    Raises LinkError for the front page alone.
     """
-    front = client.request("GET", "/", limit=_LIMIT)
-    documents = [front]
+    pages = [client.request("GET", "/", limit=_LIMIT)]
+    seen = {"/"}
+    while len(pages) <= _HOPS:
+        path = _leads_to(pages[-1], server)
+        if not path or path in seen:
+            break
+        seen.add(path)
+        try:
+            pages.append(client.request("GET", path, limit=_LIMIT))
+        except LinkError:
+            break
+    return pages
+
+
+def _leads_to(page: Exchange, server: Server) -> str:
+    place = page.header("Location") if 300 <= page.status < 400 else ""
+    if not place and page.succeeded and (found := _REFRESH.search(page.content[:_HEAD])):
+        place = (found[1] or found[2]).decode("latin-1").strip()
+    return _own_path(place, page, server) if place else ""
+
+
+def discovered(client: HttpClient, server: Server) -> tuple[list[str], str]:
+    """Paths of operations that the pages and their scripts name, and why none was read.
+
+    Only what looks like a call: below a folder of calls, or with the ending of one. Raises
+    LinkError for the front page.
+    """
+    documents = front_pages(client, server)
+    front = documents[-1]
+    if not front.succeeded or not front.body_bytes:
+        return [], f"no page could be read: {front.request} is answered {front.status}"
     scripts = [p for p in linked_paths(front, server) if not _other_asset(p)]
     for path in scripts[:_SCRIPTS]:
         try:
             documents.append(client.request("GET", path, limit=_LIMIT))
         except LinkError:
             continue
-    return list(dict.fromkeys(path for page in documents for path in _named(page, server)))
+    paths = list(dict.fromkeys(path for page in documents for path in _named(page, server)))
+    return paths, ""
 
 
 def named_in(content: bytes) -> list[str]:

@@ -11,12 +11,17 @@ import secrets
 from collections import Counter
 
 from devices.errors import Garbled
+from devices.links.http.envelopes import hollow
 from devices.links.http.exchange import Exchange
 
 _VARYING_SHARE = 0.05
 _VARYING_WORDS = 20
 """Of the words of a page, how many may be others in the next answer: a nonce, the time."""
 _COMPARED = 64 * 1024
+_REFUSING = re.compile(
+    rb"log ?in|sign ?in|denied|error|fail|unauthori|forbidden|permi|invalid|expired|not allowed"
+    rb'|"(?:code|ret|result|success|status)"'
+)
 
 
 def same_page(one: Exchange, other: Exchange) -> bool:
@@ -42,11 +47,24 @@ def _without_target(answer: Exchange) -> bytes:
     return text
 
 
-def same_kind(one: Exchange, other: Exchange) -> bool:
-    """Whether two answers may be the same resource at different times."""
-    if one.media_type != other.media_type or not one.body_bytes:
+def same_kind(one: Exchange, genuine: Exchange) -> bool:
+    """Whether an answer may be the resource of which ``genuine`` is a true copy, at another time.
+
+    Not where it has the form alone: an error in the same envelope, or nothing where there is data.
+    """
+    if one.media_type != genuine.media_type or not one.body_bytes:
         return False
-    return one.picture == other.picture and _members(one) == _members(other)
+    if one.body_sha256 == genuine.body_sha256:
+        return True
+    if one.picture != genuine.picture or _members(one) != _members(genuine):
+        return False
+    return one.picture or not hollow(one, genuine)
+
+
+def says_refusal(answer: Exchange) -> bool:
+    """Whether a success may be a refusal in words; only the device file can tell."""
+    text = answer.content[:_COMPARED].lower()
+    return _REFUSING.search(text) is not None
 
 
 def kindred(one: Exchange, other: Exchange) -> bool:

@@ -109,6 +109,7 @@ class Guard:
     def __init__(self) -> None:
         self._descriptor: socket.socket | None = None
         self.fired = False
+        self.connections = 0
 
     def watch(self, connection: socket.socket) -> socket.socket:
         """Take charge of a new connection.
@@ -117,6 +118,7 @@ class Guard:
         """
         self.close()
         self._descriptor = connection.dup()
+        self.connections += 1
         return connection
 
     @contextmanager

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from devices.description import ApiResource, Operation
 from devices.errors import LinkError
@@ -19,7 +20,12 @@ from devices.links.http.exchange import Exchange
 from devices.links.http.pages import impossible_neighbour
 from devices.observation import Observation
 
+Got = TypeVar("Got")
+Revive = Callable[[str, HttpClient], HttpClient | None]
+"""Gives the caller back where it is still logged in, else a new one; None where it cannot be."""
+
 _LIMIT = 64 * 1024
+_ROUNDS = 2
 _BROKEN_JSON = b'{"camproof": '
 
 
@@ -44,7 +50,8 @@ class RoleAnswer(Observation):
         """Whether the caller was refused for who it is, or sent to a login."""
         if self.answer is None:
             return False
-        return self.answer.status in {401, 403} or 300 <= self.answer.status < 400
+        redirected = 300 <= self.answer.status < 400
+        return self.answer.status in {401, 403} or redirected or self.answer.denied
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,29 +76,67 @@ def survey_roles(
     *,
     session_calls: Sequence[Operation],
     avoid: Sequence[str],
+    revive: Revive | None = None,
 ) -> RoleMatrix:
-    """Ask every resource as every caller (by role; ``anonymous`` too).
+    """Ask every resource as every caller (by role; ``anonymous`` too), one caller after the other.
 
     ``session_calls`` (login, logout, set-up) are not asked: they would change who the callers
     are. ``avoid`` are words in a path whose resources are not asked unless they only read,
-    because a camera that does not look at the body either would obey.
+    because a camera that does not look at the body either would obey. ``revive`` keeps callers
+    logged in: a role whose session ended while it asked is asked again.
     """
-    answers: list[RoleAnswer] = []
     left_out: list[str] = []
     undecided: list[str] = []
     own = {f"{call.method} {call.path}" for call in session_calls}
+    chosen: list[ApiResource] = []
     for resource in resources:
         if why := _too_dangerous(resource, own, avoid):
             left_out.append(f"{resource.method} {resource.path}: {why}")
-            continue
-        for role, client in callers.items():
+        else:
+            chosen.append(resource)
+
+    def ask(role: str, client: HttpClient) -> tuple[list[RoleAnswer], list[str]]:
+        got: list[RoleAnswer] = []
+        problems: list[str] = []
+        for resource in chosen:
             try:
-                answers.append(_asked(role, client, resource))
+                got.append(_asked(role, client, resource))
             except LinkError as error:
-                undecided.append(f"{role}: {error}")
+                problems.append(f"{role}: {error}")
+        return got, problems
+
+    answers: list[RoleAnswer] = []
+    for role, client in callers.items():
+        got, problems = while_alive(role, client, revive, ask)
+        answers += got
+        undecided += problems
     return RoleMatrix(
         answers=tuple(answers), left_out=tuple(left_out), shortfall="; ".join(undecided[:5])
     )
+
+
+def while_alive(
+    role: str,
+    client: HttpClient,
+    revive: Revive | None,
+    ask: Callable[[str, HttpClient], tuple[list[Got], list[str]]],
+) -> tuple[list[Got], list[str]]:
+    """What a caller got while it was logged in, and what could not be had.
+
+    Some cameras have one session for all users, a few for each, or end them at odd times. What a
+    session got that was dead at the end says nothing of the role.
+    """
+    if revive is None:
+        return ask(role, client)
+    for _ in range(_ROUNDS):
+        alive = revive(role, client)
+        if alive is None:
+            return [], [f"{role} could not log in again"]
+        client = alive
+        got = ask(role, client)
+        if revive(role, client) is client:
+            return got
+    return [], [f"the session of {role} ended again and again while it asked"]
 
 
 def _too_dangerous(resource: ApiResource, session_calls: set[str], avoid: Sequence[str]) -> str:
@@ -108,17 +153,11 @@ def _too_dangerous(resource: ApiResource, session_calls: set[str], avoid: Sequen
 
 def _asked(role: str, client: HttpClient, resource: ApiResource) -> RoleAnswer:
     target = re.sub(r"\{\w+\}", f"nobody-{secrets.token_hex(4)}", resource.path)
-    if resource.method in {"GET", "DELETE"}:
-        answer = client.request(resource.method, target, limit=_LIMIT)
-    else:
-        headers = {"Content-Type": "application/json"}
-        answer = client.request(
-            resource.method, target, headers=headers, body=_BROKEN_JSON, limit=_LIMIT
-        )
+    answer = _requested(client, resource.method, target)
     allowed = role in resource.roles or "anonymous" in resource.roles
     elsewhere = None
-    if resource.method == "GET" and answer.succeeded and not allowed:
-        elsewhere = client.request("GET", impossible_neighbour(target), limit=_LIMIT)
+    if answer.succeeded and not allowed:
+        elsewhere = _requested(client, resource.method, impossible_neighbour(target))
     return RoleAnswer(
         role=role,
         method=resource.method,
@@ -127,3 +166,10 @@ def _asked(role: str, client: HttpClient, resource: ApiResource) -> RoleAnswer:
         answer=answer,
         elsewhere=elsewhere,
     )
+
+
+def _requested(client: HttpClient, method: str, target: str) -> Exchange:
+    if method in {"GET", "DELETE"}:
+        return client.request(method, target, limit=_LIMIT)
+    headers = {"Content-Type": "application/json"}
+    return client.request(method, target, headers=headers, body=_BROKEN_JSON, limit=_LIMIT)

@@ -7,12 +7,13 @@ import secrets
 import string
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise
+from itertools import pairwise, takewhile
 
-from devices.errors import NotOffered
-from devices.links.http.client import HttpClient, filled
+from devices.errors import LoginRefused, NotOffered
+from devices.links.http.client import Call, HttpClient, filled
 from devices.links.http.exchange import Exchange
 from devices.links.http.link import HttpLink
+from devices.links.http.logins import take_csrf
 from devices.observation import Observation
 
 LOGINS = 6
@@ -20,6 +21,9 @@ LOGINS = 6
 
 MAX_STEP = 1000
 """Largest step between two identifiers, read as numbers, that counts as counting."""
+
+_FORM_KINDS = {"application/x-www-form-urlencoded", "multipart/form-data", "text/plain"}
+"""What a form of any page may send to any site."""
 
 _ALPHABETS = (
     ("digits", string.digits),
@@ -36,7 +40,8 @@ class IdentifierFacts:
 
     ``varying`` counts the character positions that differ between any two of them; ``bits`` is
     the most that these positions can hold in the alphabet seen: an upper bound of the entropy.
-    ``counting``: read as numbers, each is the one before plus the same small step.
+    ``counting``: read as numbers, each is the one before plus the same small step. ``unknown``:
+    of how many sessions it was not found.
     """
 
     count: int
@@ -46,6 +51,7 @@ class IdentifierFacts:
     varying: int
     bits: float
     counting: bool
+    unknown: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,7 +96,9 @@ def survey_sessions(link: HttpLink, account: str, username: str, password: str) 
         return SessionFacts(carrier=link.description.authentication)
     clients: list[HttpClient] = []
     try:
-        clients += [link.account(account) for _ in range(LOGINS)]
+        marks = _several(link, account, clients)
+        while clients:  # a camera has room for so many
+            link.leave(clients.pop())
         attempt, last = link.log_in(username, password)
         clients.append(last)
         if not link.gate().opened_by(last.request("GET", link.gate().target)):
@@ -98,10 +106,11 @@ def survey_sessions(link: HttpLink, account: str, username: str, password: str) 
                 "the newest of several sessions is not alive: sessions cannot be compared"
             )
         name = session_cookie(link, last)
+        marks.append(Marks(last.cookies, last.token))
         exchanges = [attempt.answer]
         facts = SessionFacts(
             carrier="cookie" if name else "token",
-            identifiers=identifier_facts([_identifier(client, name) for client in clients]),
+            identifiers=identifier_facts([each.carrier(name, last.cookies) for each in marks]),
             cookies=tuple(c for c in cookie_facts(attempt.answer) if c.name == name),
             made_up_kept=bool(name) and _fixation(link, name, username, password, exchanges),
             live_after_logout=_after_logout(link, account, exchanges),
@@ -113,11 +122,58 @@ def survey_sessions(link: HttpLink, account: str, username: str, password: str) 
             link.leave(client)
 
 
+@dataclass(frozen=True)
+class Marks:
+    """What carried one session, as it was just after the login."""
+
+    cookies: Mapping[str, str]
+    token: str
+
+    def carrier(self, name: str, known: Mapping[str, str]) -> str:
+        """The value of the cookie ``name``, or the token where that is empty.
+
+        ``known`` are the cookies of the session that ``name`` is of: a camera that names the
+        cookie anew each time has one here that is not among those.
+        """
+        if not name or name in self.cookies:
+            return self.cookies.get(name, "") if name else self.token
+        others = [value for key, value in self.cookies.items() if key not in known]
+        return others[0] if len(others) == 1 else ""
+
+
+def _several(link: HttpLink, account: str, clients: list[HttpClient]) -> list[Marks]:
+    """Log in several times; where a camera has room for fewer sessions, the first ones leave."""
+    marks: list[Marks] = []
+    while len(marks) < LOGINS:
+        try:
+            client = link.account(account)
+        except LoginRefused as error:
+            if not clients:
+                raise _no_room(link, len(marks), error) from error
+            while clients:
+                link.leave(clients.pop())
+            continue
+        clients.append(client)
+        marks.append(Marks(client.cookies, client.token))
+    return marks
+
+
+def _no_room(link: HttpLink, had: int, error: LoginRefused) -> LoginRefused:
+    if not had:
+        return error
+    why = "" if link.offers("logout") else ": describe the operation logout, or sessions pile up"
+    return LoginRefused(f"after {had} logins no further one is taken{why}; {error}")
+
+
 def identifier_facts(identifiers: Sequence[str]) -> IdentifierFacts:
     """Compare identifiers of consecutive sessions."""
     length = max((len(i) for i in identifiers), default=0)
-    padded = [identifier.rjust(length) for identifier in identifiers]
-    varying = sum(len(set(column)) > 1 for column in zip(*padded, strict=True))
+    inner = _without_common_ends(identifiers)
+    width = max((len(text) for text in inner), default=0)
+    varying = min(  # where lengths differ, the better of both alignments: this is an upper bound
+        sum(len(set(column)) > 1 for column in zip(*aligned, strict=True))
+        for aligned in ([t.rjust(width) for t in inner], [t.ljust(width) for t in inner])
+    )
     name, size = _alphabet("".join(identifiers))
     return IdentifierFacts(
         count=len(identifiers),
@@ -126,8 +182,23 @@ def identifier_facts(identifiers: Sequence[str]) -> IdentifierFacts:
         alphabet=name,
         varying=varying,
         bits=round(varying * math.log2(size), 1),
-        counting=_counting(identifiers),
+        counting=_counting(identifiers) or _counting(inner),
+        unknown=sum(not identifier for identifier in identifiers),
     )
+
+
+def _without_common_ends(identifiers: Sequence[str]) -> list[str]:
+    """The identifiers without what all of them begin and end with."""
+    start = _alike(identifiers)
+    rest = [identifier[start:] for identifier in identifiers]
+    end = _alike([text[::-1] for text in rest])
+    return [text[: len(text) - end] for text in rest]
+
+
+def _alike(texts: Sequence[str]) -> int:
+    """How many characters all begin with."""
+    columns = zip(*texts, strict=False)
+    return sum(1 for _ in takewhile(lambda column: len(set(column)) == 1, columns))
 
 
 def cookie_facts(answer: Exchange) -> list[CookieFacts]:
@@ -170,18 +241,24 @@ def _counting(identifiers: Sequence[str]) -> bool:
 
 
 def session_cookie(link: HttpLink, client: HttpClient) -> str:
-    """The cookie without which the gate stays closed; empty when a token carries the session."""
-    gate = link.gate()
+    """The cookie without which the gate stays closed; empty when a token carries the session.
+
+    Of several the longest, as names of users and roles travel in cookies too. Where the cookies
+    alone open the gate, a token beside them carries nothing.
+    """
+    gate, token = link.gate(), link.description.token
+    bare: dict[str, str] = {}
+    if token is not None and token.query is None and client.cookies:
+        alone = {token.header: ""}
+        if gate.opened_by(client.request("GET", gate.target, headers=alone)):
+            bare = alone
+    needed: list[str] = []
     for name in client.cookies:
         others = {key: value for key, value in client.cookies.items() if key != name}
-        answer = client.request("GET", gate.target, headers={"Cookie": _cookie_header(others)})
-        if not gate.opened_by(answer):
-            return name
-    return ""
-
-
-def _identifier(client: HttpClient, cookie: str) -> str:
-    return client.cookies.get(cookie, "") if cookie else client.token
+        headers = {"Cookie": _cookie_header(others), **bare}
+        if not gate.opened_by(client.request("GET", gate.target, headers=headers)):
+            needed.append(name)
+    return max(needed, key=lambda name: len(client.cookies.get(name, "")), default="")
 
 
 def _fixation(
@@ -189,7 +266,8 @@ def _fixation(
 ) -> bool:
     """Log in with a made-up identifier; true when it then is the session's."""
     client, brought = link.anonymous(), {"Cookie": f"{name}={secrets.token_hex(16)}"}
-    call = filled(link.operation("login"), link.login_values(client, username, password))
+    values = link.login_values(client, username, password)
+    call = filled(link.operation("login"), client.values | values)
     exchanges.append(
         client.request(
             call.method, call.target, headers={**call.headers, **brought}, body=call.body
@@ -197,6 +275,8 @@ def _fixation(
     )
     client.sender = username
     exchanges.append(client.request("GET", link.gate().target, headers=brought))
+    if link.description.csrf is not None and link.done("login", exchanges[-2]):
+        take_csrf(client, link.description.csrf, exchanges[-2])  # to be able to log out
     link.leave(client)
     return link.gate().opened_by(exchanges[-1])
 
@@ -206,29 +286,52 @@ def _after_logout(link: HttpLink, account: str, exchanges: list[Exchange]) -> bo
         return None
     client = link.account(account)
     kept = {"Cookie": _cookie_header(client.cookies)}
-    exchanges.append(link.perform(client, "logout"))
-    exchanges.append(client.request("GET", link.gate().target, headers=kept))
+    answer = link.perform(client, "logout")
+    exchanges += [answer, client.request("GET", link.gate().target, headers=kept)]
+    alive = link.gate().opened_by(exchanges[-1])
     link.leave(client)
-    return link.gate().opened_by(exchanges[-1])
+    if alive and not link.done("logout", answer):
+        raise NotOffered(
+            f"{answer.request} is answered {answer.status}: no logout, as the device file "
+            "describes it under links.http.operations"
+        )
+    link.leave(link.account(account))  # else a camera that refuses everybody had ended it
+    return alive
 
 
 def _from_elsewhere(link: HttpLink, account: str, exchanges: list[Exchange]) -> bool | None:
-    """Log out as a page of another site would: the cookie goes along, the token does not."""
+    """Log out as a page of another site would: the cookie goes along, the token does not.
+
+    With the header fields and the kinds of body that a form can send, so that a camera which
+    insists on another kind is protected (Fetch, "CORS-safelisted"). The method is the call's own:
+    one that no form sends stands for the rest of the interface.
+    """
     if not link.offers("logout"):
         return None
     client = link.account(account)
-    kept = {"Cookie": _cookie_header(client.cookies)}
-    call, stranger = filled(link.operation("logout"), {}), link.anonymous()
+    unknown = {name: secrets.token_hex(16) for name in client.values}  # to the other site
+    call = filled(link.operation("logout"), unknown)
+    sent = _as_a_form(call)
+    kept, stranger = {"Cookie": _cookie_header(client.cookies)}, link.anonymous()
     foreign = {"Origin": "https://elsewhere.example", "Referer": "https://elsewhere.example/"}
     exchanges.append(
         stranger.request(
-            call.method, call.target, headers={**call.headers, **kept, **foreign}, body=call.body
+            call.method, call.target, headers={**sent, **kept, **foreign}, body=call.body
         )
     )
     stranger.close()
     exchanges.append(client.request("GET", link.gate().target, headers=kept))
     link.leave(client)
     return not link.gate().opened_by(exchanges[-1])
+
+
+def _as_a_form(call: Call) -> dict[str, str]:
+    """The header fields with which a form of another site would send this."""
+    given = {name.lower(): value for name, value in call.headers.items()}
+    kind = given.get("content-type", "").partition(";")[0].strip().lower()
+    if not kind:
+        return {}
+    return {"Content-Type": kind if kind in _FORM_KINDS else "text/plain"}
 
 
 def _cookie_header(cookies: Mapping[str, str]) -> str:

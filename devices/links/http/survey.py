@@ -18,7 +18,8 @@ from devices.links.http.observations import (
     PageSurvey,
     SnapshotSurvey,
 )
-from devices.links.http.pages import impossible_neighbour
+from devices.links.http.operations import front_pages
+from devices.links.http.pages import impossible_neighbour, same_page
 from devices.trial_password import strong_password
 
 _LIMIT = 64 * 1024
@@ -174,6 +175,7 @@ def _clear_port(link: HttpLink, port: int) -> ClearPort:
         client.close()
         return ClearPort(port=port, closed=f"{error.cause}: {error}")
     try:
+        landing = front_pages(client, client.server)[-1]
         gate = _closed_resource(link, client)
         login = neighbour = None
         if link.offers("login"):
@@ -186,7 +188,16 @@ def _clear_port(link: HttpLink, port: int) -> ClearPort:
         return ClearPort(port=port, root=root, shortfall=f"port {port}: {error}")
     finally:
         client.close()
-    return ClearPort(port=port, root=root, gate=gate, login=login, neighbour=neighbour)
+    refused = link.gate().anonymous if gate is not None else None
+    return ClearPort(
+        port=port,
+        root=root,
+        gate=gate,
+        login=login,
+        neighbour=neighbour,
+        landing=landing,
+        same_gate=gate is not None and refused is not None and same_page(gate, refused),
+    )
 
 
 def _closed_resource(link: HttpLink, client: HttpClient) -> Exchange | None:

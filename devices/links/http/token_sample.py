@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 
@@ -10,7 +11,7 @@ from devices.errors import LinkError, NotOffered
 from devices.links.http.client import HttpClient
 from devices.links.http.exchange import Exchange
 from devices.links.http.link import HttpLink
-from devices.links.http.sessions import session_cookie
+from devices.links.http.sessions import Marks, session_cookie
 from devices.links.http.tokens import Issued, TokenFacts, token_facts
 from devices.observation import Observation
 
@@ -23,14 +24,15 @@ class TokenSample(Observation):
     """The tokens of ``facts.count`` logins, of ``wanted``.
 
     ``carrier``: the cookie that carries the session, or ``token``. ``renewed``: a login in the
-    midst of a living session got another token than that session's. ``ended_by`` says why the
+    midst of a living session got another token than that session's; None where the camera took
+    no such login. ``ended_by`` says why the
     sample is smaller than wanted.
     """
 
     carrier: str
     wanted: int
     facts: TokenFacts
-    renewed: bool
+    renewed: bool | None
     ended_by: str = ""
 
 
@@ -48,10 +50,11 @@ def sample_tokens(link: HttpLink, username: str, password: str, wanted: int) -> 
                 "what carries a session was not found: neither a cookie whose absence closes it, "
                 "nor a token at the place that the device file declares"
             )
-        link.sign_in(client, username, password)
-        renewed = _carried(client, cookie) not in {"", first}
+        known = dict(client.cookies)
+        again, _ = link.sign_in(client, username, password)
+        renewed = _renewed(client, (cookie, known), first) if link.done("login", again) else None
         _out(link, client)
-        sample, ended = _series(link, client, cookie, (username, password), wanted)
+        sample, ended = _series(link, client, (cookie, known), (username, password), wanted)
     finally:
         link.leave(client)
     return TokenSample(
@@ -63,8 +66,19 @@ def sample_tokens(link: HttpLink, username: str, password: str, wanted: int) -> 
     )
 
 
+def _renewed(client: HttpClient, cookie: tuple[str, Mapping[str, str]], first: str) -> bool:
+    name, known = cookie
+    if client.cookies.keys() - known.keys():
+        return True  # it is called otherwise each time
+    return _carried(client, name) not in {"", first}
+
+
 def _series(
-    link: HttpLink, client: HttpClient, cookie: str, login: tuple[str, str], wanted: int
+    link: HttpLink,
+    client: HttpClient,
+    cookie: tuple[str, Mapping[str, str]],
+    login: tuple[str, str],
+    wanted: int,
 ) -> tuple[list[Issued], str]:
     sample: list[Issued] = []
     untaken = 0
@@ -75,7 +89,7 @@ def _series(
             answer, taken = link.sign_in(client, *login)
         except LinkError as error:
             return sample, str(error)
-        token = _carried(client, cookie)
+        token = Marks(client.cookies, client.token).carrier(*cookie)
         if not taken or not token:
             untaken += 1
             continue

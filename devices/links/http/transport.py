@@ -22,6 +22,8 @@ MAX_BODY = 2 * 1024 * 1024
 """Bytes of a body that are read at most."""
 
 _CHUNK = 32 * 1024
+_REPEATABLE = {"GET", "HEAD", "OPTIONS"}
+"""What may be asked once more on a new connection (RFC 9110, 9.2.2; RFC 9112, 9.3.1)."""
 _USER_AGENT = "camproof"
 
 
@@ -32,6 +34,7 @@ class Transport:
         self.server = server
         self.protection = protection
         self._guard = Guard()
+        self._drops = False
         self._session = requests.Session()
         self._session.trust_env = False  # no proxy and no .netrc of the bench's user
         adapter = PinnedAdapter(server, protection, self._guard, source)
@@ -58,23 +61,27 @@ class Transport:
         body: bytes = b"",
         limit: int = MAX_BODY,
         seconds: float = ANSWER_SECONDS,
+        shown: str = "",
     ) -> Exchange:
         """Send one request with exactly this target and read its answer, up to ``limit`` bytes.
 
+        ``shown`` is the target as evidence has it, where the true one carries a login.
         An answer still under way after ``seconds`` is returned as far as it came, marked
         truncated. Raises Unreachable, TimedOut (no answer at all), Garbled.
         """
         prepared = self._prepared(method, target, dict(headers or {}), body)
-        began = time.monotonic()
-        what = f"{method} {self.server.url}{target}"
+        began, connections = time.monotonic(), self._guard.connections
+        what = f"{method} {self.server.url}{shown or target}"
         with translated_errors(what, lambda: self._guard.fired), self._guard.deadline(seconds):
-            answer = self._session.send(
-                prepared,
-                stream=True,
-                timeout=(CONNECT_SECONDS, seconds),
-                allow_redirects=False,
-                verify=False,  # the pinned adapter's own context decides
-            )
+            try:
+                answer = self._sent(prepared, seconds)
+            except requests.ConnectionError:
+                kept = connections == self._guard.connections  # no new one was made for it
+                if not kept or method not in _REPEATABLE or self._guard.fired:
+                    raise
+                self._drops = True  # a server that ends connections it promised to keep
+                prepared.headers["Connection"] = "close"
+                answer = self._sent(prepared, seconds)
             with answer:
                 if self._guard.fired:  # the head itself was cut short
                     raise TimedOut(f"{what}: no whole answer within {seconds:.0f} s")
@@ -82,7 +89,7 @@ class Transport:
         return make_exchange(
             sender=sender,
             method=method,
-            target=target,
+            target=shown or target,
             server=self.server.url,
             protection=self.protection.label,
             status=answer.status_code,
@@ -90,6 +97,15 @@ class Transport:
             body=data,
             truncated=truncated,
             seconds=time.monotonic() - began,
+        )
+
+    def _sent(self, prepared: requests.PreparedRequest, seconds: float) -> requests.Response:
+        return self._session.send(
+            prepared,
+            stream=True,
+            timeout=(CONNECT_SECONDS, seconds),
+            allow_redirects=False,
+            verify=False,  # the pinned adapter's own context decides
         )
 
     def _prepared(
@@ -101,7 +117,7 @@ class Transport:
             "User-Agent": _USER_AGENT,
             "Accept": "*/*",
             "Accept-Encoding": "identity",
-        }
+        } | ({"Connection": "close"} if self._drops else {})
         prepared.prepare(
             method=method,
             url=self.server.url + "/",

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from devices.errors import LinkError
 from devices.links.http.client import HttpClient
-from devices.links.http.exchange import Exchange
+from devices.links.http.exchange import ANONYMOUS, Exchange
 from devices.links.http.link import HttpLink
 from devices.links.http.pages import impossible_neighbour, same_kind, same_page
 from devices.observation import Observation
@@ -105,7 +105,8 @@ def survey_tricks(
 ) -> TrickSurvey:
     """Try every trick as every caller on those of its ``targets`` that are closed to it.
 
-    ``changing``: paths with a declared operation that changes something.
+    ``changing``: paths with a declared operation that changes something. A caller who was logged
+    in has to be so at the end too: some servers end a session by an odd request.
     """
     results: list[TrickResult] = []
     undecided: list[str] = []
@@ -126,12 +127,24 @@ def survey_tricks(
                     continue
                 if result.answer is not None and result.answer.succeeded:
                     results.append(result)
+        undecided += _ended(link, client, name)
     return TrickSurvey(
         tried=tried,
         results=tuple(results),
         closed=tuple(refused),
         shortfall="; ".join(undecided[:_ENOUGH]),
     )
+
+
+def _ended(link: HttpLink, client: HttpClient, name: str) -> list[str]:
+    if client.sender == ANONYMOUS:
+        return []
+    gate = link.gate()
+    try:
+        alive = gate.opened_by(client.request("GET", gate.target, limit=_LIMIT, seconds=_SECONDS))
+    except LinkError as error:
+        return [f"{name}: {error}"]
+    return [] if alive else [f"the session of {name} ended while tricks were tried with it"]
 
 
 def _closed(
@@ -186,6 +199,7 @@ def _ask(link: HttpLink, client: HttpClient, trick: Trick, path: str) -> Exchang
 
 def _wire(trick: Trick, target: str, client: HttpClient, headers: Mapping[str, str]) -> bytes:
     version = "1.0" if trick.wire == "http10" else "1.1"
+    target = client.addressed(target)
     lines = [f"{trick.method} {target} HTTP/{version}", "Connection: close"]
     lines += [f"{name}: {value}" for name, value in {**client.login_fields(), **headers}.items()]
     return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1", "replace")
