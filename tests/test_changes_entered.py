@@ -25,7 +25,7 @@ OPERATION = Operation(path="/")
 def call(journal: Journal, name: str, status: int | None, **values: str) -> None:
     """One operation, answered with a status; None: the camera does not answer."""
     with noted(journal, name, OPERATION, values) as note:
-        answer: Any = SimpleNamespace(status=status)
+        answer: Any = SimpleNamespace(status=status, denied=False)
         if status is not None:
             note(answer)
 

@@ -11,6 +11,7 @@ import re
 import threading
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from devices.description import DeviceFile, Operation
@@ -202,11 +203,16 @@ class HttpLink:
         """End a client: log it out where that is described, and close it."""
         try:
             if self.offers("logout") and client.sender != ANONYMOUS:
-                self.perform(client, "logout")
-        except LinkError:
-            pass  # its session has ended otherwise
+                self._log_out(client)
         finally:
             client.close()
+
+    def _log_out(self, client: HttpClient) -> None:
+        """Once more where the camera closed the connection under it; else it ends otherwise."""
+        for _ in range(2):
+            with suppress(LinkError):
+                self.perform(client, "logout")
+                return
 
     def gate(self) -> Gate:
         """The declared resource that most roles may read and anonymous requests may not.
