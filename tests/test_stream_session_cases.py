@@ -28,7 +28,7 @@ from devices.links.rtsp.voice_reports import ReportTrial
 
 URL = "rtsps://192.0.2.7/main"
 EVIDENCE: Any = SimpleNamespace(observe=lambda observation, *_: observation)
-SECRETS: Any = SimpleNamespace(remember=lambda *_: None)
+SECRETS: Any = SimpleNamespace(remember=lambda *_: None, trial_password=lambda: "Trial-password-1")
 
 TOLD = StreamEnding("main", URL, "srtp-udp", "teardown", 200, 60, 30, 2, 0.1, 1.2)
 LEFT = replace(TOLD, way="connection", status=0)
