@@ -55,14 +55,27 @@ def served(
         lab.http.close()
 
 
-def described(url: str, folder: Path, http: dict[str, Any], **declared: Any) -> Laboratory:
+def described(
+    url: str,
+    folder: Path,
+    http: dict[str, Any],
+    authorisation: dict[str, Any] | None = None,
+    **declared: Any,
+) -> Laboratory:
     account = {"password": {"file": str(folder / "password")}}
     accounts = {
         "admin": {"username": "admin", **account},
         "viewer": {"username": "viewer", "role": "viewer", **account},
         "probe": {"username": "probe", "role": "viewer", "purpose": "lockout", **account},
     }
-    return laboratory(url, folder, http=http, accounts=accounts, declared={**DECLARED, **declared})
+    return laboratory(
+        url,
+        folder,
+        http=http,
+        accounts=accounts,
+        authorisation=authorisation or DEVICE["authorisation"],
+        declared={**DECLARED, **declared},
+    )
 
 
 def arguments(lab: Laboratory) -> dict[str, Any]:
@@ -608,12 +621,7 @@ def test_a_camera_at_an_ipv6_address_is_asked(tmp_path: Path) -> None:
     try:
         granted = {**DEVICE["authorisation"], "addresses": ["::1/128"]}
         url = f"http://[::1]:{server.server_port}"
-        lab = described(url, tmp_path, DESCRIBED)
-        lab = Laboratory(
-            lab.device.model_copy(
-                update={"authorisation": type(lab.device.authorisation).model_validate(granted)}
-            )
-        )
+        lab = described(url, tmp_path, DESCRIBED, authorisation=granted)
         roles(lab)
         sessions(lab)
         lab.http.close()
