@@ -400,7 +400,10 @@ IN_ADDRESS: dict[str, dict[str, Any]] = {
 @pytest.mark.parametrize("kind", IN_ADDRESS)
 def test_logins_in_addresses_are_described_and_found(tmp_path: Path, kind: str) -> None:
     with foreign_server(InAddress) as url:
-        info = {"api": [{"path": "/info", "roles": ["admin", "viewer"]}], "lockout": None}
+        info: dict[str, Any] = {
+            "api": [{"path": "/info", "roles": ["admin", "viewer"]}],
+            "lockout": None,
+        }
         lab = described(url, tmp_path, {**IN_ADDRESS[kind], "refusal": '"code": *1'}, **info)
         assert not lab.http.log_in("admin", "wrong")[0].accepted
         attempt, client = lab.http.log_in("admin", PASSWORD)
