@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import http.server
 import secrets
+import socket
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -10,11 +13,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from web_makes import DECLARED, DESCRIBED, InAddress, Memory, make
-from web_stand import PASSWORD, Kept, Laboratory, foreign_server, laboratory
+from web_makes import DECLARED, DESCRIBED, INFO, InAddress, Memory, make
+from web_stand import DEVICE, PASSWORD, Kept, Laboratory, foreign_server, laboratory
 
 from conformance import policy
 from conformance.credentials import (
+    test_factory_state,
     test_leaks,
     test_operations,
     test_password_rules,
@@ -29,7 +33,7 @@ from conformance.credentials.session_events import Bench, Events
 from conformance.credentials.test_session_ends import _endings as judge_endings
 from conformance.credentials.test_session_ends import _tokens as judge_tokens
 from conformance.verdict import Inconclusive
-from devices.errors import BenchError, LoginRefused, NotOffered
+from devices.errors import BenchError, LoginRefused, NotOffered, Unreachable
 from devices.links.http.discovery import FoundOperations
 from devices.links.http.leaks import LeakSearch
 from devices.links.http.sessions import identifier_facts, survey_sessions
@@ -51,14 +55,27 @@ def served(
         lab.http.close()
 
 
-def described(url: str, folder: Path, http: dict[str, Any], **declared: Any) -> Laboratory:
+def described(
+    url: str,
+    folder: Path,
+    http: dict[str, Any],
+    authorisation: dict[str, Any] | None = None,
+    **declared: Any,
+) -> Laboratory:
     account = {"password": {"file": str(folder / "password")}}
     accounts = {
         "admin": {"username": "admin", **account},
         "viewer": {"username": "viewer", "role": "viewer", **account},
         "probe": {"username": "probe", "role": "viewer", "purpose": "lockout", **account},
     }
-    return laboratory(url, folder, http=http, accounts=accounts, declared={**DECLARED, **declared})
+    return laboratory(
+        url,
+        folder,
+        http=http,
+        accounts=accounts,
+        authorisation=authorisation or DEVICE["authorisation"],
+        declared={**DECLARED, **declared},
+    )
 
 
 def arguments(lab: Laboratory) -> dict[str, Any]:
@@ -383,7 +400,10 @@ IN_ADDRESS: dict[str, dict[str, Any]] = {
 @pytest.mark.parametrize("kind", IN_ADDRESS)
 def test_logins_in_addresses_are_described_and_found(tmp_path: Path, kind: str) -> None:
     with foreign_server(InAddress) as url:
-        info = {"api": [{"path": "/info", "roles": ["admin", "viewer"]}], "lockout": None}
+        info: dict[str, Any] = {
+            "api": [{"path": "/info", "roles": ["admin", "viewer"]}],
+            "lockout": None,
+        }
         lab = described(url, tmp_path, {**IN_ADDRESS[kind], "refusal": '"code": *1'}, **info)
         assert not lab.http.log_in("admin", "wrong")[0].accepted
         attempt, client = lab.http.log_in("admin", PASSWORD)
@@ -567,4 +587,67 @@ def test_an_interface_whose_refusals_say_nothing_is_inconclusive(tmp_path: Path)
         )
         with pytest.raises(Inconclusive, match="answers without TLS on port"):
             test_transport.test_no_credential_over_plain_http(survey, secure, policy.load)
+        lab.http.close()
+
+
+# The factory state, and the wire
+
+
+@pytest.mark.parametrize("open_", [False, True])
+def test_an_error_with_200_is_not_open_in_the_factory_state(tmp_path: Path, *, open_: bool) -> None:
+    camera, memory = make()
+
+    class Fresh(camera):  # type: ignore[misc, valid-type]
+        def refuse(self) -> None:
+            if memory.passwords:
+                super().refuse()
+            else:
+                self.say(INFO if open_ else {"code": 7, "data": None})
+
+    with foreign_server(Fresh) as url:
+        lab = described(url, tmp_path, DESCRIBED)
+        genuine = test_factory_state._as_administrator(lab.http, lab.secrets, lab.device)
+        assert genuine["/info"].succeeded
+        memory.passwords.clear()
+        found = list(test_factory_state._open_resources(lab.http, genuine, Kept()))
+        assert [said.split()[1] for said in found[:1]] == ([f"{url}/info"] if open_ else [])
+        lab.http.close()
+
+
+def test_a_camera_at_an_ipv6_address_is_asked(tmp_path: Path) -> None:
+    class Six(http.server.ThreadingHTTPServer):
+        address_family = socket.AF_INET6
+
+    server = Six(("::1", 0), make()[0])
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
+    thread.start()
+    try:
+        granted = {**DEVICE["authorisation"], "addresses": ["::1/128"]}
+        url = f"http://[::1]:{server.server_port}"
+        lab = described(url, tmp_path, DESCRIBED, authorisation=granted)
+        roles(lab)
+        sessions(lab)
+        lab.http.close()
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join(10)
+
+
+def test_a_post_is_never_sent_twice(tmp_path: Path) -> None:
+    posts: list[str] = []
+    camera, _ = make()
+
+    class Hangs(camera):  # type: ignore[misc, valid-type]
+        def do_POST(self) -> None:  # noqa: N802 - the name that http.server calls
+            posts.append(self.path)
+            self.close_connection = True
+
+    with foreign_server(Hangs) as url:
+        lab = described(url, tmp_path, DESCRIBED)
+        client = lab.http.anonymous()
+        client.request("GET", "/")
+        with pytest.raises(Unreachable):
+            client.request("POST", "/login", body=b"{}")
+        assert posts == ["/login"]
         lab.http.close()
