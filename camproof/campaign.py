@@ -168,7 +168,7 @@ class Campaign:
             return CommandError(
                 f"{self._job.folder}: interrupted before there was any result", Exit.INCOMPLETE
             )
-        said = log.read_text("utf-8", "replace").strip()[-3000:]
+        said = _reason(log.read_text("utf-8", "replace").strip())
         return CommandError(
             f"the suite itself failed before it had any result; {log} says:\n{said}", Exit.SUITE
         )
@@ -198,6 +198,15 @@ def _written(folder: Path) -> tuple[int, int] | None:
     return found.st_ino, found.st_mtime_ns
 
 
+def _reason(said: str) -> str:
+    """What of pytest's output tells why it ended: its errors, else how the output ends.
+
+    Its errors may come first: they are not written through the same buffer as the rest.
+    """
+    errors = [line for line in said.splitlines() if line.startswith("ERROR: ")]
+    return "\n".join(errors) or said[-3000:]
+
+
 def _environment(job: Job) -> dict[str, str]:
     own = {name: value for name, value in os.environ.items() if name not in FOREIGN_SETTINGS}
     return {**own, **_same_suite(), **job.environment}
@@ -218,6 +227,7 @@ def pytest_arguments(job: Job) -> list[str]:
     # once (gh-106905): a link's thread that logs a failure would end the whole run.
     arguments += ["--rootdir", str(conformance.parent), "--no-header", "-q", "--tb=native"]
     arguments += ["-W", "ignore::pytest.PytestConfigWarning"]
+    arguments += ["-W", "ignore::pytest.PytestAssertRewriteWarning"]  # fixtures assert nothing
     arguments += ["--alluredir", str(job.folder / "allure-results")]
     arguments += ["--camproof-device", str(job.device_file), "--camproof-output", str(job.folder)]
     arguments += ["--camproof-version", __version__, "--camproof-select", job.select]
