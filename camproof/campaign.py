@@ -199,12 +199,13 @@ def _written(folder: Path) -> tuple[int, int] | None:
 
 
 def _reason(said: str) -> str:
-    """What of pytest's output tells why it ended: its errors, else how the output ends.
+    """What of pytest's output tells why it ended: how the output ends, and its errors before that.
 
-    Its errors may come first: they are not written through the same buffer as the rest.
+    An error may come first: it is not written through the same buffer as the rest.
     """
-    errors = [line for line in said.splitlines() if line.startswith("ERROR: ")]
-    return "\n".join(errors) or said[-3000:]
+    end = said[-3000:]
+    earlier = [line for line in said[:-3000].splitlines() if line.startswith("ERROR: ")]
+    return "\n".join((*earlier, end))
 
 
 def _environment(job: Job) -> dict[str, str]:

@@ -149,6 +149,35 @@ def test_what_cannot_be_undone_is_left_to_a_person(
     assert [change.kind for change in changes(tmp_path)] == ["lock"]
 
 
+def test_the_lock_of_an_account_that_is_gone_is_not_waited_for(
+    camera_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    journal = Journal(tmp_path, device_file=camera_file)
+    for via in ("http", "onvif", "rtsp"):
+        journal.begin("lock", "Tr1algone", via, seconds=3600)
+    journal.begin("lock", "operator", "onvif", seconds=3600)
+    journal.close()
+    assert main(["restore", str(tmp_path)]) == 0
+    said = capsys.readouterr().out
+    for via in ("http", "onvif", "rtsp"):
+        assert f"the lock of Tr1algone over {via} has ended" in said
+    assert "the lock of operator over onvif has ended" in said
+
+
+def test_the_lock_of_an_address_outlives_the_account(
+    camera_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = camera_file.read_text()
+    assert 'scope = "account"\n' in text
+    both = tmp_path / "both.toml"
+    both.write_text(text.replace('scope = "account"\n', 'scope = "both"\n'))
+    journal = Journal(tmp_path, device_file=both)
+    journal.begin("lock", "Tr1algone", "http", seconds=3600)
+    journal.close()
+    assert main(["restore", str(tmp_path)]) == 3
+    assert "Tr1algone may be locked over http" in capsys.readouterr().out
+
+
 def test_nothing_to_restore_and_no_device_file_are_told(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
