@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import shutil
 import socket
 import ssl
@@ -510,6 +511,24 @@ def test_a_server_that_closes_after_some_connections_has_not_refused(
         found = scan(Prober(ADDRESS, port, seconds=2).offer)
     assert found.suites
     assert any("took before" in problem for problem in found.shortfalls)
+
+
+@pytest.mark.parametrize(("late", "complete"), [((3,), True), ((3, 9), True), ((0,), False)])
+def test_a_server_that_is_late_once_gets_more_time(
+    tmp_path: Path, late: tuple[int, ...], *, complete: bool
+) -> None:
+    """As a camera that computes something else; one that was never in time is not waited for."""
+    give_identity(tmp_path, ADDRESS, Posture())
+    context = server_context(SimpleNamespace(flash=tmp_path, posture=Posture()))
+    secured, seen = with_context(context), itertools.count()
+
+    def busy(connection: socket.socket) -> None:
+        (hold if next(seen) in late else secured)(connection)
+
+    with server(busy) as port:
+        found = scan(Prober(ADDRESS, port, seconds=0.5).offer)
+    assert found.suites
+    assert (not found.shortfalls) == complete
 
 
 def test_a_server_that_closes_every_connection_is_not_judged() -> None:

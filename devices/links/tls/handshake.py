@@ -27,6 +27,8 @@ from devices.protocols.tls.registry import Kind, TlsVersion
 
 _ATTEMPTS = 2
 _PAUSE = 0.1  # s before a refused or broken connection is tried again
+_PATIENCE = 2  # handshakes of one prober that are tried again, with more time
+_LONGER = 3  # times the limit
 _MANNER = 2  # closings twice over, after which this is how the server refuses: no more pauses
 CLOSED = "closed without an alert"
 
@@ -55,6 +57,8 @@ class Prober:
         self.server_name = server_name
         self.connections = 0
         self._closings = 0
+        self._is_prompt = False
+        self._patience = _PATIENCE
 
     def offer(self, version: TlsVersion, suites: Sequence[int]) -> Answer:
         """Offer one version and these suites, all else as it is by default; see ``ask``.
@@ -68,7 +72,8 @@ class Prober:
         """Send one ClientHello and read the first flight.
 
         A connection that ends without a byte is tried again before it counts as a refusal: a busy
-        camera drops connections. Raises Unreachable, TimedOut, Garbled, NotOffered.
+        camera drops connections. One that is late, after others were answered in time, gets more
+        time, twice at most. Raises Unreachable, TimedOut, Garbled, NotOffered.
         """
         session = hello.session
         if hello.version is TlsVersion.TLS_1_3 and not session:
@@ -80,7 +85,7 @@ class Prober:
             if attempt and (failure is not None or self._closings < _MANNER):
                 threading.Event().wait(_PAUSE)
             try:
-                answer = self._exchange(wire, hello.session)
+                answer = self._patient_exchange(wire, hello.session)
             except Unreachable as error:
                 failure = error
                 continue
@@ -135,6 +140,26 @@ class Prober:
     def end(self) -> float:
         """When a handshake that begins now has to be over (monotonic clock)."""
         return time.monotonic() + self._seconds
+
+    def _patient_exchange(self, wire: bytes, session: bytes) -> Answer:
+        try:
+            answer = self._exchange(wire, session)
+        except TimedOut:
+            if not self._is_prompt or not self._patience:
+                raise
+            self._patience -= 1
+            with self._more_time():
+                answer = self._exchange(wire, session)
+        self._is_prompt = self._is_prompt or answer.hello is not None
+        return answer
+
+    @contextmanager
+    def _more_time(self) -> Iterator[None]:
+        self._seconds *= _LONGER
+        try:
+            yield
+        finally:
+            self._seconds /= _LONGER
 
     def _exchange(self, wire: bytes, session: bytes) -> Answer:
         end = self.end
