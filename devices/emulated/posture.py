@@ -175,6 +175,7 @@ class Posture:
     serial_login: str = "password"  # password | shell | automatic
     serial_start_shell: str = ""  # interrupt | failsafe: a key while starting gives a shell
     serial_lockout: bool = True
+    serial_lockout_length: str = "declared"  # declared | endless | brief
     serial_password: str = ""  # published pair that works on the console
     serial_leaks_secrets: bool = False
     ssh_algorithms: str = "strong"  # strong | weak

@@ -27,6 +27,8 @@ from devices.protocols.digest import DigestClient, parse_challenges
 WEB, BY_CHALLENGE = "the web login", "HTTP {scheme}"
 ONVIF, ONVIF_DIGEST, RTSP = "ONVIF UsernameToken", "ONVIF HTTP digest", "RTSP"
 SSH, CONSOLE, CHANGE = "SSH by password", "the serial console", "the change of password"
+HUNG_UP = "the end of the connection"
+"""What is said by whoever ends the connection instead of an answer."""
 
 _DESCRIBE = {"Accept": "application/sdp"}
 
