@@ -9,7 +9,7 @@ from typing import Any
 
 from conformance.verdict import Inconclusive
 from devices.links.guessing.steadiness import told
-from devices.links.guessing.surfaces import Try
+from devices.links.guessing.surfaces import CAPTCHA, Try
 from devices.observation import Observation
 
 
@@ -143,8 +143,8 @@ def wrong_ends(found: LockEnd) -> Iterator[str]:
             f"{found.surface}: a lock that {lasts} {found.declared_seconds:.0f} s ends "
             f"before {found.early_at:.0f} s are over{meanwhile}."
         )
-    steady = min(found.steps) >= 0
-    if found.late.clear and not found.late.accepted and steady and found.declared:
+    told_why = min(found.steps) < 0 or CAPTCHA in found.late.said
+    if found.late.clear and not found.late.accepted and not told_why and found.declared:
         yield (
             f"{found.surface}: {found.late_at:.0f} s after a lock that is declared to last "
             f"{found.declared_seconds:.0f} s the right password is still refused: the owner is "
@@ -159,6 +159,12 @@ def demand_end(found: LockEnd) -> None:
     if not found.late.clear:
         raise Inconclusive(
             f"{found.surface}: the right password is answered {found.late.answer}", "garbled"
+        )
+    if CAPTCHA in found.late.said:
+        raise Inconclusive(
+            f"{found.surface} {found.late.said}: whether it lets the owner in is to be judged by "
+            "hand",
+            "captcha",
         )
     if not found.late.accepted:
         raise Inconclusive(

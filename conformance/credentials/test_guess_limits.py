@@ -27,7 +27,7 @@ from devices.observation import Observation
         "cred-lockout-per-service",
     ),
     changes="lockout",
-    revision=2,
+    revision=3,
 )
 def test_guessing_is_stopped_on_every_way_in(guessing: Any, evidence: Any, policy: Any) -> None:
     """Guessing is stopped on every way in, and on all of them together.
@@ -41,10 +41,13 @@ def test_guessing_is_stopped_on_every_way_in(guessing: Any, evidence: Any, polic
     password more. Then, with another user, as many wrong passwords as the policy allows together,
     on all ways that share their users in turn, and the right one on each. See after each lock
     whether others still log in. SSH is left to CRED-026, the serial console to CRED-054. Where
-    the declared lock is of the address, one after the other, waiting for each lock to end.
+    the declared lock is of the address, one after the other, waiting for each lock to end. Silence,
+    or an answer that tells nothing, is a lock where somebody else logs in meanwhile; of an address,
+    where the right password is accepted from another one, or when the lock is over and not before.
     Pass: on every way the right password is refused in the end, or each guess takes as long as
     the policy demands; and so it is after the guesses on all ways. A declared service of another
-    protocol, whose login nobody described or declared absent, leaves it inconclusive.
+    protocol, whose login nobody described or declared absent, leaves it inconclusive, and so do a
+    restart or a jump of the camera's clock meanwhile, and a CAPTCHA.
     """
     limits = policy("guessing")["limits"]
     each, together = guessing.measured

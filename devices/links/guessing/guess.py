@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import re
 import secrets
+import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from devices.errors import LinkError
 from devices.journal import Journal
-from devices.links.guessing.surfaces import HUNG_UP, Surface, Try
+from devices.links.guessing.surfaces import CAPTCHA, HUNG_UP, RETRY_AFTER, Surface, Try
 from devices.observation import Observation
 
 
@@ -81,8 +83,17 @@ class SpreadGuessing(Observation):
     told_by: str = ""
 
 
+LIMIT_SECONDS = 10.0
+"""A login that opens again so soon was limited in its rate, not closed."""
+
 CLOSED = ("locked", "silent")
 """What a console says that takes no further password."""
+
+
+def asks_for_captcha(found: Round) -> bool:
+    """Whether a CAPTCHA is asked for that was not asked for at the first wrong password."""
+    first = found.wrong[0].said if found.wrong else ""
+    return CAPTCHA in found.right.said and CAPTCHA not in first
 
 
 def wrong_password() -> str:
@@ -111,6 +122,11 @@ def guess(
                 shortfall = (
                     f"{surface.name}: after {number} wrong passwords the right one is answered "
                     f"{rounds[-1].right.answer}, which is neither a login nor a refusal"
+                )
+            elif asks_for_captcha(rounds[-1]):
+                shortfall = (
+                    f"{surface.name}: after {number} wrong passwords a login asks for a CAPTCHA: "
+                    "whether that stops a guesser is to be judged by hand"
                 )
             if not rounds[-1].right.accepted:
                 break
@@ -155,6 +171,9 @@ def _right(surface: Surface, user: GuessUser, wrong: Sequence[Try]) -> Try:
     What is answered once, and not again, is no lock: a limit of a second, a camera that starts.
     """
     right = surface.attempt(user.username, user.password)
+    if not right.accepted and (wait := _retry_after(right)) is not None:
+        threading.Event().wait(wait)
+        right = surface.attempt(user.username, user.password)
     if not right.clear and 0 < right.status < 500:
         again = surface.attempt(user.username, wrong_password())
         if (again.accepted, again.status, again.said) == (False, right.status, right.said):
@@ -167,6 +186,13 @@ def _right(surface: Surface, user: GuessUser, wrong: Sequence[Try]) -> Try:
             return replace(right, clear=False)  # whoever restarts does so too
         return surface.attempt(user.username, user.password)
     return right
+
+
+def _retry_after(answer: Try) -> float | None:
+    """Seconds after which to come back (RFC 9110, 10.2.3), where they are too few for a lock."""
+    found = re.search(rf"{RETRY_AFTER}(\d{{1,3}})\b", answer.said)
+    seconds = float(found[1]) if found else None
+    return seconds if seconds is not None and seconds <= LIMIT_SECONDS else None
 
 
 def spread(

@@ -6,6 +6,7 @@ Every try has a connection of its own.
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -27,9 +28,15 @@ from devices.protocols.digest import DigestClient, parse_challenges
 WEB, BY_CHALLENGE = "the web login", "HTTP {scheme}"
 ONVIF, ONVIF_DIGEST, RTSP = "ONVIF UsernameToken", "ONVIF HTTP digest", "RTSP"
 SSH, CONSOLE, CHANGE = "SSH by password", "the serial console", "the change of password"
+RETRY_AFTER = "Retry-After: "
+CAPTCHA = "asks for a CAPTCHA"
 HUNG_UP = "the end of the connection"
 """What is said by whoever ends the connection instead of an answer."""
 
+_CAPTCHA = re.compile(
+    rb"(?i)captcha|turnstile|(?:verification|verify|security|image)[-_ ]?code|"
+    + "验证码|校验码|mã xác (?:nhận|minh)".encode()
+)
 _DESCRIBE = {"Accept": "application/sdp"}
 
 
@@ -127,9 +134,15 @@ class _OpenedPage:
 
 
 def _refusal(answer: Exchange, seconds: float) -> Try:
-    """What RFC 9110 has for an account that is closed for a while is kept in ``said``."""
+    """What RFC 9110 has for an account that is closed for a while is kept in ``said``.
+
+    So is a page that asks for proof that somebody is no machine.
+    """
     later = answer.header("Retry-After")
-    said = f"Retry-After: {later[:40]}" if later else ""
+    parts = [f"{RETRY_AFTER}{later[:40]}"] if later else []
+    if _CAPTCHA.search(answer.content):
+        parts.append(CAPTCHA)
+    said = ", ".join(parts)
     return Try(False, answer.status, seconds, answer.status < 500, said)  # noqa: FBT003
 
 
