@@ -10,7 +10,8 @@ from conformance.case import case
 from conformance.verdict import Inconclusive
 from devices.description import DeviceFile
 from devices.links.guessing.guess import Round, SpreadGuessing, SurfaceGuessing
-from devices.links.guessing.surfaces import Try, WebSurface
+from devices.links.guessing.surfaces import Try
+from devices.links.guessing.web import WebSurface
 from devices.observation import Observation
 
 

@@ -9,7 +9,7 @@ from conformance.credentials.lock_end import lock_end
 from conformance.guess_policy import GuessPolicy
 from conformance.verdict import Inconclusive
 from devices.links.guessing.change import guess_old_password
-from devices.links.guessing.surfaces import WebSurface
+from devices.links.guessing.web import WebSurface
 from devices.links.http.link import HttpLink
 from devices.secrets import Secrets
 
