@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +14,14 @@ from test_guess_manners import Lock, camera, drop, everywhere, without_onlookers
 from test_guessing import guessing_of
 from web_stand import Handler, Kept
 
-from conformance import policy
+from conformance import guess_policy, policy
 from conformance.credentials import test_lock_lasts
 from conformance.verdict import Inconclusive
 from devices.description import DeviceFile
 from devices.errors import NotOffered
+from devices.links.guessing.guess import Round, SurfaceGuessing
 from devices.links.guessing.steadiness import ClockWatch, told
+from devices.links.guessing.surfaces import Try
 from fixtures.guessing.guesses import Guessing
 
 SECOND = ["127.0.0.9"]
@@ -187,6 +189,19 @@ def test_a_clock_that_jumps_under_guessing_is_inconclusive(
         pytest.raises(Inconclusive, match=r"clock went forward by 7[0-9]+ s while passwords were"),
     ):
         everywhere(device)
+
+
+def test_no_number_is_broken_while_the_clock_jumps() -> None:
+    wrong = tuple(Try(False, 401, 0.1) for _ in range(6))  # noqa: FBT003 - as a row
+    right = Try(True, 200, 0.1)  # noqa: FBT003
+    found = SurfaceGuessing(
+        surface="x", username="u", origin="", rounds=(Round(wrong, right, 0.6),), shortfall="jump"
+    )
+    decision = guess_policy.load("decision-724")
+    assert list(decision.breaches(found))
+    jumped = replace(found, jumped=7200.0)
+    assert not list(decision.breaches(jumped))
+    assert list(decision.doubts(jumped)) == ["jump"]
 
 
 @pytest.mark.parametrize(

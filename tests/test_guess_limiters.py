@@ -132,6 +132,27 @@ def test_who_is_shut_out_for_ever_is_told_from_who_is_asked_for_a_captcha(
             judge_end(guessing, Kept(), policy.load)
 
 
+@pytest.mark.parametrize(("scope", "forgets"), [("account", False), ("address", True)])
+def test_a_login_between_failures_opens_no_other_account(
+    *, scope: str, forgets: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """CRED-028: the stand's count of the address begins again at any login."""
+    lock = Lock(scope)
+    with (
+        camera(lock, tmp_path, monkeypatch, scope, []) as device,
+        guessing_of(device) as guessing,
+    ):
+        answer = guessing.after_another(guessing.surfaces[0])
+        assert answer is not None
+        assert answer.accepted == forgets
+        lock.end()
+    with (
+        camera(Lock(scope), tmp_path, monkeypatch, scope, []) as device,
+        guessing_of(without_onlookers(device)) as guessing,
+    ):
+        assert guessing.after_another(guessing.surfaces[0]) is None
+
+
 def test_a_lock_of_each_session_stops_nobody(tmp_path: Path) -> None:
     """The count is in the cookie that the guesser is asked to bring."""
 

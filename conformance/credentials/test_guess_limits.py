@@ -93,7 +93,7 @@ def _slow(found: Round, limits: dict[str, Any]) -> bool:
 
 def _unlimited_together(found: SpreadGuessing, limits: dict[str, Any]) -> Iterator[str]:
     slow = found.seconds >= len(found.guesses) * float(limits["seconds_per_guess"])
-    if found.still_open and not slow:
+    if found.still_open and not slow and not found.jumped:
         yield (
             f"After {len(found.guesses)} wrong passwords of {found.username} in {found.seconds:.1f}"
             f" s, spread over {', '.join(dict.fromkeys(found.guesses))}, the right one is accepted "

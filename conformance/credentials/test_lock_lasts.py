@@ -27,12 +27,14 @@ class LockedTries(Observation):
 
     ``begun_again``: the answer to the right password of a user with one failure less than the lock
     before a restart, and one more after it; None where that was not tried. ``restart_seconds``: how
-    long the camera was away.
+    long the camera was away. ``after_another``: that to the right password of a user among whose
+    failures somebody else logged in.
     """
 
     closed_after: int
     tries: tuple[tuple[str, str, Try], ...]
     restart_seconds: float | None = None
+    after_another: Try | None = None
     begun_again: Try | None = None
 
 
@@ -44,9 +46,10 @@ class LockedTries(Observation):
         "cred-lockout-lost-at-reboot",
         "cred-lockout-forwarded-for",
         "cred-lockout-forwarded-onvif",
+        "cred-lockout-forgiven",
     ),
     changes="power",
-    revision=2,
+    revision=3,
 )
 def test_a_lock_survives(
     guessing: Any, camera: Any, cold_start: Any, evidence: Any, policy: Any
@@ -56,19 +59,24 @@ def test_a_lock_survives(
     Method: lock a user on each way in (see CRED-027), or on the first one where a lock shuts out
     the bench as a whole. On each way that is spoken over HTTP (the web login, HTTP authentication,
     ONVIF) send the right password on new connections with the header fields of the policy
-    "guessing", by which a client says that it is another or comes from elsewhere. Give another user
-    one wrong password less than its lock takes. Restart the camera (by the power, else by ONVIF),
+    "guessing", by which a client says that it is another or comes from elsewhere. Give a further
+    user as many wrong passwords as lock, with a right login of an account of the device file (one
+    that guessers may have) between the last two and those before. Give another user one wrong
+    password less than its lock takes. Restart the camera (by the power, else by ONVIF),
     then send the right passwords of the locked users, and one more wrong and the right password of
     the other. The count is judged where the restart took less than the window of the policy.
     Pass: the right password is refused each time.
     """
     survival = policy("guessing")["survival"]
     alone = guessing.of_the_address
+    forgiven = guessing.after_another(guessing.surfaces[0]) if alone else None
     surfaces = list(guessing.surfaces)[: 1 if alone else None]
     with ExitStack() as users:
         held = [users.enter_context(guessing.locked(surface)) for surface in surfaces]
         tries = [*_pretending(held, survival["headers"])]
         attempts = held[0].guessing.closed_after
+        if not alone:
+            forgiven = guessing.after_another(surfaces[0])
         near = None if alone else users.enter_context(guessing.accounts.user(surfaces[0]))
         entry = ""
         if near is not None:
@@ -95,6 +103,7 @@ def test_a_lock_survives(
                 tries=tuple(tries),
                 restart_seconds=away,
                 begun_again=begun_again,
+                after_another=forgiven,
             )
         )
         guessing.readmit()  # before the users are removed, which the bench must be let do
@@ -107,6 +116,11 @@ def test_a_lock_survives(
         problems.append(
             f"{surfaces[0].name}: {attempts} wrong passwords, the last one after a restart of "
             f"{away:.0f} s, do not lock: the count begins again."
+        )
+    if forgiven is not None and forgiven.accepted:
+        problems.append(
+            f"{surfaces[0].name}: a right login of somebody else makes the camera forget wrong "
+            "passwords: whoever has an account guesses without end."
         )
     assert not problems, " ".join(problems)
     if unclear := [f"{what}: {t.answer}" for what, _, t in found.tries if not t.clear]:

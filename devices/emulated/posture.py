@@ -106,7 +106,7 @@ class Posture:
     lockout_onvif: bool = True
     lockout_http_digest: bool = True
     lockout_onvif_digest: bool = True
-    lockout_scope: str = "account"  # account | service | everyone | forwarded(-onvif)
+    lockout_scope: str = "account"  # account service everyone forgiving forwarded(-onvif)
     lockout_attempts: int = 5
     lockout_change: bool = True  # wrong old passwords count at a change of password
     lockout_length: str = "declared"  # declared | endless | brief

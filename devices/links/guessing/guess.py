@@ -45,7 +45,8 @@ class SurfaceGuessing(Observation):
     ``answered``: where the camera stopped answering, the wrong passwords before that, in their
     round. ``shut_out``: what somebody else was answered afterwards, from the same address with the
     right password; empty where that was a login, or was not tried. ``told_by``: what tells a lock
-    whose answers do not; empty where they do.
+    whose answers do not; empty where they do. ``jumped``: seconds that the camera's clock made at
+    once meanwhile.
     """
 
     surface: str
@@ -55,6 +56,7 @@ class SurfaceGuessing(Observation):
     answered: tuple[Try, ...] = ()
     shut_out: str = ""
     told_by: str = ""
+    jumped: float = 0.0
 
     @property
     def closed_after(self) -> int | None:
@@ -72,6 +74,7 @@ class SpreadGuessing(Observation):
     """Wrong passwords of one user on the surfaces in turn, then the right one on each.
 
     ``silent``: the camera stopped answering. ``told_by``: what tells that this was a lock.
+    ``jumped``: seconds that the camera's clock made at once meanwhile.
     """
 
     username: str
@@ -81,6 +84,7 @@ class SpreadGuessing(Observation):
     still_open: tuple[str, ...]
     silent: bool = False
     told_by: str = ""
+    jumped: float = 0.0
 
 
 LIMIT_SECONDS = 10.0
