@@ -41,7 +41,7 @@ from devices.permit import Permit
 from devices.protocols.digest import basic
 from devices.secrets import Secrets
 from fixtures.camera import Camera
-from fixtures.guessing import Guessing
+from fixtures.guessing.guesses import Guessing
 
 LOCK = {"attempts": 5, "seconds": 300, "scope": "account"}
 API = [{"path": "/cgi-bin/info.cgi", "roles": ["admin"]}]

@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import date
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -114,7 +115,30 @@ def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(module, "ANSWER_SECONDS", 0.4)
 
 
-def guess(link: SerialLink, monkeypatch: pytest.MonkeyPatch, *, known: bool = True) -> Kept:
+class Terms:
+    """The terms of a lock, whose time ``passes`` at once."""
+
+    lock_seconds: float = 1.5
+    declared = can_hurry = True
+
+    def __init__(self, passes: Callable[[float], object] = lambda _: None) -> None:
+        self.passes = passes
+
+    def pass_time(self, seconds: float) -> str:
+        self.passes(seconds)
+        return f"{seconds:.1f} s"
+
+    def clock_watch(self) -> Any:
+        return SimpleNamespace(step=lambda: 0.0)
+
+
+def guess(
+    link: SerialLink,
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    known: bool = True,
+    terms: Terms | None = None,
+) -> Kept:
     monkeypatch.setenv("CONSOLE", PASSWORD)
     row = {"username": "service", "password": {"env": "CONSOLE"}, "services": ["serial"]}
     accounts = {"console": row | {"purpose": "lockout"}} if known else {}
@@ -128,6 +152,7 @@ def guess(link: SerialLink, monkeypatch: pytest.MonkeyPatch, *, known: bool = Tr
         serial=link,
         device=device,
         secrets=Secrets(device),
+        lock_ends=terms or Terms(),
         knowledge=knowledge.load,
         policy=policy.load,
         evidence=kept,
@@ -170,8 +195,88 @@ def test_a_login_that_closes_passes_whatever_it_says(
     board: TcpBoard, link: SerialLink, shape: Getty, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     board.react = shape.react
-    kept = guess(link, monkeypatch)
+    kept = guess(link, monkeypatch, terms=Terms(ending(shape, 1.5)))
     assert PASSWORD not in str(kept.observations)
+
+
+def ending(getty: Getty, seconds: float) -> Callable[[float], None]:
+    """What lets a lock of so many seconds end."""
+    passed = 0.0
+
+    def passes(more: float) -> None:
+        nonlocal passed
+        passed += more
+        if passed >= seconds:
+            getty.failures = 0
+
+    return passes
+
+
+@pytest.mark.parametrize(
+    ("lasts", "says"), [(1e9, "the owner is locked out"), (0.5, "ends before 1 s are over")]
+)
+def test_a_lock_of_the_console_that_ends_wrongly_fails(
+    board: TcpBoard,
+    link: SerialLink,
+    lasts: float,
+    says: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    getty = Getty(lock=2)
+    board.react = getty.react
+    with pytest.raises(AssertionError, match=says):
+        guess(link, monkeypatch, terms=Terms(ending(getty, lasts)))
+
+
+def test_a_lock_that_a_try_makes_longer_is_given_its_time(
+    board: TcpBoard, link: SerialLink, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The try before the end locks anew: the owner, who waits, gets in."""
+    getty, since = Getty(lock=2), 0.0
+
+    def react(data: bytes) -> bytes:
+        nonlocal since
+        said = getty.react(data)
+        since = 0.0 if b"incorrect" in said else since
+        return said
+
+    def passes(seconds: float) -> None:
+        nonlocal since
+        since += seconds
+        getty.failures = 0 if since >= 300 else getty.failures
+
+    board.react, terms = react, Terms(passes)
+    terms.lock_seconds = 300
+    found: Any = guess(link, monkeypatch, terms=terms).observations[-1]
+    assert found.late.accepted
+    assert found.late_at == 670
+
+
+def test_a_lock_of_unknown_length_is_asked_for(
+    board: TcpBoard, link: SerialLink, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    board.react = Getty(lock=2).react
+    terms = Terms()
+    terms.declared = False
+    with pytest.raises(Inconclusive, match=r"give declared\.lockout\.seconds"):
+        guess(link, monkeypatch, terms=terms)
+
+
+def test_a_system_that_starts_anew_under_guessing_is_no_lock(
+    board: TcpBoard, link: SerialLink, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    getty = Getty()
+
+    def react(data: bytes) -> bytes:
+        said = getty.react(data)
+        if getty.failures < 2:
+            return said
+        getty.failures, getty.state, getty.lock = -1000, "name", 1000
+        return BOOT.encode() + b"\r\ncam login: "
+
+    board.react = react
+    with pytest.raises(Inconclusive, match="started anew while passwords were guessed"):
+        guess(link, monkeypatch)
 
 
 def test_without_an_account_a_lock_must_be_said(

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
+import time
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+from conformance import low_ends
+from conformance.low_ends import LowEnds
 from conformance.two_samples import Comparison, Shift, compare
 from conformance.verdict import Inconclusive
 from devices.links.guessing.oracle import OracleSamples
@@ -19,12 +22,16 @@ _WORD = re.compile(r"[\w+/=.-]+|[^\w+/=.-]")
 
 @dataclass(frozen=True, kw_only=True)
 class TimesCompared(Observation):
-    """The times of both kinds of refusal, in seconds, and what the test made of them."""
+    """The times of both kinds of refusal, in seconds, and what the tests made of them.
+
+    ``low_ends``: where the ranks of large samples leave it open.
+    """
 
     surface: str
     known: tuple[float, ...]
     unknown: tuple[float, ...]
     shift: Shift
+    low_ends: LowEnds | None = None
 
 
 def told_by_words(found: OracleSamples) -> str:
@@ -82,11 +89,15 @@ def _said(refusal: Refusal, start: int) -> str:
 def told_by_time(take: Any, rule: dict[str, Any]) -> tuple[OracleSamples, TimesCompared]:
     """Take samples until their times decide, or the last number of the policy is reached.
 
-    ``take(number)`` takes so many more of each kind and gives all.
+    ``take(number)`` takes so many more of each kind and gives all. The low ends are compared where
+    all that may be taken were; more than `longest_seconds` of the policy are not spent.
     """
     sizes = [int(size) for size in rule["samples"]]
-    taken, warm_up = 0, int(rule["warm_up"])
+    taken, warm_up, began = 0, int(rule["warm_up"]), time.monotonic()
     for size in sizes:
+        spent = time.monotonic() - began
+        if taken and spent * size / taken > float(rule["longest_seconds"]):
+            break
         found: OracleSamples = take(size + (warm_up if not taken else 0) - taken)
         taken = size
         known, unknown = (
@@ -98,11 +109,26 @@ def told_by_time(take: Any, rule: dict[str, Any]) -> tuple[OracleSamples, TimesC
             least_shift=float(rule["least_shift"]),
             fail_confidence=float(rule["fail_confidence"]),
             pass_confidence=float(rule["pass_confidence"]),
-            looks=len(sizes),
+            looks=len(sizes) + 1,  # the low ends are one more
         )
         if shift.comparison is not Comparison.OPEN:
             break
-    return found, TimesCompared(surface=found.surface, known=known, unknown=unknown, shift=shift)
+    times = TimesCompared(surface=found.surface, known=known, unknown=unknown, shift=shift)
+    return found, _with_low_ends(times, rule, looks=len(sizes) + 1)
+
+
+def _with_low_ends(times: TimesCompared, rule: dict[str, Any], looks: int) -> TimesCompared:
+    """The same with what the low ends of large samples say, where the ranks leave it open."""
+    enough = len(times.known) >= low_ends.LEAST_SIZE
+    if times.shift.comparison is not Comparison.OPEN or not enough:
+        return times
+    ends = low_ends.compare_low_ends(
+        times.unknown, times.known, least_shift=float(rule["least_shift"])
+    )
+    error = 1 - float(rule["pass_confidence"])
+    alike = ends.p <= error / looks and times.shift.p > error
+    kind = Comparison.ALIKE if alike else Comparison.OPEN
+    return replace(times, shift=replace(times.shift, comparison=kind), low_ends=ends)
 
 
 def demand_same_time(times: TimesCompared) -> None:

@@ -10,7 +10,8 @@ from conformance.case import case
 from conformance.verdict import Inconclusive
 from devices.description import DeviceFile
 from devices.links.guessing.guess import Round, SpreadGuessing, SurfaceGuessing
-from devices.links.guessing.surfaces import Try, WebSurface
+from devices.links.guessing.surfaces import Try
+from devices.links.guessing.web import WebSurface
 from devices.observation import Observation
 
 
@@ -27,7 +28,7 @@ from devices.observation import Observation
         "cred-lockout-per-service",
     ),
     changes="lockout",
-    revision=2,
+    revision=3,
 )
 def test_guessing_is_stopped_on_every_way_in(guessing: Any, evidence: Any, policy: Any) -> None:
     """Guessing is stopped on every way in, and on all of them together.
@@ -39,12 +40,16 @@ def test_guessing_is_stopped_on_every_way_in(guessing: Any, evidence: Any, polic
     the declared lock allows (at most the number of the policy "guessing"; first as many as a rule
     book of the profile allows, where that is less), the right one; once more with one wrong
     password more. Then, with another user, as many wrong passwords as the policy allows together,
-    on all ways that share their users in turn, and the right one on each. See after each lock
-    whether others still log in. SSH is left to CRED-026, the serial console to CRED-054. Where
-    the declared lock is of the address, one after the other, waiting for each lock to end.
+    on all ways that share their users in turn, and the right one on each; so too with an account
+    that is declared for the serial console and for other ways. See after each lock whether others
+    still log in. SSH alone is left to CRED-026, the serial console alone to CRED-054. Where
+    the declared lock is of the address, one after the other, waiting for each lock to end. Silence,
+    or an answer that tells nothing, is a lock where somebody else logs in meanwhile; of an address,
+    where the right password is accepted from another one, or when the lock is over and not before.
     Pass: on every way the right password is refused in the end, or each guess takes as long as
     the policy demands; and so it is after the guesses on all ways. A declared service of another
-    protocol, whose login nobody described or declared absent, leaves it inconclusive.
+    protocol, whose login nobody described or declared absent, leaves it inconclusive, and so do a
+    restart or a jump of the camera's clock meanwhile, and a CAPTCHA.
     """
     limits = policy("guessing")["limits"]
     each, together = guessing.measured
@@ -52,13 +57,18 @@ def test_guessing_is_stopped_on_every_way_in(guessing: Any, evidence: Any, polic
         evidence.observe(found, found.surface)
     if together is not None:
         evidence.observe(together, "all ways in turn")
+    if (console := guessing.with_console) is not None:
+        evidence.observe(console, "the serial console and others in turn")
+    elif guessing.console_apart:
+        evidence.record("not tried in turn: the serial console", guessing.console_apart)
     for name, why in guessing.absent.items():
         evidence.record(f"not tried: {name}", why)
     problems = [text for found in each for text in _unlimited(found, limits)]
-    if together is not None and not problems:
-        problems = list(_unlimited_together(together, limits))
+    for spread in (together, console):
+        if spread is not None and not problems:
+            problems = list(_unlimited_together(spread, limits))
     assert not problems, " ".join(problems)
-    doubts = [f.shortfall for f in (*each, together) if f is not None and f.shortfall]
+    doubts = [f.shortfall for f in (*each, together, console) if f is not None and f.shortfall]
     doubts += guessing.untried
     if doubts:
         raise Inconclusive("; ".join(doubts), "not-measured")
@@ -83,7 +93,7 @@ def _slow(found: Round, limits: dict[str, Any]) -> bool:
 
 def _unlimited_together(found: SpreadGuessing, limits: dict[str, Any]) -> Iterator[str]:
     slow = found.seconds >= len(found.guesses) * float(limits["seconds_per_guess"])
-    if found.still_open and not slow:
+    if found.still_open and not slow and not found.jumped:
         yield (
             f"After {len(found.guesses)} wrong passwords of {found.username} in {found.seconds:.1f}"
             f" s, spread over {', '.join(dict.fromkeys(found.guesses))}, the right one is accepted "

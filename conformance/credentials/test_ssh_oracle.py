@@ -20,7 +20,7 @@ _UNLIKELY_NAME = "nobody-of-this-name"
     catches=("cred-ssh-user-enumeration", "cred-time-oracle-ssh"),
     changes="lockout",
     applies_to=("ssh",),
-    revision=2,
+    revision=3,
 )
 def test_ssh_does_not_tell_which_users_exist(
     ssh_authentication: SshAuthentication, guessing: Any, evidence: Any, policy: Any

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from devices.emulated.console_accounts import ConsoleAccounts
 from devices.emulated.lockout import Lockout
 from devices.emulated.maker.os_accounts import OsAccount, check_os_password, find_account
+from devices.emulated.posture import Posture
 from devices.emulated.shell.kernel import Kernel
 from devices.emulated.shell.shell import BANNER, Shell
 
@@ -42,7 +43,9 @@ class Console:
         self._typed: asyncio.Queue[int] = asyncio.Queue(maxsize=4096)
         self._accounts = ConsoleAccounts(camera.flash, camera.posture)
         self._lockout = Lockout(
-            camera.flash / "data" / "console-lockout.json", clock=camera.clock.timer
+            camera.flash / "data" / "console-lockout.json",
+            Posture(lockout_length=camera.posture.serial_lockout_length),
+            clock=camera.clock.timer,
         )
         self._task: asyncio.Task[None] | None = None
 

@@ -78,8 +78,14 @@ class Lockout:
 
     def succeeded(self, service: str, name: str, origin: str = "") -> None:
         """A right password: the count starts again."""
-        key = self._key(service, name, origin)
-        if self._protected.get(service, True) and self._counts.pop(key, None) is not None:
+        if not self._protected.get(service, True):
+            return
+        known = len(self._counts)
+        self._counts.pop(self._key(service, name, origin), None)
+        if self._scope == "forgiving":  # one count of failures, which any login ends
+            held = {n: c for n, c in self._counts.items() if c.locked_until is not None}
+            self._counts = held
+        if len(self._counts) < known:
             self._save()
 
     def _key(self, service: str, name: str, origin: str) -> str:

@@ -106,7 +106,7 @@ class Posture:
     lockout_onvif: bool = True
     lockout_http_digest: bool = True
     lockout_onvif_digest: bool = True
-    lockout_scope: str = "account"  # account | service | everyone | forwarded(-onvif)
+    lockout_scope: str = "account"  # account service everyone forgiving forwarded(-onvif)
     lockout_attempts: int = 5
     lockout_change: bool = True  # wrong old passwords count at a change of password
     lockout_length: str = "declared"  # declared | endless | brief
@@ -175,6 +175,7 @@ class Posture:
     serial_login: str = "password"  # password | shell | automatic
     serial_start_shell: str = ""  # interrupt | failsafe: a key while starting gives a shell
     serial_lockout: bool = True
+    serial_lockout_length: str = "declared"  # declared | endless | brief
     serial_password: str = ""  # published pair that works on the console
     serial_leaks_secrets: bool = False
     ssh_algorithms: str = "strong"  # strong | weak

@@ -240,6 +240,7 @@ def test_busybox_login_has_no_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPa
                 serial=link,
                 device=device,
                 secrets=Secrets(device),
+                lock_ends=None,  # it never locks
                 knowledge=knowledge.load,
                 policy=policy.load,
                 evidence=kept,

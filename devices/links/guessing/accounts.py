@@ -45,7 +45,8 @@ class GuessAccounts:
         made is removed at the end of the block, or stays in the journal.
         """
         why: list[str] = []
-        for way in self._preferred(surfaces[0].kind):
+        console = any(surface.kind == "serial" for surface in surfaces)  # has accounts of its own
+        for way in [] if console else self._preferred(surfaces[0].kind):
             viewer = self._viewer(way)
             try:
                 with viewer:

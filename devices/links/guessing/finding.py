@@ -7,18 +7,10 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from devices.errors import LinkError, NotOffered
-from devices.links.guessing.surfaces import (
-    ONVIF,
-    ONVIF_DIGEST,
-    RTSP,
-    WEB,
-    ChallengeSurface,
-    OnvifSurface,
-    RtspSurface,
-    Surface,
-    WebSurface,
-)
+from devices.links.guessing.media import OnvifSurface, RtspSurface
+from devices.links.guessing.surfaces import ONVIF, ONVIF_DIGEST, RTSP, WEB, Surface
 from devices.links.guessing.tcp import TcpSurface
+from devices.links.guessing.web import ChallengeSurface, WebSurface
 from devices.links.http.link import HttpLink
 from devices.links.onvif.link import OnvifLink
 from devices.links.rtsp.access import RtspAccess

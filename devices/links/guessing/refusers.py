@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Protocol, Self
 
 from devices.errors import LinkError
-from devices.links.guessing.surfaces import OnvifSurface, RtspSurface
+from devices.links.guessing.media import OnvifSurface, RtspSurface
 from devices.links.http.client import HttpClient
 from devices.links.http.exchange import Exchange
 from devices.links.http.link import HttpLink

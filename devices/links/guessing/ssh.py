@@ -6,6 +6,7 @@ import time
 from typing import Any, Self
 
 from devices.errors import LinkError, LoginRefused, NotOffered, Unreachable
+from devices.links.guessing.media import OnvifSurface, RtspSurface
 from devices.links.guessing.refusers import (
     OnvifRefuser,
     Refusal,
@@ -13,7 +14,7 @@ from devices.links.guessing.refusers import (
     RtspRefuser,
     WebRefuser,
 )
-from devices.links.guessing.surfaces import SSH, OnvifSurface, RtspSurface, Surface, Try
+from devices.links.guessing.surfaces import HUNG_UP, SSH, Surface, Try
 from devices.links.ssh.link import SshLink
 
 _DISCONNECT, _FAILURE, _SUCCESS = 1, 51, 52
@@ -81,7 +82,7 @@ class SshRefuser:
             except NotOffered as error:
                 status, said = _FAILURE, str(error)
             except Unreachable:
-                status, said = _DISCONNECT, "the end of the connection"
+                status, said = _DISCONNECT, HUNG_UP
             seconds = round(time.perf_counter() - began, 6)
             banner = session.transport.get_banner() or b""
         text = f"{said}\n{banner.decode('utf-8', 'replace')}"

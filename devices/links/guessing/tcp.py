@@ -11,7 +11,7 @@ import time
 from devices.description import DeviceFile
 from devices.description.tcp_login import TcpLogin
 from devices.errors import TimedOut, Unreachable
-from devices.links.guessing.surfaces import Try
+from devices.links.guessing.surfaces import HUNG_UP, Try
 from devices.permit import Permit
 
 PREFIX = "tcp."
@@ -50,7 +50,8 @@ class TcpSurface:
         accepted = re.search(login.accepted, text, re.MULTILINE) is not None
         refused = re.search(login.refused, text, re.MULTILINE) is not None
         clear = accepted != refused or (ended and not accepted)
-        said = "accepted" if accepted else "refused" if refused or ended else "nothing described"
+        said = "accepted" if accepted else "refused" if refused else "nothing described"
+        said = HUNG_UP if ended and not accepted and not refused else said
         return Try(accepted and clear, 0, seconds, clear, said)
 
     def _escaped(self, value: str) -> str:
