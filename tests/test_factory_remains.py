@@ -43,14 +43,15 @@ def recorder(files: dict[str, bytes], **manners: Any) -> type[Any]:
         def do_GET(self) -> None:  # noqa: N802 - the name that http.server calls
             listed = manners.get("listed", list(files))
             if not self.session() or not self.path.startswith("/rec"):
-                return super().do_GET()
-            if self.path == "/rec":
-                return self.say({"files": [{"url": name} for name in listed]})
-            if self.path in files:
-                return self.answer(200, files[self.path], Content_Type="video/mp4")
-            if manners.get("everything"):
-                return self.answer(200, PAGE, Content_Type="text/html")
-            return self.answer(404, b"none")
+                super().do_GET()
+            elif self.path == "/rec":
+                self.say({"files": [{"url": name} for name in listed]})
+            elif self.path in files:
+                self.answer(200, files[self.path], Content_Type="video/mp4")
+            elif manners.get("everything"):
+                self.answer(200, PAGE, Content_Type="text/html")
+            else:
+                self.answer(404, b"none")
 
     return Recorder
 
