@@ -5,18 +5,21 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from test_password_trials import MAKER, Users, judge, strict, weak
 from test_web_makes import described
-from web_makes import DESCRIBED, USERS, make
-from web_stand import PASSWORD, Laboratory, foreign_server, laboratory
+from web_makes import DESCRIBED, USERS, Make, Memory, make
+from web_stand import PASSWORD, Kept, Laboratory, foreign_server, laboratory
 
 from conformance.credentials.password_interfaces import interfaces_of, without_users
+from conformance.credentials.test_password_rules import (
+    test_a_changed_password_ends_the_old_one as judge_change,
+)
 from conformance.verdict import Inconclusive
-from devices.errors import LoginRefused, NotOffered, Unreachable
-from devices.links import password_attempts
+from devices.errors import LinkError, LoginRefused, NotOffered, Unreachable
+from devices.links import expendable_account
 from devices.links.expendable_account import ExpendableAccount
 from devices.links.password_attempts import try_interface
 from devices.links.password_trials import Interface, InterfaceTrials
@@ -95,7 +98,7 @@ def tried(users: Odd, act: Any) -> InterfaceTrials:
 
 @pytest.fixture(autouse=True)
 def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(password_attempts, "SLOW_SECONDS", 0.0)
+    monkeypatch.setattr(expendable_account, "SLOW_SECONDS", 0.0)
 
 
 @pytest.mark.parametrize("act", ["create", "change"])
@@ -239,33 +242,73 @@ def changing(lab: Laboratory) -> list[Interface]:
     return interfaces_of(lab.http, None, lab.secrets, ways)
 
 
-@pytest.mark.parametrize("change", ["keeps the rule", "takes all", "says yes", "logs all out"])
-def test_a_camera_on_which_no_user_can_be_made(change: str, tmp_path: Path) -> None:
-    base, memory = make()
+class Changing(Make):
+    """Its users change their own passwords; it makes no user. ``manner``: see the tests."""
 
-    class Changing(base):  # type: ignore[misc, valid-type]
-        def do_POST(self) -> None:  # noqa: N802 - the name that http.server calls
-            if self.path != "/password":
-                super().do_POST()
-                return
-            user = memory.sessions.get(self.session(), "")
-            given = json.loads(self.body())
-            if not user or memory.passwords[user] != given["old"]:
-                self.refuse()
-                return
-            if change == "says yes":
-                self.say({"code": 0})
-                return
-            if change != "takes all" and strict(user, given["new"]):
-                self.answer(400, b"weak")
-                return
-            memory.passwords[user] = given["new"]
-            if change == "logs all out":
-                memory.sessions.clear()
+    manner: ClassVar[str]
+    had: ClassVar[list[str]]
+    later: ClassVar[list[tuple[str, str]]]
+    down: ClassVar[list[int]]
+
+    def handle_one_request(self) -> None:
+        if self.down:
+            self.down.pop()
+            self.close_connection = True
+            return
+        super().handle_one_request()
+
+    def do_POST(self) -> None:  # noqa: N802 - the name that http.server calls
+        if self.path == "/password":
+            self.change(json.loads(self.body()))
+            return
+        super().do_POST()
+        if self.path == "/login" and self.later:  # it takes a while
+            user, new = self.later.pop()
+            self.memory.passwords[user] = new
+
+    def change(self, given: dict[str, str]) -> None:
+        user = self.memory.sessions.get(self.session(), "")
+        if not user or self.memory.passwords[user] != given["old"]:
+            self.refuse()
+        elif self.manner == "says yes":
             self.say({"code": 0})
+        elif self.refuses(user, given["new"]):
+            self.answer(400, b"weak")
+        else:
+            self.take(user, given["new"])
 
+    def refuses(self, user: str, new: str) -> bool:
+        if self.manner == "remembers" and new in self.had[-3:]:
+            return True
+        return self.manner != "takes all" and strict(user, new)
+
+    def take(self, user: str, new: str) -> None:
+        self.had.append(new)
+        if self.manner == "late":
+            self.later.append((user, new))
+        else:
+            self.memory.passwords[user] = new
+        if self.manner != "keeps sessions":
+            self.memory.sessions.clear()
+        self.say({"code": 0})
+        if self.manner == "restarts":
+            self.down.extend([1] * 6)
+
+
+def changing_camera(manner: str) -> tuple[type[Changing], Memory]:
+    memory = Memory()
+    facts = {"manners": {}, "memory": memory, "manner": manner}
+    facts |= {"had": [PASSWORD], "later": [], "down": []}
+    return type("Made", (Changing,), facts), memory
+
+
+@pytest.mark.parametrize(
+    "change", ["keeps the rule", "keeps sessions", "takes all", "says yes", "remembers", "late"]
+)
+def test_a_camera_on_which_no_user_can_be_made(change: str, tmp_path: Path) -> None:
+    camera, memory = changing_camera(change)
     operations = {**DESCRIBED["operations"], "change_password": CHANGE}
-    with foreign_server(Changing) as url:
+    with foreign_server(camera) as url:
         lab = described(url, tmp_path, {**DESCRIBED, "operations": operations})
         assert not without_users(lab.device, lab.http, lab.secrets)
         (one,) = changing(lab)
@@ -273,17 +316,46 @@ def test_a_camera_on_which_no_user_can_be_made(change: str, tmp_path: Path) -> N
         found = try_interface(one, weak(), MAKER)
         lab.http.close()
     assert memory.passwords == dict.fromkeys(USERS, PASSWORD)
-    assert not memory.sessions
     if change == "takes all":
         with pytest.raises(AssertionError, match="takes 7 characters"):
             judge(found)
     elif change == "says yes":
-        assert "none of the passwords" in found.problem
+        assert "strong random password" in found.problem
         with pytest.raises(Inconclusive):
             judge(found, shortfall=found.problem)
     else:
         assert not found.problem
         judge(found)
+
+
+@pytest.mark.parametrize(
+    ("change", "verdict"),
+    [
+        ("keeps the rule", ""),
+        ("remembers", ""),
+        ("late", ""),
+        ("keeps sessions", "began before the password"),
+        ("restarts", "link"),
+    ],
+)
+def test_a_change_is_put_back_on_a_camera_of_any_manner(
+    change: str, verdict: str, tmp_path: Path
+) -> None:
+    camera, memory = changing_camera(change)
+    operations = {**DESCRIBED["operations"], "change_password": CHANGE}
+    with foreign_server(camera) as url:
+        lab = described(url, tmp_path, {**DESCRIBED, "operations": operations})
+        given: dict[str, Any] = {"http": lab.http, "secrets": lab.secrets, "evidence": Kept()}
+        raised = {"": (), "link": LinkError}.get(verdict, AssertionError)
+        said = ""
+        try:
+            judge_change(**given, user_ways=[])
+        except raised as error:
+            said = str(error)
+        lab.http.close()
+    assert bool(said) == bool(verdict)
+    assert verdict == "link" or verdict in said
+    assert memory.passwords == dict.fromkeys(USERS, PASSWORD)
 
 
 def test_without_such_an_account_the_operation_is_named(tmp_path: Path) -> None:

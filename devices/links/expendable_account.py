@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from contextlib import suppress
 
 from devices.errors import LoginRefused, NotOffered
 from devices.links.users import UserWay
 
+Login = Callable[[str, str], bool]
+SLOW_SECONDS = 4.0
+"""How long a camera may take until a password that it took works."""
 _REMEMBERED = 6
 """Passwords that come between, where a camera does not take a recent one again."""
 
@@ -21,7 +25,7 @@ class ExpendableAccount:
     def __init__(
         self,
         changing: UserWay,
-        login: Callable[[str, str], bool],
+        login: Login,
         username: str,
         password: str,
         strong: Callable[[], str],
@@ -38,22 +42,30 @@ class ExpendableAccount:
         if not self._login(username, self._own):
             raise LoginRefused(f"{username} does not log in with the password of the device file")
         self.change_password(username, self._own, password)
+        if not logs_in_soon(self._login, username, password):
+            raise NotOffered("a change to a strong random password is refused, or no login")
 
     def change_password(self, username: str, old: str, new: str) -> None:
         """Raises NotOffered and other link errors."""
-        self._tried += [old, new]
+        self.may_have(new)
         self._changing.change_password(username, old, new)
+
+    def may_have(self, password: str) -> None:
+        """Note a password that the account may have now."""
+        self._tried = [one for one in self._tried if one != password] + [password]
 
     def delete(self, username: str) -> None:
         """Put its own password back, past a memory of recent ones. Raises LoginRefused."""
-        latest = list(dict.fromkeys(reversed(self._tried)))
-        current = next((one for one in latest if self._login(username, one)), None)
-        if current == self._own or not self._tried:
+        if not self._tried:
             return
-        for between in [None, *range(_REMEMBERED)]:
+        known = [*reversed(self._tried), self._own]
+        current = next((one for one in known if self._login(username, one)), None)
+        if current == self._own:
+            return
+        for number in range(1 + _REMEMBERED):
             if current is None:
                 break
-            if between is not None and (other := self._set(username, current, self._strong())):
+            if number and (other := self._set(username, current, self._strong())):
                 current = other
             if self._set(username, current, self._own):
                 return
@@ -63,8 +75,17 @@ class ExpendableAccount:
         )
 
     def _set(self, username: str, current: str, new: str) -> str:
+        self.may_have(new)
         with suppress(NotOffered):
             self._changing.change_password(username, current, new)
-            if self._login(username, new):
+            if logs_in_soon(self._login, username, new):
                 return new
         return ""
+
+
+def logs_in_soon(login: Login, username: str, password: str) -> bool:
+    """Whether a password that was taken works, now or after ``SLOW_SECONDS``."""
+    if login(username, password):
+        return True
+    threading.Event().wait(SLOW_SECONDS)
+    return login(username, password)

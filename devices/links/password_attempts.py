@@ -6,12 +6,12 @@ that take some seconds, that restart after a change.
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
 
 from devices.errors import DeviceFileError, LinkError, LoginRefused, NotOffered
+from devices.links.expendable_account import logs_in_soon
 from devices.links.password_trials import (
     Candidate,
     Interface,
@@ -20,9 +20,6 @@ from devices.links.password_trials import (
     Trial,
     kinds_of,
 )
-
-SLOW_SECONDS = 4.0
-"""How long a camera may take until a password that it took works."""
 
 
 def try_interface(
@@ -59,13 +56,17 @@ class _Patience:
         self._login, self._slow = interface.login, False
 
     def login(self, username: str, password: str, rule: str) -> bool:
-        if self._login(username, password):
-            return True
         if rule and not self._slow:
-            return False
-        threading.Event().wait(SLOW_SECONDS)
-        taken = self._login(username, password)
-        self._slow = self._slow or taken
+            return self._login(username, password)
+        tries = 0
+
+        def login(name: str, secret: str) -> bool:
+            nonlocal tries
+            tries += 1
+            return self._login(name, secret)
+
+        taken = logs_in_soon(login, username, password)
+        self._slow = self._slow or (taken and tries > 1)
         return taken
 
 
