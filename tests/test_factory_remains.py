@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import os
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from test_web_makes import described
-from web_makes import DESCRIBED, make
+from web_makes import DESCRIBED, Make, Memory, make
 from web_stand import DEVICE, Laboratory, foreign_server, web_camera
 
 from conformance.credentials.factory_remains import look_for_remains, plant
@@ -24,6 +25,8 @@ from conformance.credentials.tls_keys_kept import KeysKept, ShownKeys, keys_kept
 from conformance.verdict import Inconclusive
 from devices.emulated.posture import Posture
 from devices.errors import NotOffered
+from devices.links import expendable_account
+from devices.links.password_trials import Candidate
 from devices.permit import Permit
 from fixtures import factory
 
@@ -217,3 +220,69 @@ def test_a_reset_that_is_refused_leaves_no_user(
             visit.take([])
         lab.http.close()
     assert len(way.removed) == 1
+
+
+# Set-up
+
+
+SETUP = {
+    "method": "POST",
+    "path": "/setup",
+    "json": {"user": "{username}", "pass": "{password}"},
+}
+
+
+class Fresh(Make):
+    """A camera in its factory state; ``manner``: ``encrypted`` wants the password in cipher."""
+
+    manner: ClassVar[str]
+
+    def do_POST(self) -> None:  # noqa: N802 - the name that http.server calls
+        if self.path == "/reset":
+            self.memory.passwords.clear()
+            self.say({"code": 0})
+            return
+        if self.path != "/setup":
+            super().do_POST()
+            return
+        given = json.loads(self.body())
+        long = len(given["pass"]) >= 8 or self.manner == "takes all"
+        if self.manner == "encrypted" or not long or self.memory.passwords:
+            self.answer(400, b"no")
+            return
+        self.memory.passwords["admin"] = given["pass"]
+        self.say({"code": 0})
+
+
+@pytest.mark.parametrize(
+    ("manner", "taken", "said"),
+    [("", False, ""), ("takes all", True, ""), ("encrypted", None, "no strong random password")],
+)
+def test_refusals_at_set_up_count_only_where_a_strong_password_is_taken(
+    manner: str,
+    taken: bool | None,  # noqa: FBT001 - pytest gives it by name
+    said: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(expendable_account, "SLOW_SECONDS", 0.0)
+    memory = Memory()
+    memory.passwords.clear()
+    camera = type("Made", (Fresh,), {"manners": {}, "memory": memory, "manner": manner})
+    reset = {"method": "POST", "path": "/reset"}
+    operations = {**DESCRIBED["operations"], "setup": SETUP, "factory_reset": reset}
+    with foreign_server(camera) as url:
+        lab = described(url, tmp_path, {**DESCRIBED, "operations": operations})
+        bench: Any = SimpleNamespace(
+            device=lab.device,
+            wait_gone=lambda _: True,
+            wait_ready=lambda *_: 0.0,
+            named=frozenset,
+        )
+        visit = factory._Visit(bench, surfaces(lab), SimpleNamespace())  # type: ignore[arg-type]
+        found = visit._try_set_up([Candidate("length", "7 characters", lambda _: "short-1")])
+        lab.http.close()
+    assert [trial.taken for trial in found.trials] == ([] if taken is None else [taken])
+    assert said in found.shortfall
+    assert bool(said) == bool(found.shortfall)
+    assert not memory.passwords

@@ -9,11 +9,12 @@ from dataclasses import dataclass
 
 from conformance.credentials.web_accounts import accepts
 from devices.errors import DeviceFileError, LinkError, NotOffered
+from devices.links.expendable_account import logs_in_soon
 from devices.links.http.link import HttpLink
 from devices.links.onvif import requests
 from devices.links.onvif.link import OnvifLink
 from devices.links.onvif.observations import Outcome
-from devices.links.password_trials import Candidate, Trial, kinds_of
+from devices.links.password_trials import Candidate, Trial, kinds_of, web_login
 from devices.links.rtsp.link import RtspLink
 from devices.links.ssh.link import SshLink
 from devices.links.users import UserWay
@@ -152,7 +153,7 @@ def try_set_up(
         )
         client.close()
         answered = answer.status in setup.success
-        taken = answered and accepts(at.http, user, password).accepted
+        taken = answered and logs_in_soon(web_login(at.http), user, password)
         kinds = kinds_of(password)
         trials.append(Trial(candidate.rule, candidate.what, len(password), kinds, taken))
         if taken:

@@ -91,6 +91,7 @@ def test_a_factory_reset_leaves_nothing(factory_visit: Any, evidence: Any) -> No
     catches=("cred-setup-open-again", "cred-rule-not-at-setup", "cred-rule-in-page-only"),
     changes="factory",
     applies_to=("http",),
+    revision=2,
 )
 def test_set_up_keeps_the_rule_and_closes(
     factory_visit: Any, password_policies: list[PasswordPolicy], evidence: Any
@@ -98,7 +99,8 @@ def test_set_up_keeps_the_rule_and_closes(
     """First-use set-up keeps the password rule, and closes behind itself.
 
     Method: in the factory state call the operation "setup" with the weak passwords of CRED-042,
-    until one is taken; the camera is then reset once more. After set-up by the bench call it
+    until one is taken, and last with a strong one, to know that refusals were of the weak ones; the
+    camera is then reset once more. After set-up by the bench call it
     again, as nobody, for another administrator, and ONVIF CreateUsers without login.
     Pass: no weak password that a policy in force has refused is taken, and no later call makes a
     user.

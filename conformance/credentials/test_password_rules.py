@@ -288,7 +288,9 @@ def _what_survives(
     gate, server = http.gate(), http.server.url
 
     def login(username: str, password: str) -> bool:
-        return evidence.observe(accepts(http, username, password), "login new password").accepted
+        attempt = accepts(http, username, password)
+        evidence.observe(attempt, "login new password")
+        return attempt.accepted
 
     taken = logs_in_soon(login, user.username, new)
     old = evidence.observe(accepts(http, user.username, user.password), "login old one").accepted
