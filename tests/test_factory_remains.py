@@ -275,7 +275,8 @@ def test_refusals_at_set_up_count_only_where_a_strong_password_is_taken(
         lab = described(url, tmp_path, {**DESCRIBED, "operations": operations})
         bench: Any = SimpleNamespace(
             device=lab.device,
-            wait_gone=lambda _: True,
+            wait_gone=lambda *_: True,
+            listening=frozenset,
             wait_ready=lambda *_: 0.0,
             named=frozenset,
         )
