@@ -2,8 +2,9 @@
 
 A key that the owner installed, or that the camera made for itself in the owner's time, is a
 critical parameter of that owner: whoever had it before can take the next owner's connections.
-The unit's own identity of its maker may stay (EN 303 645, 5.11-1, is about user data, and its table
-of definitions counts what a user configured in; IEEE 802.1AR keeps an IDevID for life). Nothing in
+EN 303 645, 5.11-1, has user data erased, keys of the user among them as we read it. The unit's own
+identity of its maker is no user data and may stay (an IDevID of IEEE 802.1AR is for life).
+Nothing in
 a certificate tells the two apart for certain, so the device file says which it is.
 """
 
