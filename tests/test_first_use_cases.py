@@ -12,9 +12,9 @@ import pytest
 from web_stand import PASSWORD, Kept, Laboratory, WebCamera, https, web_camera
 
 from conformance import password_policy
+from conformance.credentials.factory_remains import Remains
 from conformance.credentials.factory_visit import (
     FirstUse,
-    Remains,
     SetUp,
     SurfaceAnswer,
     Surfaces,

@@ -31,6 +31,7 @@ from conformance.verdict import Inconclusive
 from devices.emulated.addresses import reserved_address
 from devices.emulated.posture import Posture
 from devices.errors import NotOffered
+from devices.links.password_attempts import try_interface
 from devices.links.password_trials import (
     Candidate,
     Interface,
@@ -38,7 +39,6 @@ from devices.links.password_trials import (
     Maker,
     PasswordTrials,
     kinds_of,
-    try_interface,
 )
 from devices.links.users import OnvifUserWay, WebUserWay
 from devices.secrets import Secrets

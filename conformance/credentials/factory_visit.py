@@ -1,37 +1,25 @@
-"""What is measured around one factory reset: before it, in the factory state, and after set-up."""
+"""What is measured in the factory state and in set-up; ``factory_remains``: what a reset leaves."""
 
 from __future__ import annotations
 
-import re
 import secrets as random
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-from conformance.credentials.web_accounts import accepts, administrator
+from conformance.credentials.web_accounts import accepts
 from devices.errors import DeviceFileError, LinkError, NotOffered
+from devices.links.expendable_account import logs_in_soon
 from devices.links.http.link import HttpLink
 from devices.links.onvif import requests
 from devices.links.onvif.link import OnvifLink
 from devices.links.onvif.observations import Outcome
-from devices.links.password_trials import Candidate, Trial, kinds_of
+from devices.links.password_trials import Candidate, Trial, kinds_of, web_login
 from devices.links.rtsp.link import RtspLink
-from devices.links.ssh.inventory import stored_secrets
 from devices.links.ssh.link import SshLink
 from devices.links.users import UserWay
 from devices.observation import Observation
 from devices.secrets import Secrets
-
-_PLACES = (
-    "/etc",
-    "/data",
-    "/config",
-    "/mnt/mtd",
-    "/mnt/config",
-    "/overlay",
-    "/var/log",
-    "/var/lib",
-)
 
 
 @dataclass(frozen=True)
@@ -62,15 +50,6 @@ class SetUp(Observation):
     again: tuple[tuple[str, bool], ...] = ()
 
 
-@dataclass(frozen=True, kw_only=True)
-class Remains(Observation):
-    """What was put on the camera before a reset, where it was looked for, and what was left."""
-
-    planted: tuple[str, ...]
-    looked: tuple[str, ...]
-    left: tuple[str, ...]
-
-
 @dataclass
 class Surfaces:
     """The links that the bench has; None for those it has not."""
@@ -81,33 +60,6 @@ class Surfaces:
     ssh: SshLink | None
     ways: Sequence[UserWay]
     secrets: Secrets
-
-
-@dataclass
-class Planted:
-    """What a test puts on the camera, to be looked for after the reset."""
-
-    password: str
-    username: str = field(default_factory=lambda: f"Tr{random.token_hex(4)}")
-    network: str = field(default_factory=lambda: f"Trial-{random.token_hex(4)}")
-    user_made: bool = False
-    network_set: bool = False
-
-
-def plant(at: Surfaces) -> Planted:
-    """Make a user and, where that is described, join a wireless network of a made-up name."""
-    made = Planted(at.secrets.trial_password())
-    for way in at.ways:
-        with suppress(NotOffered, DeviceFileError):
-            way.create(made.username, made.password)
-            made.user_made = True
-            break
-    if at.http.offers("wifi"):
-        admin, phrase = administrator(at.http, at.secrets), at.secrets.trial_password()
-        answer = at.http.perform(admin, "wifi", ssid=made.network, passphrase=phrase)
-        at.http.leave(admin)
-        made.network_set = at.http.done("wifi", answer)
-    return made
 
 
 def look_at_first_use(at: Surfaces, users: Sequence[str], initial: str, tries: int) -> FirstUse:
@@ -201,7 +153,7 @@ def try_set_up(
         )
         client.close()
         answered = answer.status in setup.success
-        taken = answered and accepts(at.http, user, password).accepted
+        taken = answered and logs_in_soon(web_login(at.http), user, password)
         kinds = kinds_of(password)
         trials.append(Trial(candidate.rule, candidate.what, len(password), kinds, taken))
         if taken:
@@ -223,7 +175,7 @@ def set_up_again(at: Surfaces, initial: str) -> list[tuple[str, bool]]:
         made = success and accepts(at.http, name, password).accepted
         found.append((answer.request, made))
         if success:
-            _remove(at, name)
+            remove(at, name)
     if at.onvif is not None:
         name, password = f"Tr{random.token_hex(4)}", at.secrets.trial_password()
         with at.onvif.session() as session:
@@ -235,86 +187,12 @@ def set_up_again(at: Surfaces, initial: str) -> list[tuple[str, bool]]:
                 at.onvif.journal.end(entry, f"refused: {outcome.value}")
         found.append(("ONVIF CreateUsers", made))
         if made:
-            _remove(at, name)
+            remove(at, name)
     return found
 
 
-def _remove(at: Surfaces, name: str) -> None:
+def remove(at: Surfaces, name: str) -> None:
+    """Remove a user by every way that there is."""
     for way in at.ways:
         with suppress(LinkError, DeviceFileError):
             way.delete(name)
-
-
-def look_for_remains(at: Surfaces, made: Planted) -> Remains:
-    """Look for what was planted: first in files, which requests that name it might change."""
-    planted, needles = list[str](), list[tuple[str, str]]()
-    if made.user_made:
-        planted.append("a user")
-        needles.append(("the name of the user made before the reset", made.username))
-    if made.network_set:
-        planted.append("a wireless network")
-        needles.append(("the wireless network set before the reset", made.network))
-    looked: list[str] = []
-    left: list[str] = []
-    problems: list[str] = [] if planted else ["nothing could be put on the camera to look for"]
-    if at.ssh is None:
-        problems.append("files were not searched: the device file gives no [links.ssh]")
-    elif needles:
-        try:
-            found = stored_secrets(at.ssh, _PLACES, needles, ())
-        except (LinkError, DeviceFileError) as error:
-            problems.append(f"files were not searched: {error}")
-        else:
-            looked.append(f"{found.searched} files over SSH")
-            left += [f"{one.path} holds {one.what}" for one in found.found]
-            problems += [found.shortfall] if found.shortfall else []
-    if made.user_made:
-        _look_for_user(at, made, looked, left, problems)
-    return Remains(
-        planted=tuple(planted),
-        looked=tuple(looked),
-        left=tuple(left),
-        shortfall="; ".join(problems),
-    )
-
-
-def _look_for_user(
-    at: Surfaces, made: Planted, looked: list[str], left: list[str], problems: list[str]
-) -> None:
-    try:
-        if at.onvif is not None:
-            looked.append("users over ONVIF")
-            if made.username in {user.name for user in at.onvif.users().users}:
-                left.append("ONVIF lists the user made before the reset")
-        if at.http.offers("users"):
-            admin = administrator(at.http, at.secrets)
-            listed = at.http.perform(admin, "users").content.decode("utf-8", "replace")
-            at.http.leave(admin)
-            looked.append("users on the web")
-            if made.username in re.findall(r"[\w.@-]+", listed):
-                left.append("the web interface lists the user made before the reset")
-        looked.append("a login of the user")
-        if accepts(at.http, made.username, made.password).accepted:
-            left.append("the user made before the reset logs in")
-    except (LinkError, DeviceFileError) as error:
-        problems.append(f"users: {error}")
-
-
-def keys_left(at: Surfaces) -> str:
-    """Whether the laboratory still logs in over SSH before anybody set the camera up."""
-    if at.ssh is None:
-        return ""
-    at.ssh.close()
-    try:
-        at.ssh.run("true")
-    except (LinkError, DeviceFileError):
-        return ""
-    finally:
-        at.ssh.close()
-    return "SSH lets the laboratory's account in before anybody has set the camera up"
-
-
-def forget_planted(at: Surfaces, made: Planted) -> None:
-    """Remove what a reset left of it."""
-    if made.user_made:
-        _remove(at, made.username)

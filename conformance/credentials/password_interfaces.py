@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from functools import partial
 
+from conformance.credentials.web_accounts import MODEST_FIRST
 from devices.description import DeviceFile
 from devices.errors import LinkError
+from devices.links.expendable_account import ExpendableAccount
 from devices.links.http.exchange import Exchange
 from devices.links.http.link import HttpLink
 from devices.links.http.pages import impossible_neighbour, same_page
@@ -37,9 +40,17 @@ _ONVIF = "/onvif/device_service"
 
 
 def interfaces_of(
-    http: HttpLink | None, onvif: OnvifLink | None, secrets: Secrets, ways: Sequence[UserWay]
+    http: HttpLink | None,
+    onvif: OnvifLink | None,
+    secrets: Secrets,
+    ways: Sequence[UserWay],
+    boot_seconds: float = 0.0,
 ) -> list[Interface]:
-    """Every described interface that makes users or changes passwords, and can be put back."""
+    """Every described interface that makes users or changes passwords, and can be put back.
+
+    ``boot_seconds``: how long the web interface is waited for where it is gone before a user could
+    be removed.
+    """
     making = [way for way in ways if _makes_and_removes(way, http)]
     found: list[Interface] = []
     for way in ways:
@@ -50,7 +61,10 @@ def interfaces_of(
             found.append(Interface("ONVIF SetUser", "change", way, login))
         elif isinstance(way, WebUserWay) and http is not None:
             found += _of_the_web(http, secrets, way, making)
-    return found
+    if http is None:
+        return found
+    awaiting = partial(http.wait_until_it_answers, boot_seconds)
+    return [replace(one, await_camera=awaiting) for one in found]
 
 
 def _makes_and_removes(way: UserWay, http: HttpLink | None) -> bool:
@@ -77,7 +91,33 @@ def _of_the_web(
             found.append(Interface(title, "create", by, login, names))
         elif not name.startswith("create_user") and own:
             found.append(Interface(title, "change", MixedWay(own[0], by), login))
+        elif not name.startswith("create_user") and (kept := expendable(secrets)) is not None:
+            username, password = kept
+            account = ExpendableAccount(by, login, username, password, secrets.trial_password)
+            found.append(Interface(title, "change", account, login, account=username))
     return found
+
+
+def expendable(secrets: Secrets) -> tuple[str, str] | None:
+    """User name and password of the account that the bench can spare, if one is given."""
+    for role in MODEST_FIRST:
+        if found := secrets.account(role=role, purpose="lockout", service="http"):
+            return found[1].username, secrets.password(found[0])
+    return None
+
+
+def without_users(device: DeviceFile, http: HttpLink | None, secrets: Secrets) -> list[str]:
+    """The web operations that change passwords, where no user's password may be changed."""
+    if http is None or device.links.onvif is not None or expendable(secrets) is not None:
+        return []
+    if http.offers("create_user") and http.offers("delete_user"):
+        return []
+    return [
+        f"the web operation {name}: give an account with purpose 'lockout', or describe "
+        "create_user and delete_user"
+        for name in http.description.operations
+        if re.match(r"(change_password|set_password)(_|$)", name)
+    ]
 
 
 def undescribed(device: DeviceFile, http: HttpLink | None, paths: Iterable[str]) -> list[str]:

@@ -28,6 +28,7 @@ _FORM = ("length", "kinds", "reuse", "no-composition")
     ),
     changes="settings",
     applies_to=("users",),
+    revision=2,
 )
 def test_every_interface_keeps_one_password_rule(
     password_trials: PasswordTrials, password_policies: list[PasswordPolicy], evidence: Any
@@ -38,9 +39,11 @@ def test_every_interface_keeps_one_password_rule(
     web interface that the device file describes for it, called without the page and its scripts,
     and by ONVIF CreateUsers and SetUser: too short, without a kind of character, common ones, and
     such as hold the user name. Set a strong one before and after. A password is taken when a login
-    with it then works. Hold each against the policies (conformance/policies/passwords-*.toml) of
-    the regulations that the profile selects from, and of those that the maker claims. Look for
-    further interfaces among the declared resources and at published paths.
+    with it then works. Where no user can be made, the account that may be locked is changed
+    instead, and gets its own password again. Hold each against the policies
+    (conformance/policies/passwords-*.toml) of the regulations that the profile selects from, and of
+    those that the maker claims. Look for further interfaces among the declared resources and at
+    published paths.
     Pass: no interface takes what a policy has refused or another interface refuses, by length,
     kinds of character or age; and every interface that was found could be tried.
     """
@@ -65,6 +68,7 @@ def test_every_interface_keeps_one_password_rule(
     ),
     changes="settings",
     applies_to=("users",),
+    revision=2,
 )
 def test_common_passwords_and_user_names_are_refused(
     password_trials: PasswordTrials, password_policies: list[PasswordPolicy], evidence: Any

@@ -52,6 +52,11 @@ class Factory(Part):
     password: Secret | None = Field(
         None, description="the initial password (label, Wi-Fi or set-up code) of this unit"
     )
+    tls_key: Literal["maker", "own"] | None = Field(
+        None,
+        description="the key of the TLS servers: 'maker', the unit's identity, which a factory "
+        "reset may leave; 'own', made by the camera or installed by its owner",
+    )
 
 
 class Account(Part):

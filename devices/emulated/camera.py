@@ -45,6 +45,8 @@ _KEPT = {
     "keys": "settings.json",
     "wifi": "wifi.json",
     "log": "audit.jsonl",
+    "recordings": "recordings",
+    "tls": "tls.pem",
 }
 """What a posture's word means among the files of FLASH/data."""
 _FAREWELL = 0.2  # s between the answer to a request and the restart that it asked for

@@ -100,7 +100,8 @@ class Posture:
     label_logs_in: bool = False  # before set-up it opens everything, unchanged
     setup_stays_open: bool = False  # set-up can be called again, and makes an administrator
     recovery_code: str = ""  # date | page: how the maker gets in
-    reset_keeps: tuple[str, ...] = ()  # accounts | keys | wifi | log
+    reset_keeps: tuple[str, ...] = ()  # accounts | keys | wifi | log | recordings | tls
+    tls_own_key: bool = False  # made by the camera itself, instead of the maker's
     lockout_http: bool = True
     lockout_rtsp: bool = True
     lockout_onvif: bool = True

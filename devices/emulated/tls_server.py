@@ -2,7 +2,7 @@
 
 The unit comes from its maker with a key and a certificate chain in one-time-programmable memory
 (``otp/device-key.pem``, ``otp/device-cert.pem``): a camera cannot sign for an authority, so it
-makes no certificate of its own, except where a fault says that it does.
+makes no certificate of its own, except where a fault says that it does (``data/tls.pem``).
 """
 
 from __future__ import annotations
@@ -10,11 +10,17 @@ from __future__ import annotations
 import ssl
 import tempfile
 import warnings
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Protocol
 
 from asn1crypto.algos import DHParameters
 from asn1crypto.pem import armor
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
 
 from devices.emulated.posture import Posture
 
@@ -86,11 +92,33 @@ def server_context(camera: TlsHost) -> ssl.SSLContext:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # versions below 1.2, on purpose
         context.minimum_version = _VERSIONS[posture.tls_minimum]
-    otp = camera.flash / "otp"
-    context.load_cert_chain(otp / "device-cert.pem", otp / "device-key.pem")
+    if posture.tls_own_key:
+        context.load_cert_chain(_own_key(camera.flash / "data" / "tls.pem"))
+    else:
+        otp = camera.flash / "otp"
+        context.load_cert_chain(otp / "device-cert.pem", otp / "device-key.pem")
     if posture.tls_groups != "strong":
         _weaken_groups(context, posture.tls_groups)
     return context
+
+
+def _own_key(path: Path) -> Path:
+    """A key and a certificate that the camera makes for itself, once in its owner's time."""
+    if path.exists():
+        return path
+    key, now = ec.generate_private_key(ec.SECP256R1()), datetime.now(UTC)
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "IPCamera")])
+    made = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=3650))
+        .sign(key, hashes.SHA256())
+    )
+    private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.touch(0o600)
+    path.write_bytes(private + made.public_bytes(Encoding.PEM))
+    return path
 
 
 def _set_renegotiation(context: ssl.SSLContext, *, allowed: bool) -> None:

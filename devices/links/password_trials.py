@@ -5,12 +5,11 @@ A password is taken when a login with it works afterwards. What is made for a tr
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-from devices.errors import DeviceFileError, LinkError, LoginRefused, NotOffered
+from devices.errors import LoginRefused
 from devices.links.http.link import HttpLink
 from devices.links.onvif.link import OnvifLink
 from devices.links.users import UserWay, WebUserWay
@@ -79,6 +78,8 @@ class Interface:
     """One interface: the way to use it, what it is called, and how a login there is tried.
 
     ``users`` gives every word of the camera's list of users; None when there is none to be had.
+    ``await_camera`` waits for a camera that restarts, as some do when a password was changed.
+    ``account``: the one that the way changes and cannot make; empty where it makes users.
     """
 
     name: str
@@ -86,6 +87,8 @@ class Interface:
     way: UserWay
     login: Login
     users: Callable[[], set[str] | None] = lambda: None
+    await_camera: Callable[[], object] = lambda: None
+    account: str = ""
 
 
 class MixedWay:
@@ -155,119 +158,6 @@ def kinds_of(password: str) -> tuple[str, ...]:
         "others": lambda c: not c.isalnum(),
     }
     return tuple(kind for kind, test in tests.items() if any(map(test, password)))
-
-
-def try_interface(
-    interface: Interface,
-    candidates: Sequence[Candidate],
-    maker: Maker,
-) -> InterfaceTrials:
-    """Try every candidate.
-
-    A strong password is set before and after, to know that refusals are of the passwords.
-    """
-    trying = _creations if interface.act == "create" else _changes
-    trials: list[Trial] = []
-    problem = ""
-    try:
-        trying(interface, candidates, maker, trials)
-    except (LinkError, DeviceFileError) as error:
-        problem = f"{interface.name}: {error}"
-    return InterfaceTrials(interface.name, interface.act, tuple(trials), problem)
-
-
-def _trial(candidate: Candidate, password: str, *, taken: bool) -> Trial:
-    kinds = kinds_of(password)
-    return Trial(candidate.rule, candidate.what, len(password), kinds, taken)
-
-
-def _creations(
-    interface: Interface,
-    candidates: Sequence[Candidate],
-    maker: Maker,
-    trials: list[Trial],
-) -> None:
-    proof = Candidate("", "a strong password", lambda _: maker.strong())
-    refused: list[str] = []
-    try:
-        _create_each(interface, [proof, *candidates, proof], maker, trials, refused)
-    finally:
-        _sweep(interface, refused)
-
-
-def _sweep(interface: Interface, refused: Sequence[str]) -> None:
-    """Remove users that were made although the camera said that it refused them."""
-    listed = interface.users()
-    for username in refused if listed is None else listed.intersection(refused):
-        with suppress(NotOffered):
-            interface.way.delete(username)
-
-
-def _create_each(
-    interface: Interface,
-    candidates: Sequence[Candidate],
-    maker: Maker,
-    trials: list[Trial],
-    refused: list[str],
-) -> None:
-    for number, candidate in enumerate(candidates):
-        username = maker.name(f"{number:02}")
-        password = candidate.make(username)
-        maker.remember(candidate.rule, password)
-        answered, taken = _created(interface, username, password)
-        if not answered:
-            refused.append(username)
-        if candidate.rule:
-            trials.append(_trial(candidate, password, taken=taken))
-        elif not taken:
-            raise NotOffered("a new user with a strong random password cannot be made, or log in")
-
-
-def _created(interface: Interface, username: str, password: str) -> tuple[bool, bool]:
-    """Whether the camera says that it made this user, and whether the user logs in.
-
-    A user that it says it made is removed again.
-    """
-    try:
-        interface.way.create(username, password)
-    except NotOffered:
-        return False, False
-    try:
-        return True, interface.login(username, password)
-    finally:
-        interface.way.delete(username)
-
-
-def _changes(
-    interface: Interface,
-    candidates: Sequence[Candidate],
-    maker: Maker,
-    trials: list[Trial],
-) -> None:
-    username, current = maker.name("ch"), maker.strong()
-    maker.remember("", current)
-    interface.way.create(username, current)
-    try:
-        proof = Candidate("", "a strong password", lambda _: maker.strong())
-        for candidate in [proof, *candidates, proof]:
-            password = current if candidate.rule == "reuse" else candidate.make(username)
-            maker.remember(candidate.rule, password)
-            taken = _changed(interface, username, current, password)
-            current = password if taken else current
-            if candidate.rule:
-                trials.append(_trial(candidate, password, taken=taken))
-            elif not taken:
-                raise NotOffered("a change to a strong random password is refused, or no login")
-    finally:
-        interface.way.delete(username)
-
-
-def _changed(interface: Interface, username: str, old: str, new: str) -> bool:
-    try:
-        interface.way.change_password(username, old, new)
-    except NotOffered:
-        return False
-    return interface.login(username, new)
 
 
 def differing(interfaces: Iterable[InterfaceTrials]) -> dict[str, tuple[list[str], list[str]]]:

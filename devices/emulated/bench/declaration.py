@@ -41,7 +41,10 @@ def device_file(
         "gateway": _gateway(production, address),
         "storage": _card_reader(production),
     }
-    content["factory"] = {"password": {"file": str(production.copy_label())}}
+    content["factory"] = {
+        "password": {"file": str(production.copy_label())},
+        "tls_key": "maker",
+    }
     content["declared"] |= {"update": _update(production), "services": _services()}
     content["declared"]["streams"] = _streams(address)
     content["declared"]["outbound"] = _outbound()

@@ -115,14 +115,18 @@ class MediaApi:
 
     async def recordings(self, request: web.Request, caller: Caller) -> web.Response:  # noqa: ARG002
         """The list of recordings."""
-        name, data = await self._recording()
-        row = {"name": name, "bytes": len(data), "url": f"/api/recordings/{name}"}
-        return web.json_response({"recordings": [row]})
+        held = {**self._older(), **dict([await self._recording()])}
+        rows = [
+            {"name": name, "bytes": len(data), "url": f"/api/recordings/{name}"}
+            for name, data in held.items()
+        ]
+        return web.json_response({"recordings": rows})
 
     async def recording(self, request: web.Request, caller: Caller) -> web.Response:  # noqa: ARG002
         """One recording, or a part of it (RFC 9110, 14)."""
-        name, data = await self._recording()
-        if request.match_info["recording"] != name:
+        held = {**self._older(), **dict([await self._recording()])}
+        data = held.get(request.match_info["recording"])
+        if data is None:
             raise Refusal(404, "there is no such recording")
         try:
             wanted = data[request.http_range]
@@ -168,7 +172,17 @@ class MediaApi:
             )
         ]
         name = datetime.fromtimestamp(began, UTC).strftime("%Y%m%d-%H%M%S.mp4")
-        return name, mux(definition.codec, units, "mp4")
+        made = mux(definition.codec, units, "mp4")
+        if "recordings" in self._camera.posture.reset_keeps:
+            folder = self._camera.flash / "data" / "recordings"
+            folder.mkdir(parents=True, exist_ok=True)
+            (folder / name).write_bytes(made)
+        return name, made
+
+    def _older(self) -> dict[str, bytes]:
+        """What the flash still holds of the recordings of before."""
+        folder = self._camera.flash / "data" / "recordings"
+        return {path.name: path.read_bytes() for path in sorted(folder.glob("*.mp4"))}
 
 
 def _into(queue: asyncio.Queue[AccessUnit]) -> Callable[[AccessUnit], None]:
