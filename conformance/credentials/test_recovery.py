@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from conformance.case import case
-from conformance.credentials.published_pairs import own_passwords, safe_tries, try_all
+from conformance.credentials.published_pairs import LockWatch, own_passwords, safe_tries, try_all
 from conformance.credentials.recovery import RecoveryPapers, codes, search_pages
 from conformance.credentials.web_accounts import accepts, expendable_account
 from conformance.verdict import Inconclusive
@@ -76,7 +76,8 @@ def test_no_recovery_of_the_maker(
         return attempt.answer.status, attempt.accepted
 
     now = _camera_day(device, http, request)
-    tried = try_all(login, codes(rows, admin[1].username, now, unit), own, safe)
+    watch = LockWatch(http.journal, "http", device)
+    tried = try_all(login, codes(rows, admin[1].username, now, unit), own, safe, watch)
     evidence.observe(tried, "recovery codes")
     faults += [
         f"the administrator logs in with a password of a published way ({pair.vendor})"
