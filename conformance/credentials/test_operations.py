@@ -40,7 +40,7 @@ _SUBJECTS = ("anonymous", "wrong", "viewer", "operator", "admin")
     catches=("cred-hidden-operation", "cred-api-roles"),
     changes="settings",
     applies_to=("http",),
-    revision=2,
+    revision=3,
 )
 def test_every_web_operation_by_every_subject(
     *,
@@ -57,7 +57,8 @@ def test_every_web_operation_by_every_subject(
     session (or login). Read the front page and its scripts for paths of further operations; those
     that the device file does not declare are asked with GET as each subject: nobody, a made-up
     login, viewer, operator, administrator; a path with a word of what might be obeyed is not asked.
-    A success counts where it differs from the answer to a made-up path beside it; without login it
+    An answer counts, whatever its status, where it brings what the administrator gets. A success
+    counts where it differs from the answer to a made-up path beside it; without login it
     is a finding where the answer holds a picture, the serial number, the network address, or the
     name of a user who was made for this moment. The table of all answers is kept as evidence.
     Pass: the roles of the declaration hold, a made-up login opens nothing, and no operation that
@@ -88,7 +89,7 @@ def test_every_web_operation_by_every_subject(
     faults = list(_open_operations(found))
     assert not faults, " ".join(faults)
     judge(matrix)
-    if doubts := list(_undeclared(found)):
+    if doubts := [*_undeclared(found), *_untold(found)]:
         raise Inconclusive(" ".join(doubts), "undeclared")
 
 
@@ -154,6 +155,18 @@ def _undeclared(found: FoundOperations) -> Iterator[str]:
             yield (
                 f"GET {operation.path} answers {', '.join(served)} and is not declared: say under "
                 "declared.api whose it is."
+            )
+
+
+def _untold(found: FoundOperations) -> Iterator[str]:
+    """Operations of which GET shows nothing: of another verb, with arguments, or not asked."""
+    if left := [each for each in found.left_out if "obeyed" in each]:
+        yield f"Not declared, and not asked: {'; '.join(left[:5])}: declare whose they are."
+    for operation in found.operations:
+        if operation.untold:
+            yield (
+                f"GET {operation.path} answers nobody with {operation.untold}, which tells nothing "
+                "of who may call it: declare it with its method."
             )
 
 

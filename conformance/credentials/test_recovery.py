@@ -44,9 +44,9 @@ def test_no_recovery_of_the_maker(
     Method: log in on the web as the administrator with passwords made of the camera's date, serial
     number and network address in the published ways (conformance/knowledge/recovery_codes.toml),
     each once, the right password in between as often as the lock needs. Search the page that comes
-    without login, and its scripts, for addresses of a recovery, and ask for each without login.
-    Search the papers for sentences that tell of such a way; papers that are no plain text are named
-    in the evidence.
+    without login, and its scripts, for addresses of a recovery, and ask for each without login; a
+    program that might obey that is named and not asked. Search the papers for sentences that tell
+    of such a way; papers that are no plain text are named in the evidence.
     Pass: no such password logs in, no recovery that the device file does not declare answers
     without login, and no paper tells of one.
     """

@@ -25,6 +25,7 @@ from devices.errors import (
     Unreachable,
 )
 from devices.journal import Journal
+from devices.links.http.acting import asked_safely
 from devices.links.http.challenge import answered
 from devices.links.http.changes import noted
 from devices.links.http.client import HttpClient, completed
@@ -267,11 +268,11 @@ class HttpLink:
         raise NotOffered(f"no login can be judged: {_why_no_gate(answers)}")
 
     def closed_targets(self) -> list[str]:
-        """Declared paths that a login should open, those for the most roles first."""
+        """Declared paths that a login should open, for most roles first; none that might act."""
         declared = [
             resource
             for resource in self._device.declared.api
-            if resource.method == "GET"
+            if asked_safely(resource)
             and "anonymous" not in resource.roles
             and "{" not in resource.path
         ]
@@ -314,7 +315,7 @@ class HttpLink:
         return [
             resource.path
             for resource in self._device.declared.api
-            if resource.method == "GET"
+            if asked_safely(resource)
             and set(resource.roles) == set(roles)
             and "{" not in resource.path
         ]
