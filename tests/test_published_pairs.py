@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import pytest
-from web_stand import DEVICE
+from web_stand import DEVICE, Kept
 
 from conformance.credentials.published_pairs import LockWatch, SafeTries, Tried, try_all
+from conformance.credentials.ssh_published import try_published
 from conformance.verdict import Inconclusive
-from devices.description import DeviceFile
+from devices.description import DeviceFile, Lockout
 from devices.journal import Journal
+from devices.links.ssh.trials import PasswordPair, PasswordTrials
 
 ADMIN = ("admin", "Quiet-Harbour-7")
 PAIRS = [Tried(user, word, "Acme") for word in ("1", "2", "3") for user in ("admin", "root")]
@@ -58,3 +63,45 @@ def test_an_account_that_closed_too_early_stays_in_the_journal() -> None:
     (left,) = journal.open()
     assert (left.kind, left.subject, left.via) == ("lock", "admin", "http")
     assert left.seconds_left() > 200
+
+
+class Ssh:
+    """Notes how many wrong passwords each user got; ``keys`` are users who have no password."""
+
+    def __init__(self, keys: Sequence[str] = ()) -> None:
+        self.keys, self.wrong = keys, dict[str, int]()
+
+    def try_pairs(
+        self, pairs: Sequence[PasswordPair], *, each_user: int, seconds: float
+    ) -> PasswordTrials:
+        assert seconds > 0
+        tried, users = 0, tuple(dict.fromkeys(pair.user for pair in pairs))
+        offered = tuple(user for user in users if user not in self.keys)
+        for user in offered:
+            mine = min(each_user, sum(pair.user == user for pair in pairs))
+            self.wrong[user] = self.wrong.get(user, 0) + mine
+            tried += mine
+        return PasswordTrials(
+            endpoint="there", users=users, offered=offered, tried=tried, accepted=()
+        )
+
+
+SSH_PAIRS = [(user, str(n)) for n in range(9) for user in ("root", "admin", "guest")]
+
+
+@pytest.mark.parametrize(
+    ("lock", "keys", "wrong"),
+    [
+        (None, (), {"root": 9, "admin": 9, "guest": 9}),
+        (Lockout(attempts=5), (), {"root": 5, "admin": 4, "guest": 5}),
+        (Lockout(attempts=5, scope="address"), (), {"root": 4, "admin": 0, "guest": 0}),
+        (Lockout(attempts=5, scope="address"), ("root", "guest"), {"admin": 4}),
+    ],
+)
+def test_ssh_is_tried_as_often_as_the_lock_allows(
+    lock: Lockout | None, keys: Sequence[str], wrong: dict[str, int]
+) -> None:
+    ssh: Any = Ssh(keys)
+    rounds = try_published(ssh, SSH_PAIRS, {"admin"}, lock, Kept())
+    assert ssh.wrong == wrong
+    assert sorted(pair for pairs, _ in rounds for pair in pairs) == sorted(SSH_PAIRS)
