@@ -50,8 +50,8 @@ def surveyed(
                 revive=reviver(http, secrets, stack),
             )
             if impostor is not None:
-                known = callers[next(reversed(callers))]
-                matrix = _with_wrong_logins(matrix, http, device, impostor, known)
+                highest = callers[next(reversed(callers))]
+                matrix = _with_wrong_logins(matrix, http, device, impostor, highest)
             _TAKEN[http] = matrix
     return _TAKEN[http]
 

@@ -214,7 +214,7 @@ def _found_state(operation: FoundOperation, subject: str) -> State:
     catches=("cred-onvif-log-for-all", "cred-onvif-delete-for-all", "cred-onvif-roles"),
     changes="settings",
     applies_to=("onvif",),
-    revision=2,
+    revision=3,
 )
 def test_every_onvif_class_by_every_subject(
     onvif: OnvifLink, secrets: Secrets, evidence: Any, policy: Any
@@ -223,9 +223,10 @@ def test_every_onvif_class_by_every_subject(
 
     Method: call operations of every access class of ONVIF Core (5.9.4.2) as nobody, with a made-up
     login, as viewer, operator and administrator: those that read, and changes of things that do
-    not exist, which any camera refuses. Operations that might be obeyed are left out and named. As
-    the viewer and the operator, delete a user that the test has made. The table of all answers is
-    kept as evidence; the classes of each role are those of the default access policy.
+    not exist, which any camera refuses; those of services that are not announced, too. Operations
+    that might be obeyed are left out and named. As the viewer and the operator, delete a user that
+    the test has made. The table of all answers is kept as evidence; the classes of each role are
+    those of the default access policy.
     Pass: no operation answers with data to a subject whose role does not have its class, the
     user is there until the administrator deletes it, and each account gets something that is
     refused without login.

@@ -41,8 +41,9 @@ class Answered:
     def gives_away(self, genuine: Exchange) -> bool:
         """Whether a refusal brings ``genuine`` along, and not the page of any path."""
         beside = self.elsewhere
-        refused = not self.answer.succeeded and beside is not None
-        return refused and gives_away(self.answer, genuine) and not gives_away(beside, genuine)
+        if self.answer.succeeded or beside is None:
+            return False
+        return gives_away(self.answer, genuine) and not gives_away(beside, genuine)
 
 
 @dataclass(frozen=True, kw_only=True)
