@@ -17,7 +17,7 @@ from devices.secrets import Secrets
     "CRED-009",
     severity="high",
     needs=("http",),
-    catches=("cred-api-roles", "stream-snapshot-anonymous"),
+    catches=("cred-api-roles", "cred-redirect-with-content", "stream-snapshot-anonymous"),
     changes="settings",
     applies_to=("http",),
     revision=3,

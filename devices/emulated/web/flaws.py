@@ -12,6 +12,7 @@ from aiohttp import web
 
 if TYPE_CHECKING:
     from devices.emulated.camera import Camera
+    from devices.emulated.web.access import Resource
 
 _AUTH_PARAMETER = "YWRtaW46MTEK"  # "admin:11", as in CVE-2017-7921
 _ACCOUNT_FILES = ("/current_config/passwd", "/current_config/Account1")
@@ -64,6 +65,11 @@ class Flaws:
         if path == "/cgi-bin/param.cgi" and "no-header" in self._active:
             return self._parameters(granted="Authorization" not in request.headers)
         return None
+
+    def goes_on(self, resource: Resource) -> bool:
+        """Whether who may not read this is sent to the login, and gets it all the same."""
+        reads = resource.method == "GET" and not resource.media and "{" not in resource.path
+        return reads and self._camera.posture.redirects_with_content
 
     @staticmethod
     def _any_site(request: web.Request) -> web.Response:
