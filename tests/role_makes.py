@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 import secrets
 from typing import Any, ClassVar
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, unquote, urlsplit
 
 from web_stand import PASSWORD, Handler
 
@@ -278,3 +279,50 @@ class CarelessInTheAddress(InTheAddress):
     """Looks whether a password is there."""
 
     careless = True
+
+
+class Prefix(Camera):
+    """A rule in the web server, by the beginning of the address, before a program that tidies it.
+
+    ``tidies``: what the program does to an address before it looks what is meant.
+    """
+
+    tidies: ClassVar[str] = ""
+
+    def do_GET(self) -> None:  # noqa: N802 - the name that http.server calls
+        asked = self.requestline.split()[1]  # http.server itself has made one slash of two
+        closed = asked.startswith("/api/")
+        if closed and not self.role():
+            return self.refuse()
+        path = self.tidied(asked.partition("?")[0])
+        if path == "/api/info":
+            return self.say({"model": "C1", "firmware": "1.0.7"})
+        if path == "/api/network":
+            allowed = not closed or self.role() == "admin"
+            return self.say(SETTINGS) if allowed else self.refuse()
+        return self.page(b"none", 404)
+
+    def tidied(self, path: str) -> str:
+        if self.tidies == "slashes":
+            path = re.sub("/+", "/", path)
+        elif self.tidies == "dots":
+            path = re.sub(r"(?:/\.)+/", "/", path)
+        elif self.tidies == "code":
+            path = unquote(path)
+        elif self.tidies == "code twice":
+            path = unquote(unquote(path))
+        elif self.tidies == "case":
+            path = path.lower()
+        return path
+
+
+class Suffix(Camera):
+    """Files of a page are open to all: whatever ends, or goes on, like one."""
+
+    cuts: ClassVar[str] = r"\.(?:css|js|png|jpg)$"
+
+    def do_GET(self) -> None:  # noqa: N802 - the name that http.server calls
+        path = re.sub(self.cuts, "", self.path)
+        if path != self.path and path == "/api/network":
+            return self.say(SETTINGS)
+        return super().do_GET()

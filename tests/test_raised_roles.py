@@ -66,7 +66,7 @@ class RoleCookie(Camera):
         sid = secrets.token_hex(16)
         self.sessions[sid] = given["user"]
         cookies = {"Set_Cookie": f"sid={sid}", "Set-Cookie": f"level={ROLES[given['user']]}"}
-        return self.say({}, **cookies)
+        return self.say({}, 200, **cookies)
 
 
 class DeafRoleCookie(RoleCookie):

@@ -11,12 +11,16 @@ import role_makes as makes
 from web_makes import DESCRIBED
 from web_stand import PASSWORD, Handler, Kept, Laboratory, foreign_server, laboratory
 
-from conformance import policy
+from conformance import knowledge, policy
+from conformance.backdoors.test_web import (
+    test_no_published_bypass_opens_the_web_interface as judge_bypasses,
+)
 from conformance.credentials.test_operations import (
     test_every_web_operation_by_every_subject as judge_matrix,
 )
 from conformance.credentials.test_roles import test_roles_hold_on_the_web_interface as judge_roles
 from conformance.verdict import Inconclusive
+from devices.links.http.bypass import Bypass, survey_bypasses
 
 API = [
     {"path": "/api/info", "roles": ["admin", "viewer"]},
@@ -112,6 +116,41 @@ def test_operations_that_the_body_tells_apart_are_inconclusive(tmp_path: Path) -
             by_roles,
             {"method": "POST", "path": "/rpc", "roles": ["admin"]},
         )
+
+
+def by_paths(lab: Laboratory, kept: Kept) -> None:
+    rows = [row for row in knowledge.load("web_bypasses") if row["kind"] == "trick"]
+    admin = lab.http.account("admin")
+    found = kept.observe(survey_bypasses(lab.http, [Bypass(**row) for row in rows], admin))
+    lab.http.leave(admin)
+    judge_bypasses(found)
+
+
+@pytest.mark.parametrize(
+    ("tidies", "said"),
+    [
+        ("slashes", "T-SLASH doubled slash"),
+        ("dots", "T-DOT dot segment"),
+        ("code", "T-CODED first letter"),
+        ("code twice", "T-CODED-TWICE first letter"),
+        ("case", "T-UPPER path in capital"),
+    ],
+)
+def test_a_rule_by_the_beginning_of_the_address_is_got_around(
+    tidies: str, said: str, tmp_path: Path
+) -> None:
+    run(type("Strict", (makes.Prefix,), {}), tmp_path, by_paths, api=API[:2])
+    with pytest.raises(AssertionError, match=said):
+        run(type("Made", (makes.Prefix,), {"tidies": tidies}), tmp_path, by_paths, api=API[:2])
+
+
+@pytest.mark.parametrize(
+    ("cuts", "said"),
+    [(r"\.css$", "T-ENDING ending of a static"), (";.*$", "T-STATIC"), (r"/x\.png$", "T-PNG")],
+)
+def test_what_looks_like_a_file_is_not_open(cuts: str, said: str, tmp_path: Path) -> None:
+    with pytest.raises(AssertionError, match=said):
+        run(type("Made", (makes.Suffix,), {"cuts": cuts}), tmp_path, by_paths, api=API[:2])
 
 
 @pytest.mark.parametrize("judge", [by_roles, by_matrix])
