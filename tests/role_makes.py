@@ -248,6 +248,27 @@ class Obedient(Camera):
         self.say({"ok": True})
 
 
+class OneProgram(Camera):
+    """GET shows its form to the administrator; any other verb saves what anybody sends."""
+
+    def other(self, path: str) -> None:
+        if path != "/network.php":
+            return super().other(path)
+        return self.page(FULL) if self.role() == "admin" else self.refuse()
+
+    def save(self) -> None:
+        if self.command == "POST" and self.path in {"/login", "/logout"}:
+            return self.do_POST_of_a_session()
+        self.body()
+        if self.path != "/network.php":
+            return self.page(b"none", 405)
+        self.acted.append(f"{self.command} {self.path}")
+        return self.page(FULL)
+
+    do_POST_of_a_session = Camera.do_POST  # noqa: N815
+    do_POST = do_PATCH = do_PUT = do_DELETE = save  # noqa: N815
+
+
 class InTheAddress(Handler):
     """In the manner of small thttpd cameras: user and password in every address, CGI by GET."""
 

@@ -11,6 +11,7 @@ import role_makes as makes
 from web_makes import DESCRIBED
 from web_stand import PASSWORD, Handler, Kept, Laboratory, foreign_server, laboratory
 
+import fixtures.http  # noqa: F401 - enters what it observes
 from conformance import knowledge, policy
 from conformance.backdoors.test_web import (
     test_no_published_bypass_opens_the_web_interface as judge_bypasses,
@@ -19,8 +20,12 @@ from conformance.credentials.test_operations import (
     test_every_web_operation_by_every_subject as judge_matrix,
 )
 from conformance.credentials.test_roles import test_roles_hold_on_the_web_interface as judge_roles
+from conformance.credentials.test_tricks import (
+    test_no_verb_and_no_header_opens_anything as judge_tricks,
+)
 from conformance.verdict import Inconclusive
 from devices.links.http.bypass import Bypass, survey_bypasses
+from fixtures.observed import RECIPES
 
 API = [
     {"path": "/api/info", "roles": ["admin", "viewer"]},
@@ -176,6 +181,20 @@ def test_nothing_that_acts_is_asked_for(judge: Judge, tmp_path: Path) -> None:
     else:
         left: Any = kept.observations[0]
         assert len(left.left_out) == len(acting)
+    assert camera.acted == []  # type: ignore[attr-defined]
+
+
+def by_tricks(lab: Laboratory, kept: Kept) -> None:
+    survey: Any = RECIPES["web_tricks"].function(lab.http, lab.device, lab.secrets)
+    judge_tricks(kept.observe(survey))
+
+
+@pytest.mark.parametrize("judge", [by_roles, by_tricks])
+def test_no_verb_is_sent_to_a_program_that_would_save(judge: Judge, tmp_path: Path) -> None:
+    camera = type("Made", (makes.OneProgram,), {})
+    form = {"path": "/network.php", "roles": ["admin"]}
+    run(camera, tmp_path, judge, form, {**form, "method": "POST"})
+    run(camera, tmp_path, judge, form)
     assert camera.acted == []  # type: ignore[attr-defined]
 
 
