@@ -27,6 +27,7 @@ from devices.secrets import Secrets
     catches=("cred-recovery-code", "cred-recovery-page"),
     changes="lockout",
     applies_to=("http",),
+    revision=2,
 )
 def test_no_recovery_of_the_maker(
     *,
