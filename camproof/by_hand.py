@@ -5,14 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 from devices.description import Account, DeviceFile, Secret
-from devices.journal import SECRETS, Change
-from fixtures.undo import NAMES
+from devices.journal import SECRETS, Change, surface
 
 
 def steps(change: Change, device: DeviceFile, folder: Path) -> str:
     """The steps for a change that is still open. No password is in it, only where each is."""
     bench = device.bench
-    where = NAMES.get(change.via, "the camera")
+    where = surface(change.via) if change.via else "the camera"
     restore = _command(bench.restore.command) if bench.restore is not None else ""
     if change.kind == "password":
         return _password(change, device, folder, where)

@@ -20,7 +20,7 @@ from camproof.resume import DEMONSTRATION
 from devices import device_file
 from devices.description import DeviceFile
 from devices.errors import DeviceError, DeviceFileError, OutsideAuthorisation, Unreachable
-from devices.journal import CHANGES, Change, Journal, JournalBusy, JournalError, Kind
+from devices.journal import CHANGES, Change, Journal, JournalBusy, JournalError, Kind, surface
 from devices.permit import Permit
 from devices.secrets import Secrets
 from fixtures.camera import Camera
@@ -197,9 +197,9 @@ def _try(console: Console, undo: Undo, change: Change) -> None:
     try:
         how = undo.undo(change)
     except DeviceError as error:
-        say(console, undo.redacted(f"not undone: {change.what} ({error})"), "yellow")
+        say(console, undo.redacted(f"not undone: {change.what}; {error}"), "yellow")
     else:
-        say(console, f"undone: {change.what}: {how}")
+        say(console, f"undone: {change.what}; now {how}")
 
 
 def _reached(console: Console, camera: Camera) -> bool:
@@ -258,7 +258,10 @@ def _undo_locks(console: Console, undo: Undo) -> None:
     still = {change.id for change in undo.open("lock")}
     for change in locks:
         if change.id not in still:
-            say(console, f"undone: the lock of {change.subject} over {change.via} has ended")
+            say(
+                console,
+                f"undone: the lock of {change.subject} over {surface(change.via)} has ended",
+            )
 
 
 def _left(console: Console, left: Sequence[Change], device: DeviceFile, folder: Path) -> Exit:

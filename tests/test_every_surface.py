@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -65,14 +66,17 @@ class Model:
         return Surface(name, takes, administers)
 
 
-def run(model: Model, *surfaces: Surface) -> None:
+def run(model: Model, *surfaces: Surface, services: Sequence[dict[str, Any]] = ()) -> None:
+    device = DeviceFile.model_validate(DEVICE | {"declared": {"services": services}})
+    grace = {"surfaces": {"grace_seconds": 0, "tried": ["https"]}}
     judge(
         user_ways=[model],
         administrations=[Administration("ONVIF", lambda *_: None, model.role)],
         surfaces=surfaces,
-        secrets=Secrets(DeviceFile.model_validate(DEVICE)),
+        device=device,
+        secrets=Secrets(device),
         evidence=Kept(),
-        policy=lambda name: policy.load(name) | {"surfaces": {"grace_seconds": 0}},
+        policy=lambda name: policy.load(name) | grace,
     )
 
 
@@ -91,6 +95,24 @@ def test_a_surface_with_a_list_of_its_own_fails_for_each_change() -> None:
     assert "RTSP refuses the new one" in said
     assert "does over RTSP what administrators alone may" in said
     assert "web" not in said
+
+
+@pytest.mark.parametrize(
+    ("more", "told"),
+    [({}, True), ({"login": True}, True), ({"login": False}, False), ({"on": False}, False)],
+)
+def test_a_login_of_the_makers_own_that_nobody_tried_leaves_it_open(
+    *, more: dict[str, Any], told: bool
+) -> None:
+    vendor = {"name": "media", "port": 34567, "protocol": "dvrip", "purpose": "app"}
+    web = {"name": "web", "port": 443, "protocol": "https", "purpose": "page", "encrypted": True}
+    model, services = Model(), [web, {**vendor, "encrypted": False, **more}]
+    if not told:
+        run(model, model.surface("web"), services=services)
+        return
+    with pytest.raises(Inconclusive, match=r"media \(34567/tcp, dvrip\).* nothing was tried"):
+        run(model, model.surface("web"), services=services)
+    assert not model.users
 
 
 def test_a_surface_that_takes_anything_tells_nothing() -> None:

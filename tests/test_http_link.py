@@ -204,9 +204,10 @@ def test_a_trickling_head_ends_at_the_deadline() -> None:
         ask(url, seconds=0.4)
 
 
-def test_an_endless_body_is_cut(tmp_path: Path) -> None:
+@pytest.mark.parametrize("head", [b"200 OK\r\n", b"302 Found\r\nLocation: /login\r\n"])
+def test_an_endless_body_is_cut(head: bytes, tmp_path: Path) -> None:
     def flood(connection: socket.socket) -> None:
-        connection.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
+        connection.sendall(b"HTTP/1.1 " + head + b"\r\n")
         while True:
             connection.sendall(bytes(65536))
 
@@ -214,6 +215,19 @@ def test_an_endless_body_is_cut(tmp_path: Path) -> None:
         exchange = ask(url)
     assert exchange.truncated
     assert exchange.body_bytes == MAX_BODY
+
+
+def test_what_comes_with_a_redirection_is_read(tmp_path: Path) -> None:
+    class Leading(Handler):
+        def do_GET(self) -> None:  # noqa: N802 - the name that http.server calls
+            self.answer(302, b"behind it", Location="http://192.0.2.7/", Set_Cookie="a=b")
+
+    with foreign_server(Leading) as url:
+        lab = laboratory(url, tmp_path)
+        client = lab.http.anonymous()
+        got = client.request("GET", "/")
+        assert (got.status, got.content, client.cookies) == (302, b"behind it", {"a": "b"})
+        lab.http.close()
 
 
 def test_nothing_is_sent_outside_the_permit(tmp_path: Path) -> None:

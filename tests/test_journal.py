@@ -162,6 +162,11 @@ def test_a_lock_tells_when_it_ends() -> None:
 def test_every_kind_has_words() -> None:
     for kind in KINDS:
         assert Change("1", kind, "http", "ana", "").words
+    made = Change("1", "user", "http", "ana: b; c", "")
+    assert made.what == "the user ana: b; c was created over the web interface"
+    assert made.words == f"{made.what}; delete it"
+    locked = Change("1", "lock", "tcp.vendor", "ana", "", "then")
+    assert locked.what == "ana may be locked over the login vendor until then"
 
 
 def test_what_may_not_be_moved_is_not_entered(tmp_path: Path) -> None:

@@ -35,7 +35,10 @@ from devices.secrets import Secrets
 
 EVIDENCE: Any = SimpleNamespace(observe=lambda seen, *_: seen, record=lambda *_, **__: None)
 MEDIA = {"media": "/onvif/media"}
-NAMES = {"media": "http://www.onvif.org/ver10/media/wsdl"}
+NAMES = {
+    "media": "http://www.onvif.org/ver10/media/wsdl",
+    "media2": "http://www.onvif.org/ver20/media/wsdl",
+}
 
 
 class Maker:
@@ -154,6 +157,49 @@ def classes(link: OnvifLink) -> None:
 
 def without_login(link: OnvifLink) -> None:
     cases.test_onvif_without_login(link.access(), link.access("admin"), policy.load)
+
+
+class OldMedia(Maker):
+    """Announces Media2 and guards it; has Media too, unannounced. ``open_to``: who gets that."""
+
+    open_to = frozenset[str]()
+
+    def _content(self, role: str, name: str, body: Any) -> Any:
+        if soap.namespace(body) == NAMES["media"] and role in self.open_to:
+            return [element("trt:Profiles", token="p1")]
+        return super()._content(role, name, body)
+
+
+@pytest.mark.parametrize("open_to", [{""}, {"", "wrong"}])
+def test_a_service_that_is_not_announced_is_asked_too(open_to: set[str], tmp_path: Path) -> None:
+    maker = OldMedia(services={"media2": "/onvif/media2"})
+    maker.open_to = frozenset(open_to)
+    with pytest.raises(AssertionError, match=r"media\.GetSnapshotUri \(READ_MEDIA\).* anonymous"):
+        judged(maker, tmp_path, classes)
+    assert set(maker.users) == set(ROLES)
+
+
+@pytest.mark.parametrize(
+    ("operation", "access"),
+    [
+        ("GetUsers", "READ_SYSTEM_SECRET"),
+        ("GetSnapshotUri", "READ_MEDIA"),
+        ("GetDNS", "READ_SYSTEM"),
+    ],
+)
+def test_an_operation_that_is_open_before_the_login_fails(
+    operation: str, access: str, tmp_path: Path
+) -> None:
+    asked: list[str] = []
+
+    def lets(role: str, name: str) -> Any:
+        asked.append(name)
+        return [element("tt:Name", "x")] if (role, name) == ("", operation) else None
+
+    with pytest.raises(AssertionError, match=rf"{operation} \({access}\).* answers anonymous"):
+        judged(Maker(lets), tmp_path, classes)
+    obeyed = {"SystemReboot", "SetSystemFactoryDefault", "SetUser", "StartFirmwareUpgrade"}
+    assert not obeyed & set(asked)
 
 
 def test_a_camera_of_another_make_passes(tmp_path: Path) -> None:

@@ -32,6 +32,9 @@ from devices.links.onvif.observations import OperationAnswer, Outcome
 from devices.secrets import Secrets
 
 ADDRESS = "127.83.9.6"
+UNASKED = (
+    "Not declared, and not asked: /api/system/reboot: it might be obeyed: declare whose they are."
+)
 USERS = b'{"users": ["Tr1alabc"], "serial": "SN-0042-77"}'
 
 
@@ -73,6 +76,8 @@ def run(server: type[Handler], folder: Path) -> Kept:
                 evidence=kept,
                 policy=policy.load,
             )
+        except Inconclusive as error:
+            kept.records["doubts"] = str(error)
         finally:
             lab.http.close()
         return kept
@@ -86,6 +91,40 @@ def test_a_page_for_every_path_is_no_operation(tmp_path: Path) -> None:
     assert found.named == 2
     assert found.left_out == ("/api/system/reboot: it might be obeyed",)
     assert not any(each.served("anonymous") for each in found.operations)
+
+
+@pytest.mark.parametrize("status", [400, 405, 500])
+def test_a_call_of_another_verb_is_to_be_declared(status: int, tmp_path: Path) -> None:
+    class Posted(Application):
+        support = (status, b"no")
+
+    said = run(Posted, tmp_path).records["doubts"]
+    assert f"GET /api/support/list answers nobody with {status}" in said
+
+
+def test_what_is_shown_behind_a_redirection_fails(tmp_path: Path) -> None:
+    class Leading(Application):
+        def do_GET(self) -> None:  # noqa: N802 - the name that http.server calls
+            if self.path != "/api/support/list":
+                return super().do_GET()
+            known = self.headers.get("Authorization", "").removeprefix("Bearer ") in self.tokens
+            body, kind = USERS * 9, "application/json"
+            return self.answer(200 if known else 302, body, Content_Type=kind, Location="/")
+
+    with pytest.raises(AssertionError, match="gives the serial number to anonymous and wrong"):
+        run(Leading, tmp_path)
+
+
+def test_more_operations_than_are_asked_leave_it_open(tmp_path: Path) -> None:
+    class Many(Application):
+        def do_GET(self) -> None:  # noqa: N802 - the name that http.server calls
+            if self.path == "/app.js":
+                script = "".join(f'f("/api/part{number}");' for number in range(50))
+                return self.answer(200, script.encode(), Content_Type="text/javascript")
+            return super().do_GET()
+
+    found: Any = run(Many, tmp_path).observations[-1]
+    assert found.shortfall == "50 operations are not declared, of which 40 were asked"
 
 
 def test_an_undeclared_operation_that_shows_the_unit_fails(tmp_path: Path) -> None:
@@ -102,12 +141,13 @@ def test_an_undeclared_operation_that_shows_nothing_of_note_is_to_be_declared(
     class Words(Application):
         support = (200, json.dumps({"admin": "Administrator", "viewer": "Zuschauer"}).encode())
 
-    with pytest.raises(Inconclusive, match=r"say under declared\.api whose it is"):
-        run(Words, tmp_path)
+    said = run(Words, tmp_path).records["doubts"]
+    assert "say under declared.api whose it is" in said
 
 
-def test_a_closed_undeclared_operation_passes(tmp_path: Path) -> None:
+def test_a_closed_undeclared_operation_is_no_finding(tmp_path: Path) -> None:
     kept = run(Application, tmp_path)
+    assert kept.records["doubts"] == UNASKED
     assert "/api/support/list" in kept.records["matrix"]
     assert PASSWORD not in kept.records["matrix"]
 

@@ -50,12 +50,12 @@ class Forgetful(Handler):
     """A login page whose script leads to a recovery; ``page`` and ``script`` are what it shows."""
 
     page = b"<html><script src='/app.js'></script><a href='/help'>help</a></html>"
-    script = b"f('/cgi-bin/resetPassword.cgi', {}); load('/forgot.html'); go('//x.example/recover')"
+    script = b"f('/api/resetPassword', {}); load('/forgot.html'); go('//x.example/recover')"
     recovery = 405
 
     def do_GET(self) -> None:  # noqa: N802 - the name that http.server calls
         pages = {"/": self.page, "/app.js": self.script, "/forgot.html": b"ask the maker"}
-        if self.path == "/cgi-bin/resetPassword.cgi":
+        if self.path == "/api/resetPassword":
             return self.answer(self.recovery, b"POST only")
         if self.path in pages:
             return self.answer(200, pages[self.path], Content_Type="text/html")
@@ -84,7 +84,7 @@ class OnePage(Handler):
 @pytest.mark.parametrize(
     ("server", "there"),
     [
-        (Forgetful, {"/cgi-bin/resetPassword.cgi", "/forgot.html"}),
+        (Forgetful, {"/api/resetPassword", "/forgot.html"}),
         (Guarded, set()),
         (OnePage, set()),
     ],
@@ -98,6 +98,23 @@ def test_links_of_a_recovery_are_found_and_asked(
         lab.http.close()
     assert {link.path for link in found.links if link.there} == there
     assert found.links
+
+
+def test_a_program_that_might_reset_at_once_is_named_and_not_asked(tmp_path: Path) -> None:
+    asked: list[str] = []
+
+    class Resets(Handler):
+        def do_GET(self) -> None:  # noqa: N802 - the name that http.server calls
+            asked.append(self.path)
+            page = b"<html><a href='/cgi-bin/resetPassword.cgi'>forgotten?</a></html>"
+            self.answer(200, page, Content_Type="text/html")
+
+    with foreign_server(Resets) as url:
+        lab = laboratory(url, tmp_path)
+        found = search_pages(lab.http, ROWS)
+        lab.http.close()
+    assert asked == ["/"]
+    assert found.shortfall.startswith("/cgi-bin/resetPassword.cgi, named in /, was not asked")
 
 
 @pytest.mark.parametrize("size", [0, 200_000])

@@ -145,7 +145,9 @@ def test_what_cannot_be_undone_is_left_to_a_person(
     assert "the user is not there" in said
     assert "the clock is right" in said
     assert "a person has to do" in said
-    assert "somebody may be locked over serial" in said
+    assert "undone: the user Tr1algone was created over ONVIF; now the user is not there" in said
+    assert "undone: the camera's clock was moved; now the clock is right" in said
+    assert "somebody may be locked over the serial console" in said
     assert [change.kind for change in changes(tmp_path)] == ["lock"]
 
 

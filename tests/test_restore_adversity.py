@@ -87,7 +87,7 @@ def test_a_damaged_line_keeps_nothing_else_from_being_undone(
     assert main(["restore", str(tmp_path / "run")]) == 3
     said = capsys.readouterr().out
     assert "line 2 of changes.jsonl cannot be read" in said
-    assert "undone: the user Tr1alleft" in said
+    assert "undone: the user Tr1alleft was created over ONVIF; now it is deleted, over" in said
     assert "Tr1alleft" not in users(camera_file)
     with pytest.raises(JournalError, match="line 2"):  # a run does not go on with it
         Journal.read(tmp_path / "run")
@@ -362,7 +362,7 @@ def test_a_later_run_says_what_an_earlier_one_left(
     main([*command, str(tmp_path / "later")])
     said = capsys.readouterr().out
     assert f"an earlier run, in {tmp_path / 'earlier'}, is not undone" in said
-    assert "the user Tr1alleft was created over onvif" in said
+    assert "the user Tr1alleft was created over ONVIF; delete it" in said
     assert main(["restore", str(tmp_path / "earlier")]) == 0
 
 

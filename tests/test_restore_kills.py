@@ -19,6 +19,8 @@ MOMENTS = [
     ("CRED-027", "lock", 3, "all"),
     ("CRED-027", "user", 2, "SIGINT"),
     ("CRED-004", "lock", 1, "SIGTERM"),
+    ("CRED-002", "lock", 1, "all"),
+    ("CRED-018", "lock", 1, "SIGTERM"),
     ("CRED-034", "password", 1, "tests"),
     ("CRED-029", "clock", 1, "all"),
     ("BACKDOOR-009", "power", 1, "all"),
@@ -46,7 +48,9 @@ def before(camera_file: Path) -> Mapping[str, object]:
 @pytest.mark.parametrize(
     ("select", "kind", "number", "how"),
     [
-        pytest.param(*m, id=f"{m[1]}-{m[3]}", marks=[pytest.mark.slow] if m[:2] in SLOW else [])
+        pytest.param(
+            *m, id="-".join((m[0], m[1], m[3])), marks=[pytest.mark.slow] if m[:2] in SLOW else []
+        )
         for m in MOMENTS
     ],
 )

@@ -24,6 +24,7 @@ from conformance.verdict import Inconclusive
 from devices.description import DeviceFile
 from devices.errors import DeviceError, LinkError
 from devices.links.guessing.tcp import TcpSurface
+from devices.links.surfaces import tcp_surface
 from devices.permit import Permit
 
 LINES = {
@@ -121,6 +122,20 @@ def test_a_login_by_lines_is_guessed(tmp_path: Path) -> None:
         ),
     ):
         judge(camera(number, tmp_path, LINES))
+
+
+@pytest.mark.parametrize(
+    ("word", "taken"), [(PASSWORD, "accepted"), ("Wr0ng-word", "refused"), ("odd", "undecided")]
+)
+def test_a_described_login_is_a_surface_for_users(word: str, taken: str, tmp_path: Path) -> None:
+    with port(type("Fresh", (Lines,), {})) as number:
+        both = {"accepted": "incorrect"} if taken == "undecided" else {}
+        device = camera(number, tmp_path, LINES | both)
+        granted = device.authorisation
+        permit = Permit(granted.addresses, granted.allow, granted.expires)
+        surface = tcp_surface("control", device, permit)
+        assert surface.takes("guard", word)[0] == taken
+        assert surface.administers("guard", word) is None
 
 
 def test_a_login_in_json_is_guessed(tmp_path: Path) -> None:

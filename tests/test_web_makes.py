@@ -302,6 +302,52 @@ def test_a_logout_that_no_foreign_page_can_send_is_no_cross_site_request(tmp_pat
         assert facts.ended_from_elsewhere is True
 
 
+@pytest.mark.parametrize(
+    ("granted", "same_site", "ended"),
+    [(False, "; SameSite=Strict", None), (False, "", None), (True, "", True)],
+)
+def test_a_logout_by_delete_is_ridden_only_where_other_sites_may_send_it(
+    *, granted: bool, same_site: str, ended: bool | None, tmp_path: Path
+) -> None:
+    camera, memory = make()
+
+    class Deletes(camera):  # type: ignore[misc, valid-type]
+        def begin(self, user: str) -> str:
+            return f"{super().begin(user).partition(';')[0]}; HttpOnly{same_site}"
+
+        def do_DELETE(self) -> None:  # noqa: N802 - the name that http.server calls
+            memory.sessions.pop(self.session(), None)
+            self.answer(204)
+
+        def do_OPTIONS(self) -> None:  # noqa: N802 - the name that http.server calls
+            allowed = {
+                "Access_Control_Allow_Origin": self.headers.get("Origin", "") if granted else "*",
+                "Access_Control_Allow_Credentials": "true",
+                "Access_Control_Allow_Methods": "GET, DELETE",
+            }
+            self.answer(204, b"", **allowed)
+
+    logout = {"method": "DELETE", "path": "/session"}
+    operations = {**DESCRIBED["operations"], "logout": logout}
+    with foreign_server(Deletes) as url:
+        lab = described(url, tmp_path, {**DESCRIBED, "operations": operations})
+        facts = survey_sessions(lab.http, "viewer", "viewer", PASSWORD)
+        secure = tuple(replace(cookie, secure=True) for cookie in facts.cookies)
+        facts = replace(facts, cookies=secure)  # which over plain HTTP no client would send
+        assert facts.ended_from_elsewhere is ended
+        assert bool(facts.unsendable) == (not granted)
+        if granted:
+            with pytest.raises(AssertionError, match="pages of other sites can act"):
+                test_sessions.test_sessions_cannot_be_guessed_kept_or_ridden(facts, policy.load)
+        elif not same_site:
+            with pytest.raises(Inconclusive, match="DELETE /session is sent by no form"):
+                test_sessions.test_sessions_cannot_be_guessed_kept_or_ridden(facts, policy.load)
+        else:
+            test_sessions.test_sessions_cannot_be_guessed_kept_or_ridden(facts, policy.load)
+        lab.http.close()
+    assert not memory.sessions
+
+
 def test_identifiers_of_several_lengths_are_counted_where_they_differ() -> None:
     prefix = "Zq8-" * 10
     facts = identifier_facts([f"{prefix}{n}" for n in range(95, 110)])

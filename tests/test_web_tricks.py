@@ -17,6 +17,7 @@ from conformance import knowledge
 from conformance.credentials.test_tricks import test_no_verb_and_no_header_opens_anything as judge
 from conformance.verdict import Inconclusive
 from devices.errors import LinkError, TimedOut
+from devices.links.http.raised_logins import Administrator
 from devices.links.http.tricks import Trick, TrickSurvey, survey_tricks
 
 TRICKS = [Trick(**row) for row in knowledge.load("web_tricks")]
@@ -93,7 +94,12 @@ def ask(lab: Laboratory) -> TrickSurvey:
     nobody = lab.http.anonymous()
     targets = {"nobody": lab.http.closed_targets()}
     return survey_tricks(
-        lab.http, TRICKS, callers={"nobody": nobody}, targets=targets, admin=admin, changing=[]
+        lab.http,
+        TRICKS,
+        callers={"nobody": nobody},
+        targets=targets,
+        admin=Administrator(admin),
+        changing=[],
     )
 
 

@@ -10,6 +10,7 @@ from typing import Any
 from conformance.credentials.web_accounts import MODEST_FIRST
 from conformance.verdict import Inconclusive
 from devices.description import DeviceFile
+from devices.journal import LOCK_SECONDS, Journal
 from devices.observation import Observation
 from devices.secrets import Secrets
 
@@ -95,6 +96,35 @@ class SafeTries:
     together: bool
 
 
+class LockWatch:
+    """Enters in the journal which accounts of the device file get wrong passwords over a link.
+
+    They are fewer than close an account; a run that is killed among them, or a camera with a lock
+    that its device file does not tell, may leave one closed all the same.
+    """
+
+    def __init__(self, journal: Journal, via: str, device: DeviceFile) -> None:
+        self._journal, self._via = journal, via
+        declared = device.declared.lockout
+        self._seconds = declared.seconds if declared else LOCK_SECONDS
+        self._entries: dict[str, str] = {}
+
+    def begin(self, username: str) -> None:
+        """A wrong password is about to be sent for this user."""
+        if username not in self._entries:
+            self._entries[username] = self._journal.begin(
+                "lock", username, self._via, seconds=self._seconds
+            )
+
+    def watches(self, username: str) -> bool:
+        """Whether it got a wrong password, and no right one since."""
+        return username in self._entries
+
+    def end(self, username: str) -> None:
+        """Its right password was taken."""
+        self._journal.end(self._entries.pop(username), "the right password logs in")
+
+
 def _named(names: Iterable[str]) -> str:
     return ", ".join(sorted(map(repr, names)))
 
@@ -137,6 +167,7 @@ def try_all(
     pairs: Sequence[Tried],
     own: Mapping[str, Known],
     safe: SafeTries,
+    watch: LockWatch,
 ) -> PublishedPairs:
     """Try every pair, as many in a row as are safe.
 
@@ -152,23 +183,27 @@ def try_all(
             if key not in own:
                 left_out.append(pair)
                 continue
-            _unlock(login, *own[key])
+            _unlock(login, *own[key], watch)
             wrong[key] = 0
+        if key in own:
+            watch.begin(own[key][0])
         status, accepted = login(pair.username, pair.password)
         if status in _TOO_MANY and not accepted:  # not looked at: it may be right all the same
             left_out.append(pair)
             continue
         wrong[key] = 0 if accepted else wrong[key] + 1
         tried.append(Tried(pair.username, pair.password, pair.vendor, status, accepted))
-    for key in [key for key in own if wrong[key]]:
-        _unlock(login, *own[key])
+    for name, password in dict.fromkeys(own.values()):
+        if watch.watches(name):
+            _unlock(login, name, password, watch)
     return PublishedPairs(tried=tuple(tried), left_out=tuple(left_out))
 
 
-def _unlock(login: Login, username: str, password: str) -> None:
+def _unlock(login: Login, username: str, password: str, watch: LockWatch) -> None:
     if not login(username, password)[1]:
         raise Inconclusive(
             f"{username} can no longer log in after fewer wrong passwords than the device file "
             "declares: the published passwords cannot all be tried",
             "login-refused",
         )
+    watch.end(username)

@@ -13,6 +13,7 @@ from urllib.parse import urljoin, urlsplit
 
 from conformance.credentials.published_pairs import Tried
 from devices.errors import LinkError
+from devices.links.http.acting import is_program, may_act
 from devices.links.http.exchange import Exchange
 from devices.links.http.link import HttpLink
 from devices.links.http.pages import impossible_neighbour, same_page
@@ -86,7 +87,8 @@ def _code(row: Mapping[str, Any], now: datetime, unit: Mapping[str, str]) -> str
 def search_pages(http: HttpLink, rows: Rows) -> RecoveryLinks:
     """Read the front page and its scripts, and ask without login for what they lead to.
 
-    Nothing is filled in and nothing is sent but GET. Raises LinkError when no page answers.
+    Nothing is filled in and nothing is sent but GET; a program that might obey that is named in the
+    shortfall and not asked. Raises LinkError when no page answers.
     """
     expressions = [re.compile(row["text"], re.IGNORECASE) for row in rows if row["kind"] == "link"]
     client, problems = http.anonymous(), list[str]()
@@ -102,6 +104,11 @@ def search_pages(http: HttpLink, rows: Rows) -> RecoveryLinks:
         for where, page in pages.items():
             for path in _links(page, where, expressions):
                 found.setdefault(path, where)
+        risky = [path for path in found if is_program(path) and may_act(path)]
+        problems += [
+            f"{path}, named in {found.pop(path)}, was not asked: it might be obeyed"
+            for path in risky
+        ]
         links = [_look(http, path, where) for path, where in list(found.items())[:_MOST_LINKS]]
     finally:
         client.close()

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from conformance.verdict import Inconclusive
-from devices.links.http.exchange import ANONYMOUS
-from devices.links.http.pages import same_kind, same_page, says_refusal
+from devices.links.http.envelopes import complains
+from devices.links.http.exchange import ANONYMOUS, Exchange
+from devices.links.http.pages import gives_away, same_kind, same_page, says_refusal, thinned
 from devices.links.http.roles import RoleAnswer, RoleMatrix
 
 _NOT_THERE = {404, 405}
@@ -50,10 +51,12 @@ def _leads_on(answer: RoleAnswer) -> bool:
 
 
 def gets_through(answer: RoleAnswer, matrix: RoleMatrix) -> bool:
-    """Success with what the allowed get; without any of them to compare with, with data."""
-    if answer.answer is None or not answer.answer.succeeded:
+    """What the allowed get, with or behind any status; with none to compare with, data."""
+    if answer.answer is None:
         return False
     allowed = matrix.allowed_answer(answer)
+    if not answer.answer.succeeded:
+        return _behind_a_refusal(answer, allowed)
     everywhere = answer.elsewhere
     if everywhere is not None and same_page(answer.answer, everywhere):
         read = answer.method == "GET"
@@ -61,8 +64,18 @@ def gets_through(answer: RoleAnswer, matrix: RoleMatrix) -> bool:
     if allowed is None:
         return answer.answer.picture or not says_refusal(answer.answer)
     if answer.method == "GET" and allowed.succeeded:
-        return same_kind(answer.answer, allowed)
-    return allowed.succeeded and same_page(answer.answer, allowed)
+        return same_kind(answer.answer, allowed) and not thinned(answer.answer, allowed)
+    if not allowed.succeeded or not same_page(answer.answer, allowed):
+        return False
+    return not complains(answer.answer)  # of the body, before it was looked at who asks
+
+
+def _behind_a_refusal(answer: RoleAnswer, allowed: Exchange | None) -> bool:
+    """Whether a refusal, or a redirection, brings along more than the page of any path."""
+    beside = answer.elsewhere
+    if answer.answer is None or allowed is None or beside is None:
+        return False
+    return gives_away(answer.answer, allowed) and not gives_away(beside, allowed)
 
 
 def hidden(answer: RoleAnswer, matrix: RoleMatrix) -> bool:
@@ -72,6 +85,8 @@ def hidden(answer: RoleAnswer, matrix: RoleMatrix) -> bool:
     allowed = matrix.allowed_answer(answer)
     if answer.answer.succeeded:
         if allowed is None or gets_through(answer, matrix):
+            return False
+        if thinned(answer.answer, allowed):
             return False
         other_page = not same_page(answer.answer, allowed)
         return other_page and (answer.method == "GET" or _as_everywhere(answer))

@@ -20,6 +20,8 @@ from devices.links.http.roles import Revive, RoleMatrix, survey_roles
 from devices.secrets import Secrets
 
 _SESSION_CALLS = ("login", "logout", "setup")
+_WRONG_LOGINS = 2
+"""Requests with a made-up login, where each one is a wrong login."""
 _TAKEN: WeakKeyDictionary[HttpLink, RoleMatrix] = WeakKeyDictionary()
 
 
@@ -37,17 +39,41 @@ def surveyed(
             callers = callers_of(http, secrets)
             for client in callers.values():
                 stack.callback(http.leave, client)
+            impostor = None
             if http.description.authentication != "session":
-                # Each request would be a wrong login, and might lock the bench out.
-                callers.pop("wrong").close()
-            _TAKEN[http] = survey_roles(
+                impostor = callers.pop("wrong")  # each request would be a wrong login
+            matrix = survey_roles(
                 callers,
                 device.declared.api,
                 session_calls=calls,
                 avoid=avoid,
                 revive=reviver(http, secrets, stack),
             )
+            if impostor is not None:
+                highest = callers[next(reversed(callers))]
+                matrix = _with_wrong_logins(matrix, http, device, impostor, highest)
+            _TAKEN[http] = matrix
     return _TAKEN[http]
+
+
+def _with_wrong_logins(
+    matrix: RoleMatrix, http: HttpLink, device: DeviceFile, impostor: HttpClient, known: HttpClient
+) -> RoleMatrix:
+    """With the answers to a made-up login on a few closed resources.
+
+    A right login goes after each, so that no lock of the address is reached.
+    """
+    declared = device.declared.lockout
+    most = _WRONG_LOGINS if declared is None else min(_WRONG_LOGINS, declared.attempts - 1)
+    closed = http.closed_targets()
+    chosen = [row for row in device.declared.api if row.method == "GET" and row.path in closed]
+    answers, shortfall = matrix.answers, [matrix.shortfall]
+    for resource in chosen[:most]:
+        found = survey_roles({"wrong": impostor}, [resource], session_calls=(), avoid=())
+        answers += found.answers
+        shortfall.append(found.shortfall)
+        known.request("GET", http.gate().target)
+    return replace(matrix, answers=answers, shortfall="; ".join(filter(None, shortfall)))
 
 
 def reviver(http: HttpLink, secrets: Secrets, stack: ExitStack) -> Revive:

@@ -7,7 +7,9 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from conformance.case import case
+from conformance.credentials.undescribed import undescribed_logins
 from conformance.verdict import Inconclusive
+from devices.description import DeviceFile
 from devices.errors import DeviceFileError, LinkError, NotOffered
 from devices.links.administration import Administration
 from devices.links.surfaces import Surface, SurfaceLogin, SurfaceLogins, Watch
@@ -21,12 +23,14 @@ from devices.secrets import Secrets
     needs=(),
     catches=("cred-rtsp-own-users", "cred-onvif-own-users", "cred-old-password-survives"),
     changes="settings",
+    revision=2,
 )
 def test_changes_of_a_user_count_everywhere(
     *,
     user_ways: Sequence[UserWay],
     administrations: Sequence[Administration],
     surfaces: Sequence[Surface],
+    device: DeviceFile,
     secrets: Secrets,
     evidence: Any,
     policy: Any,
@@ -34,11 +38,12 @@ def test_changes_of_a_user_count_everywhere(
     """What is changed of a user counts on every surface at once.
 
     Method: by each way to administer users (ONVIF, the web interface's declared operations), make
-    a viewer, and try the login on the web interface, over ONVIF, RTSP and SSH (by password): those
-    that take it, and refuse a made-up password, are watched. Change the password, make the user an
-    administrator and a viewer again (where ONVIF can), remove the user. After each, try the logins
-    that were right before and those that should be right now, each on a new connection. A camera
-    has the seconds of policy "passwords" to carry a change out.
+    a viewer, and try the login on the web interface, over ONVIF, RTSP, SSH (by password) and the
+    described logins of TCP ports: those that take it, and refuse a made-up password, are watched.
+    Change the password, make the user an administrator and a viewer again (where ONVIF can), remove
+    the user. After each, try the logins that were right before and those that should be right now,
+    each on a new connection. A camera has the seconds of policy "passwords" to carry a change out.
+    A declared service that may have a login which nobody described leaves the verdict open.
     Pass: no surface takes the old password, the removed user, or lets a former administrator do
     what administrators alone may; every surface takes the new password.
     """
@@ -67,6 +72,7 @@ def test_changes_of_a_user_count_everywhere(
             ),
             "not-offered" if missing else "no-link",
         )
+    missing += undescribed_logins(device, policy("guessing")["surfaces"]["tried"])
     if missing := [m for m in missing if not _expected(m, watched, user_ways)]:
         raise Inconclusive("; ".join(missing), "not-measured")
 

@@ -40,7 +40,7 @@ _SUBJECTS = ("anonymous", "wrong", "viewer", "operator", "admin")
     catches=("cred-hidden-operation", "cred-api-roles"),
     changes="settings",
     applies_to=("http",),
-    revision=2,
+    revision=3,
 )
 def test_every_web_operation_by_every_subject(
     *,
@@ -57,7 +57,8 @@ def test_every_web_operation_by_every_subject(
     session (or login). Read the front page and its scripts for paths of further operations; those
     that the device file does not declare are asked with GET as each subject: nobody, a made-up
     login, viewer, operator, administrator; a path with a word of what might be obeyed is not asked.
-    A success counts where it differs from the answer to a made-up path beside it; without login it
+    An answer counts, whatever its status, where it brings what the administrator gets. A success
+    counts where it differs from the answer to a made-up path beside it; without login it
     is a finding where the answer holds a picture, the serial number, the network address, or the
     name of a user who was made for this moment. The table of all answers is kept as evidence.
     Pass: the roles of the declaration hold, a made-up login opens nothing, and no operation that
@@ -88,7 +89,7 @@ def test_every_web_operation_by_every_subject(
     faults = list(_open_operations(found))
     assert not faults, " ".join(faults)
     judge(matrix)
-    if doubts := list(_undeclared(found)):
+    if doubts := [*_undeclared(found), *_untold(found)]:
         raise Inconclusive(" ".join(doubts), "undeclared")
 
 
@@ -157,6 +158,18 @@ def _undeclared(found: FoundOperations) -> Iterator[str]:
             )
 
 
+def _untold(found: FoundOperations) -> Iterator[str]:
+    """Operations of which GET shows nothing: of another verb, with arguments, or not asked."""
+    if left := [each for each in found.left_out if "obeyed" in each]:
+        yield f"Not declared, and not asked: {'; '.join(left[:5])}: declare whose they are."
+    for operation in found.operations:
+        if operation.untold:
+            yield (
+                f"GET {operation.path} answers nobody with {operation.untold}, which tells nothing "
+                "of who may call it: declare it with its method."
+            )
+
+
 def _declared_rows(matrix: RoleMatrix) -> Iterator[Row]:
     by_call: dict[tuple[str, str], dict[str, RoleAnswer]] = {}
     for answer in matrix.answers:
@@ -201,7 +214,7 @@ def _found_state(operation: FoundOperation, subject: str) -> State:
     catches=("cred-onvif-log-for-all", "cred-onvif-delete-for-all", "cred-onvif-roles"),
     changes="settings",
     applies_to=("onvif",),
-    revision=2,
+    revision=3,
 )
 def test_every_onvif_class_by_every_subject(
     onvif: OnvifLink, secrets: Secrets, evidence: Any, policy: Any
@@ -210,9 +223,10 @@ def test_every_onvif_class_by_every_subject(
 
     Method: call operations of every access class of ONVIF Core (5.9.4.2) as nobody, with a made-up
     login, as viewer, operator and administrator: those that read, and changes of things that do
-    not exist, which any camera refuses. Operations that might be obeyed are left out and named. As
-    the viewer and the operator, delete a user that the test has made. The table of all answers is
-    kept as evidence; the classes of each role are those of the default access policy.
+    not exist, which any camera refuses; those of services that are not announced, too. Operations
+    that might be obeyed are left out and named. As the viewer and the operator, delete a user that
+    the test has made. The table of all answers is kept as evidence; the classes of each role are
+    those of the default access policy.
     Pass: no operation answers with data to a subject whose role does not have its class, the
     user is there until the administrator deletes it, and each account gets something that is
     refused without login.

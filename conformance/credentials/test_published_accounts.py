@@ -10,6 +10,7 @@ import pytest
 
 from conformance.case import case
 from conformance.credentials.published_pairs import (
+    LockWatch,
     own_passwords,
     published_pairs,
     safe_tries,
@@ -73,7 +74,7 @@ def test_no_published_account_opens_the_web_interface(
         attempt = accepts(http, username, password)
         return attempt.answer.status, attempt.accepted
 
-    found = try_all(login, pairs, own, safe)
+    found = try_all(login, pairs, own, safe, LockWatch(http.journal, "http", device))
     if found.left_out:
         lists = [names_on_the_web(http, secrets)]
         if device.links.onvif is not None:
@@ -131,7 +132,7 @@ def test_no_published_account_opens_onvif(
             raise LoginRefused(f"ONVIF does not accept the account {known!r} of the device file")
         stranger = login(f"Tr1al-{random.token_hex(3)}", strong_password())
         pairs = published_pairs(knowledge("default_credentials"))
-        found = try_all(login, pairs, own, safe)
+        found = try_all(login, pairs, own, safe, LockWatch(onvif.journal, "onvif", device))
     if found.left_out:
         found = found.with_users(names_over_onvif(onvif))
     evidence.observe(found)

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from conformance.case import case
-from conformance.credentials.published_pairs import own_passwords, safe_tries, try_all
+from conformance.credentials.published_pairs import LockWatch, own_passwords, safe_tries, try_all
 from conformance.credentials.recovery import RecoveryPapers, codes, search_pages
 from conformance.credentials.web_accounts import accepts, expendable_account
 from conformance.verdict import Inconclusive
@@ -27,6 +27,7 @@ from devices.secrets import Secrets
     catches=("cred-recovery-code", "cred-recovery-page"),
     changes="lockout",
     applies_to=("http",),
+    revision=2,
 )
 def test_no_recovery_of_the_maker(
     *,
@@ -44,9 +45,9 @@ def test_no_recovery_of_the_maker(
     Method: log in on the web as the administrator with passwords made of the camera's date, serial
     number and network address in the published ways (conformance/knowledge/recovery_codes.toml),
     each once, the right password in between as often as the lock needs. Search the page that comes
-    without login, and its scripts, for addresses of a recovery, and ask for each without login.
-    Search the papers for sentences that tell of such a way; papers that are no plain text are named
-    in the evidence.
+    without login, and its scripts, for addresses of a recovery, and ask for each without login; a
+    program that might obey that is named and not asked. Search the papers for sentences that tell
+    of such a way; papers that are no plain text are named in the evidence.
     Pass: no such password logs in, no recovery that the device file does not declare answers
     without login, and no paper tells of one.
     """
@@ -76,7 +77,8 @@ def test_no_recovery_of_the_maker(
         return attempt.answer.status, attempt.accepted
 
     now = _camera_day(device, http, request)
-    tried = try_all(login, codes(rows, admin[1].username, now, unit), own, safe)
+    watch = LockWatch(http.journal, "http", device)
+    tried = try_all(login, codes(rows, admin[1].username, now, unit), own, safe, watch)
     evidence.observe(tried, "recovery codes")
     faults += [
         f"the administrator logs in with a password of a published way ({pair.vendor})"

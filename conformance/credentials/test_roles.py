@@ -17,10 +17,10 @@ from devices.secrets import Secrets
     "CRED-009",
     severity="high",
     needs=("http",),
-    catches=("cred-api-roles", "stream-snapshot-anonymous"),
+    catches=("cred-api-roles", "cred-redirect-with-content", "stream-snapshot-anonymous"),
     changes="settings",
     applies_to=("http",),
-    revision=2,
+    revision=3,
 )
 def test_roles_hold_on_the_web_interface(
     http: HttpLink, device: DeviceFile, secrets: Secrets, evidence: Any, policy: Any
@@ -29,10 +29,12 @@ def test_roles_hold_on_the_web_interface(
 
     Method: ask every resource that the device file declares without login and as each role that it
     gives an account for. What would change something is asked with a broken body, which an allowed
-    caller is told about and nobody else gets to see; calls that would do damage are left out. A
-    success is compared with what an allowed caller gets, and with the answer to a made-up path.
-    Pass: who is not allowed is turned away everywhere, or gets the page that any path gets or an
-    answer of another kind; and who is allowed is not turned away.
+    caller is told about and nobody else gets to see; calls that would do damage are left out, and
+    those by GET whose address says that they do something. An answer is compared with what an
+    allowed caller gets, and with the answer to a made-up path.
+    Pass: who is not allowed is turned away everywhere, and not with the resource behind the
+    refusal, or gets the page that any path gets or an answer of another kind; and who is allowed is
+    not turned away.
     """
     if not device.declared.api:
         raise Inconclusive("the device file declares no resource under declared.api", "undeclared")

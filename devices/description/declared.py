@@ -39,6 +39,16 @@ class ApiResource(Part):
     method: Literal["GET", "POST", "PUT", "DELETE", "PATCH"] = "GET"
     path: str
     roles: list[Literal["anonymous", "admin", "operator", "viewer"]] = Field(min_length=1)
+    reads: bool = Field(
+        default=False,
+        description="true: asking for it by GET changes nothing, though its address sounds so "
+        "(reset, set_..., add); without this such a resource is not asked for",
+    )
+    body: Literal["json"] | None = Field(
+        None,
+        description="json: it refuses a body that is no JSON. Without this no broken body is sent "
+        "to programs (.cgi, .php, /goform/) that might take a missing field for an empty one",
+    )
     purpose: str = ""
 
 

@@ -153,6 +153,8 @@ class Posture:
     http_serves_login: bool = False  # login accepted over plain HTTP
     password_storage: str = "bcrypt"  # noqa: S105 - bcrypt | md5-crypt | plain
     csrf_unprotected: bool = False
+    role_cookie: bool = False  # the role is what a cookie says
+    redirects_with_content: bool = False  # who may not read is sent to the login, with the answer
     console_hash: str = "bcrypt"  # bcrypt | sha1 | pbkdf2-low | ha1 | shared-salt
     os_vendor_hash: str = ""  # "root:..." as vendors ship it in the image's shadow file
     kept_for_cloud: str = ""  # xor | base64: the administrator's password beside the accounts

@@ -7,7 +7,7 @@ may read (mode 0600), which no evidence and no dossier takes up; it goes when no
 more.
 """
 
-from devices.journal.change import KINDS, LOCK_SECONDS, Change, Kind
+from devices.journal.change import KINDS, LOCK_SECONDS, SURFACES, Change, Kind, surface
 from devices.journal.entries import Contents, Unit
 from devices.journal.files import CHANGES, SECRETS, JournalBusy, JournalError
 from devices.journal.journal import Journal
@@ -17,6 +17,7 @@ __all__ = [
     "KINDS",
     "LOCK_SECONDS",
     "SECRETS",
+    "SURFACES",
     "Change",
     "Contents",
     "Journal",
@@ -24,4 +25,5 @@ __all__ = [
     "JournalError",
     "Kind",
     "Unit",
+    "surface",
 ]

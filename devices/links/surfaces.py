@@ -8,7 +8,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from devices.description import DeviceFile
 from devices.errors import LinkError, LoginRefused
+from devices.links.guessing.tcp import TcpSurface
 from devices.links.http.link import HttpLink
 from devices.links.onvif.link import OnvifLink
 from devices.links.onvif.observations import Outcome
@@ -16,6 +18,7 @@ from devices.links.rtsp.link import RtspLink
 from devices.links.ssh.link import SshLink
 from devices.links.ssh.trials import PasswordPair
 from devices.observation import Observation
+from devices.permit import Permit
 
 Taken = Literal["accepted", "refused", "undecided"]
 _PAUSE = 0.5  # s between two tries of a login that should be refused by now
@@ -130,6 +133,18 @@ def ssh_surface(link: SshLink) -> Surface:
         return "undecided", trial.shortfall
 
     return Surface("SSH", takes, lambda *_: None)
+
+
+def tcp_surface(name: str, device: DeviceFile, permit: Permit) -> Surface:
+    """A described login on a TCP port."""
+
+    def takes(username: str, password: str) -> tuple[Taken, str]:
+        tried = TcpSurface(name, device, permit).attempt(username, password)
+        if not tried.clear:
+            return "undecided", tried.said
+        return ("accepted" if tried.accepted else "refused"), tried.said
+
+    return Surface(f"the login {name}", takes, lambda *_: None)
 
 
 class Watch:

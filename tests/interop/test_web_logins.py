@@ -25,6 +25,7 @@ from conformance.verdict import NotApplicable
 from devices import device_file
 from devices.emulated.bench.launch import EmulatedCamera
 from devices.links.http.digests import HttpNonceUse, nonce_use, web_door
+from devices.links.http.raised_logins import Administrator
 from devices.links.http.tricks import Trick, TrickSurvey, survey_tricks
 from devices.links.onvif.link import OnvifLink
 from devices.links.onvif.observations import Outcome
@@ -85,7 +86,7 @@ def survey(lab: Laboratory) -> TrickSurvey:
         TRICKS,
         callers={"nobody": lab.http.anonymous()},
         targets={"nobody": ["/snapshot.jpg"]},
-        admin=lab.http.account("admin"),
+        admin=Administrator(lab.http.account("admin")),
         changing=[],
     )
 

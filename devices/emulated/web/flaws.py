@@ -12,6 +12,7 @@ from aiohttp import web
 
 if TYPE_CHECKING:
     from devices.emulated.camera import Camera
+    from devices.emulated.web.access import Resource
 
 _AUTH_PARAMETER = "YWRtaW46MTEK"  # "admin:11", as in CVE-2017-7921
 _ACCOUNT_FILES = ("/current_config/passwd", "/current_config/Account1")
@@ -49,6 +50,8 @@ class Flaws:
     def old_page(self, request: web.Request) -> web.Response | None:
         """The answer of a page that no documentation mentions; None when there is none."""
         path = request.path
+        if self._camera.posture.csrf_unprotected and request.method == "OPTIONS":
+            return self._any_site(request)
         if path in self._camera.posture.web_debug_pages:
             return web.Response(text=self._debug_text(), content_type="text/html")
         if path == HIDDEN and self._camera.posture.web_hidden_operation:
@@ -62,6 +65,23 @@ class Flaws:
         if path == "/cgi-bin/param.cgi" and "no-header" in self._active:
             return self._parameters(granted="Authorization" not in request.headers)
         return None
+
+    def goes_on(self, resource: Resource) -> bool:
+        """Whether who may not read this is sent to the login, and gets it all the same."""
+        reads = resource.method == "GET" and not resource.media and "{" not in resource.path
+        return reads and self._camera.posture.redirects_with_content
+
+    @staticmethod
+    def _any_site(request: web.Request) -> web.Response:
+        """Let whatever site asks send whatever it likes, with the visitor's cookies."""
+        return web.Response(
+            status=204,
+            headers={
+                "Access-Control-Allow-Origin": request.headers.get("Origin", "null"),
+                "Access-Control-Allow-Credentials": "true",
+                "Access-Control-Allow-Methods": "GET, POST, PUT, DELETE",
+            },
+        )
 
     def _claims_to_be_admin(self, request: web.Request) -> bool:
         by_parameter = request.query.get("auth") == _AUTH_PARAMETER

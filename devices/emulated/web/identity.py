@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from devices.emulated.camera import Camera
 
 COOKIE = "__Host-session"  # the prefix makes browsers insist on Secure and Path=/
+ROLE_COOKIE = "level"  # under the fault that believes what it says
 CLEAR_COOKIE = "session"  # under the fault that serves the login without TLS
 _SETUP_FIRST = "set the camera up first: open its web page"
 
@@ -61,6 +62,8 @@ class Identity:
         cookies = request.cookies
         session = self.sessions.find(cookies.get(COOKIE) or cookies.get(CLEAR_COOKIE, ""))
         if session is not None and (role := self._role_in(session)):
+            if self._camera.posture.role_cookie:
+                role = cookies.get(ROLE_COOKIE, role)
             return Caller(session.user, role, session)
         if resource.digest and "Authorization" in request.headers:
             return self._digest_caller(request)
@@ -116,6 +119,15 @@ class Identity:
             httponly=protected,
             samesite=None if self._camera.posture.csrf_unprotected else "Strict",
         )
+        if self._camera.posture.role_cookie:
+            response.set_cookie(
+                ROLE_COOKIE,
+                session.role,
+                path="/",
+                secure=request.secure,
+                httponly=True,
+                samesite="Strict",
+            )
 
     def _check(self, name: str, password: str) -> User | None:
         extra_name, _, extra_password = self._camera.posture.extra_web_account.partition(":")

@@ -34,7 +34,8 @@ class Bypass:
     without the trick) or, where the path itself is the secret, a path that cannot exist;
     ``marker`` is a regular expression for what a success shows. kind ``trick``: ``target`` is a
     template over a closed resource of the camera under test, with ``{path}`` (without the first
-    slash; ``{PATH}`` in capital letters) and ``{query}`` (``?...`` or empty).
+    slash; ``{PATH}`` in capital letters, ``{coded}`` and ``{recoded}`` with the first letter
+    percent-encoded, once and twice) and ``{query}`` (``?...`` or empty).
     """
 
     id: str
@@ -184,6 +185,8 @@ def _filled(template: str, path: str, query: str) -> str:
         query = "&" + query[1:]
     bare = path.lstrip("/")
     filled = template.replace("{path}", bare).replace("{PATH}", bare.upper())
+    for name, sign in (("{coded}", "%"), ("{recoded}", "%25")):
+        filled = filled.replace(name, f"{sign}{ord(bare[:1] or '.'):02x}{bare[1:]}")
     return filled.replace("{query}", query)
 
 

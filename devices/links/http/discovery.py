@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from devices.errors import LinkError
+from devices.links.http.acting import may_act
 from devices.links.http.client import HttpClient
-from devices.links.http.exchange import Exchange
-from devices.links.http.pages import impossible_neighbour, same_kind, same_page
+from devices.links.http.exchange import ANONYMOUS, Exchange
+from devices.links.http.pages import gives_away, impossible_neighbour, same_kind, same_page
 from devices.links.http.roles import Revive, while_alive
 from devices.observation import Observation
 
@@ -16,6 +17,9 @@ MOST = 40
 """Operations that are asked at most."""
 _LIMIT = 64 * 1024
 _SECONDS = 8.0
+_MORE_THAN_A_REFUSAL = 256
+"""Bytes with a refusal from which on it may bring along what it refuses."""
+_REFUSED = {401, 403, 404}
 
 
 @dataclass(frozen=True)
@@ -34,6 +38,13 @@ class Answered:
         beside = self.elsewhere
         return beside is None or not (beside.succeeded and same_page(self.answer, beside))
 
+    def gives_away(self, genuine: Exchange) -> bool:
+        """Whether a refusal brings ``genuine`` along, and not the page of any path."""
+        beside = self.elsewhere
+        if self.answer.succeeded or beside is None:
+            return False
+        return gives_away(self.answer, genuine) and not gives_away(beside, genuine)
+
 
 @dataclass(frozen=True, kw_only=True)
 class FoundOperation(Observation):
@@ -50,10 +61,23 @@ class FoundOperation(Observation):
     def served(self, subject: str) -> bool:
         """Whether this subject gets what the operation gives to those who are let in."""
         own = next((a for a in self.answers if a.subject == subject), None)
-        if own is None or not own.served:
+        if own is None:
             return False
         allowed = next((a for a in self.answers if a.subject == "admin" and a.served), None)
+        if not own.served:
+            return allowed is not None and own.gives_away(allowed.answer)
         return allowed is None or same_kind(own.answer, allowed.answer)
+
+    @property
+    def untold(self) -> str:
+        """How nobody is answered where that is no refusal, and nothing is given; else empty.
+
+        A call of another verb or with arguments is answered so, whoever may make it.
+        """
+        own = next((a.answer for a in self.answers if a.subject == ANONYMOUS), None)
+        if own is None or 300 <= own.status < 400 or own.status in _REFUSED or own.denied:
+            return ""
+        return "" if own.succeeded and own.body_bytes else str(own.status)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,6 +106,8 @@ def ask_found(
     wanted = [path for path in paths if not _avoided(path, avoid)]
     left_out += [f"{path}: more than {MOST}" for path in wanted[MOST:]]
     undecided: list[str] = []
+    if wanted[MOST:]:
+        undecided.append(f"{len(wanted)} operations are not declared, of which {MOST} were asked")
     by_path: dict[str, list[Answered]] = {path: [] for path in wanted[:MOST]}
 
     def ask(subject: str, client: HttpClient) -> tuple[list[tuple[str, Answered]], list[str]]:
@@ -99,10 +125,7 @@ def ask_found(
         undecided += problems
         for path, answer in got:
             by_path[path].append(answer)
-    found = [
-        FoundOperation(path=path, answers=tuple(answers), telling=_telling(answers, private))
-        for path, answers in by_path.items()
-    ]
+    found = [_found(path, tuple(answers), private) for path, answers in by_path.items()]
     return FoundOperations(
         named=len(named),
         operations=tuple(found),
@@ -112,21 +135,32 @@ def ask_found(
 
 
 def _avoided(path: str, avoid: Sequence[str]) -> bool:
-    return any(word in path.lower() for word in avoid)
+    return may_act(path) or any(word in path.lower() for word in avoid)
 
 
 def _asked(subject: str, client: HttpClient, path: str) -> Answered:
     answer = client.request("GET", path, limit=_LIMIT, seconds=_SECONDS)
     elsewhere = None
-    if answer.succeeded:
+    if answer.succeeded or answer.body_bytes > _MORE_THAN_A_REFUSAL:
         beside = impossible_neighbour(path)
         elsewhere = client.request("GET", beside, limit=_LIMIT, seconds=_SECONDS)
     return Answered(subject, answer, elsewhere)
 
 
-def _telling(answers: Sequence[Answered], private: Mapping[str, bytes]) -> tuple[str, ...]:
+def _found(
+    path: str, answers: tuple[Answered, ...], private: Mapping[str, bytes]
+) -> FoundOperation:
+    operation = FoundOperation(path=path, answers=answers)
+    return replace(operation, telling=_telling(operation, private))
+
+
+def _telling(operation: FoundOperation, private: Mapping[str, bytes]) -> tuple[str, ...]:
     """What those without a login get to see."""
-    nobody = [a for a in answers if a.subject in {"anonymous", "wrong"} and a.served]
+    nobody = [
+        a
+        for a in operation.answers
+        if a.subject in {"anonymous", "wrong"} and (a.served or operation.served(a.subject))
+    ]
     content = b"\n".join(a.answer.content for a in nobody)
     found = [name for name, text in private.items() if text and text in content]
     if any(a.answer.picture for a in nobody):

@@ -25,6 +25,7 @@ from devices.errors import (
     Unreachable,
 )
 from devices.journal import Journal
+from devices.links.http.acting import asked_safely
 from devices.links.http.challenge import answered
 from devices.links.http.changes import noted
 from devices.links.http.client import HttpClient, completed
@@ -32,6 +33,7 @@ from devices.links.http.exchange import ANONYMOUS, Exchange
 from devices.links.http.logins import carried_out, made_up_fields, take_csrf
 from devices.links.http.pages import impossible_neighbour, same_page
 from devices.links.http.raw import raw_exchange
+from devices.links.http.refusals import captcha, why_no_gate, why_no_session, why_refused
 from devices.links.http.server import Protection, Server, protection_of, server_of
 from devices.links.http.transport import Transport
 from devices.observation import Observation
@@ -145,9 +147,19 @@ class HttpLink:
             self.leave(client)
             raise LoginRefused(
                 f"the web interface did not accept the account {name!r} of the device file: "
-                + _why_refused(attempt, session=self.description.authentication == "session")
+                + self._why_refused(attempt)
             )
         return client
+
+    def _why_refused(self, attempt: LoginAttempt) -> str:
+        if self.description.authentication != "session":
+            return why_refused(attempt.answer)
+        seen = [attempt.answer, self.gate().anonymous]
+        client = self.anonymous()
+        with suppress(LinkError):
+            seen.append(client.request("GET", "/"))
+        client.close()
+        return why_no_session(attempt.answer, attempt.opened) + captcha(seen)
 
     def log_in(
         self,
@@ -264,14 +276,14 @@ class HttpLink:
                     return Gate(target=answer.target, anonymous=answer)
         finally:
             client.close()
-        raise NotOffered(f"no login can be judged: {_why_no_gate(answers)}")
+        raise NotOffered(f"no login can be judged: {why_no_gate(answers)}")
 
     def closed_targets(self) -> list[str]:
-        """Declared paths that a login should open, those for the most roles first."""
+        """Declared paths that a login should open, for most roles first; none that might act."""
         declared = [
             resource
             for resource in self._device.declared.api
-            if resource.method == "GET"
+            if asked_safely(resource)
             and "anonymous" not in resource.roles
             and "{" not in resource.path
         ]
@@ -314,7 +326,7 @@ class HttpLink:
         return [
             resource.path
             for resource in self._device.declared.api
-            if resource.method == "GET"
+            if asked_safely(resource)
             and set(resource.roles) == set(roles)
             and "{" not in resource.path
         ]
@@ -370,35 +382,6 @@ class HttpLink:
             if server.url not in self._protection:
                 self._protection[server.url] = protection_of(server, self.description.trust)
             return self._protection[server.url]
-
-
-def _why_refused(attempt: LoginAttempt, *, session: bool) -> str:
-    said = f"{attempt.answer.request} answered {attempt.answer.status}"
-    if not (session and attempt.answer.succeeded):
-        return said
-    if attempt.opened is None:
-        return (
-            f"{said}, with no session in it that the device file describes: say where its token "
-            "is in links.http.token, or what the login asks for first in links.http.challenge"
-        )
-    return (
-        f"{said}, and then {attempt.opened.request} answered {attempt.opened.status} as without "
-        "login. If the session is in no cookie, say where it is in links.http.token; if the login "
-        "takes several steps, describe the first in links.http.challenge"
-    )
-
-
-def _why_no_gate(answers: Sequence[Exchange]) -> str:
-    if not answers:
-        return (
-            "the device file declares no readable resource under declared.api, and no operation "
-            "device_information or snapshot, that asks for a login"
-        )
-    tried = ", ".join(f"{answer.target} ({answer.status})" for answer in answers)
-    return (
-        f"{tried}: all answer without login; declare under declared.api a resource that asks for "
-        "one, or say in links.http.refusal how a refusal reads that comes with 200"
-    )
 
 
 def _bracketed(host: str) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from urllib.parse import urljoin, urlsplit
 
 from devices.errors import LinkError
+from devices.links.http.acting import may_act
 from devices.links.http.client import HttpClient
 from devices.links.http.exchange import Exchange
 from devices.links.http.server import Server
@@ -30,11 +31,11 @@ STATIC = (".css", ".js", ".svg", ".png", ".ico", ".gif", ".jpg", ".woff", ".woff
 
 
 def linked_paths(page: Exchange, server: Server) -> list[str]:
-    """Paths on the same server that a page refers to, scripts first."""
+    """Paths on the same server that a page refers to, scripts first; none that might act."""
     found: dict[str, None] = {}
     for raw in _REFERENCE.findall(page.content):
         path = _own_path(raw.decode("latin-1"), page, server)
-        if path:
+        if path and not may_act(path):
             found[path] = None
     return sorted(found, key=lambda path: not path.partition("?")[0].endswith(".js"))
 
@@ -62,7 +63,8 @@ def _leads_to(page: Exchange, server: Server) -> str:
     place = page.header("Location") if 300 <= page.status < 400 else ""
     if not place and page.succeeded and (found := _REFRESH.search(page.content[:_HEAD])):
         place = (found[1] or found[2]).decode("latin-1").strip()
-    return _own_path(place, page, server) if place else ""
+    path = _own_path(place, page, server) if place else ""
+    return "" if may_act(path) else path
 
 
 def discovered(client: HttpClient, server: Server) -> tuple[list[str], str]:

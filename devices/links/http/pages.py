@@ -18,6 +18,7 @@ _VARYING_SHARE = 0.05
 _VARYING_WORDS = 20
 """Of the words of a page, how many may be others in the next answer: a nonce, the time."""
 _COMPARED = 64 * 1024
+_MOST_OF_IT, _FEWEST_WORDS = 0.8, 4
 _REFUSING = re.compile(
     rb"log ?in|sign ?in|denied|error|fail|unauthori|forbidden|permi|invalid|expired|not allowed"
     rb'|"(?:code|ret|result|success|status)"'
@@ -59,6 +60,33 @@ def same_kind(one: Exchange, genuine: Exchange) -> bool:
     if one.picture != genuine.picture or _members(one) != _members(genuine):
         return False
     return one.picture or not hollow(one, genuine)
+
+
+def gives_away(refusal: Exchange, genuine: Exchange) -> bool:
+    """Whether what came with a refusal holds nearly all of the resource (CWE-698).
+
+    A program that redirects to the login, and does not end there, sends the page all the same.
+    """
+    if not refusal.body_bytes or not genuine.succeeded or not genuine.body_bytes:
+        return False
+    if genuine.picture or refusal.body_sha256 == genuine.body_sha256:
+        return refusal.picture == genuine.picture
+    if any(b"\0" in answer.content[:512] for answer in (refusal, genuine)):
+        return False
+    words, wanted = (_words(answer.content[:_COMPARED]) for answer in (refusal, genuine))
+    most = _MOST_OF_IT * wanted.total()
+    return wanted.total() >= _FEWEST_WORDS and (words & wanted).total() >= most
+
+
+def thinned(one: Exchange, genuine: Exchange) -> bool:
+    """Whether a page is ``genuine`` with some words left out, and nothing of its own.
+
+    The frame of a page is so before its values are filled in, or where they are kept back.
+    """
+    if one.media_type != "text/html" or genuine.media_type != "text/html":
+        return False
+    words, wanted = (_words(answer.content[:_COMPARED]) for answer in (one, genuine))
+    return not words - wanted and bool(wanted - words)
 
 
 def says_refusal(answer: Exchange) -> bool:

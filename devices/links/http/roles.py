@@ -10,14 +10,15 @@ from __future__ import annotations
 import re
 import secrets
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from devices.description import ApiResource, Operation
 from devices.errors import LinkError
+from devices.links.http.acting import asked_safely, is_program, may_take_nothing
 from devices.links.http.client import HttpClient
 from devices.links.http.exchange import Exchange
-from devices.links.http.pages import impossible_neighbour
+from devices.links.http.pages import gives_away, impossible_neighbour
 from devices.observation import Observation
 
 Got = TypeVar("Got")
@@ -35,7 +36,8 @@ class RoleAnswer(Observation):
 
     ``allowed``: the declaration lets this role. ``answer`` is None when it could not be had.
     ``elsewhere``: what the same caller got at a made-up path beside it, where one who is not
-    allowed got a success; many cameras answer every path with their login page or one error.
+    allowed got a success, or a refusal with the resource behind it; many cameras answer every path
+    with their login page or one error.
     """
 
     role: str
@@ -82,7 +84,8 @@ def survey_roles(
 
     ``session_calls`` (login, logout, set-up) are not asked: they would change who the callers
     are. ``avoid`` are words in a path whose resources are not asked unless they only read,
-    because a camera that does not look at the body either would obey. ``revive`` keeps callers
+    because a camera that does not look at the body either would obey; nor is what :mod:`acting`
+    takes to obey a GET, or a body that says nothing. ``revive`` keeps callers
     logged in: a role whose session ended while it asked is asked again.
     """
     left_out: list[str] = []
@@ -110,9 +113,30 @@ def survey_roles(
         got, problems = while_alive(role, client, revive, ask)
         answers += got
         undecided += problems
-    return RoleMatrix(
-        answers=tuple(answers), left_out=tuple(left_out), shortfall="; ".join(undecided[:5])
-    )
+    matrix = RoleMatrix(answers=tuple(answers), left_out=tuple(left_out))
+    seen = tuple(_seen_elsewhere(answer, matrix, callers, undecided) for answer in answers)
+    return replace(matrix, answers=seen, shortfall="; ".join(undecided[:5]))
+
+
+def _seen_elsewhere(
+    answer: RoleAnswer,
+    matrix: RoleMatrix,
+    callers: Mapping[str, HttpClient],
+    undecided: list[str],
+) -> RoleAnswer:
+    """With what a made-up path gives, where a refusal brings along what the allowed get."""
+    allowed = matrix.allowed_answer(answer)
+    open_to_it = answer.allowed or answer.answer is None or answer.answer.succeeded
+    if open_to_it or allowed is None or answer.method != "GET":
+        return answer
+    if answer.answer is None or not gives_away(answer.answer, allowed):
+        return answer
+    beside = impossible_neighbour(answer.answer.target)
+    try:
+        return replace(answer, elsewhere=_requested(callers[answer.role], "GET", beside))
+    except LinkError as error:
+        undecided.append(f"{answer.role}: {error}")
+        return answer
 
 
 def while_alive(
@@ -143,9 +167,14 @@ def _too_dangerous(resource: ApiResource, session_calls: set[str], avoid: Sequen
     if f"{resource.method} {resource.path}" in session_calls:
         return "it begins or ends the callers' own sessions"
     if resource.method == "GET":
-        return ""
+        return "" if asked_safely(resource) else "it might be obeyed"
     if any(word in resource.path.lower() for word in avoid):
         return "it might be obeyed"
+    if is_program(resource.path) and may_take_nothing(resource.path) and resource.body is None:
+        return (
+            "a program there might take what is missing for empty: say body under declared.api "
+            "where it refuses what is no JSON"
+        )
     if resource.method == "DELETE" and "{" not in resource.path:
         return "there is no made-up thing to delete"
     return ""

@@ -10,7 +10,8 @@ from dataclasses import dataclass, replace
 from itertools import pairwise, takewhile
 
 from devices.errors import LoginRefused, NotOffered
-from devices.links.http.client import Call, HttpClient, filled
+from devices.links.http.client import HttpClient, filled
+from devices.links.http.cross_site import CrossSite, by_another_site, cookie_header
 from devices.links.http.exchange import Exchange
 from devices.links.http.link import HttpLink
 from devices.links.http.logins import take_csrf
@@ -21,9 +22,6 @@ LOGINS = 6
 
 MAX_STEP = 1000
 """Largest step between two identifiers, read as numbers, that counts as counting."""
-
-_FORM_KINDS = {"application/x-www-form-urlencoded", "multipart/form-data", "text/plain"}
-"""What a form of any page may send to any site."""
 
 _ALPHABETS = (
     ("digits", string.digits),
@@ -73,7 +71,8 @@ class SessionFacts(Observation):
     along before it logged in became the session's (session fixation). ``live_after_logout`` is
     None when the device file describes no logout. ``ended_from_elsewhere``: a log-out that a page
     of another site could have caused (foreign Origin, no token) was carried out; None where that
-    does not apply, for a token does not travel by itself.
+    does not apply, for a token does not travel by itself, and where ``unsendable`` says why no
+    such page can send it.
     """
 
     carrier: str
@@ -82,6 +81,7 @@ class SessionFacts(Observation):
     made_up_kept: bool = False
     live_after_logout: bool | None = None
     ended_from_elsewhere: bool | None = None
+    unsendable: str = ""
     exchanges: tuple[Exchange, ...] = ()
 
 
@@ -108,15 +108,17 @@ def survey_sessions(link: HttpLink, account: str, username: str, password: str) 
         name = session_cookie(link, last)
         marks.append(Marks(last.cookies, last.token))
         exchanges = [attempt.answer]
+        ridden = by_another_site(link, account) if name else CrossSite()
         facts = SessionFacts(
             carrier="cookie" if name else "token",
             identifiers=identifier_facts([each.carrier(name, last.cookies) for each in marks]),
             cookies=tuple(c for c in cookie_facts(attempt.answer) if c.name == name),
             made_up_kept=bool(name) and _fixation(link, name, username, password, exchanges),
             live_after_logout=_after_logout(link, account, exchanges),
-            ended_from_elsewhere=_from_elsewhere(link, account, exchanges) if name else None,
+            ended_from_elsewhere=ridden.ended,
+            unsendable=ridden.unsendable,
         )
-        return replace(facts, exchanges=tuple(exchanges))
+        return replace(facts, exchanges=(*exchanges, *ridden.exchanges))
     finally:
         for client in clients:
             link.leave(client)
@@ -255,7 +257,7 @@ def session_cookie(link: HttpLink, client: HttpClient) -> str:
     needed: list[str] = []
     for name in client.cookies:
         others = {key: value for key, value in client.cookies.items() if key != name}
-        headers = {"Cookie": _cookie_header(others), **bare}
+        headers = {"Cookie": cookie_header(others), **bare}
         if not gate.opened_by(client.request("GET", gate.target, headers=headers)):
             needed.append(name)
     return max(needed, key=lambda name: len(client.cookies.get(name, "")), default="")
@@ -285,7 +287,7 @@ def _after_logout(link: HttpLink, account: str, exchanges: list[Exchange]) -> bo
     if not link.offers("logout"):
         return None
     client = link.account(account)
-    kept = {"Cookie": _cookie_header(client.cookies)}
+    kept = {"Cookie": cookie_header(client.cookies)}
     answer = link.perform(client, "logout")
     exchanges += [answer, client.request("GET", link.gate().target, headers=kept)]
     alive = link.gate().opened_by(exchanges[-1])
@@ -297,42 +299,3 @@ def _after_logout(link: HttpLink, account: str, exchanges: list[Exchange]) -> bo
         )
     link.leave(link.account(account))  # else a camera that refuses everybody had ended it
     return alive
-
-
-def _from_elsewhere(link: HttpLink, account: str, exchanges: list[Exchange]) -> bool | None:
-    """Log out as a page of another site would: the cookie goes along, the token does not.
-
-    With the header fields and the kinds of body that a form can send, so that a camera which
-    insists on another kind is protected (Fetch, "CORS-safelisted"). The method is the call's own:
-    one that no form sends stands for the rest of the interface.
-    """
-    if not link.offers("logout"):
-        return None
-    client = link.account(account)
-    unknown = {name: secrets.token_hex(16) for name in client.values}  # to the other site
-    call = filled(link.operation("logout"), unknown)
-    sent = _as_a_form(call)
-    kept, stranger = {"Cookie": _cookie_header(client.cookies)}, link.anonymous()
-    foreign = {"Origin": "https://elsewhere.example", "Referer": "https://elsewhere.example/"}
-    exchanges.append(
-        stranger.request(
-            call.method, call.target, headers={**sent, **kept, **foreign}, body=call.body
-        )
-    )
-    stranger.close()
-    exchanges.append(client.request("GET", link.gate().target, headers=kept))
-    link.leave(client)
-    return not link.gate().opened_by(exchanges[-1])
-
-
-def _as_a_form(call: Call) -> dict[str, str]:
-    """The header fields with which a form of another site would send this."""
-    given = {name.lower(): value for name, value in call.headers.items()}
-    kind = given.get("content-type", "").partition(";")[0].strip().lower()
-    if not kind:
-        return {}
-    return {"Content-Type": kind if kind in _FORM_KINDS else "text/plain"}
-
-
-def _cookie_header(cookies: Mapping[str, str]) -> str:
-    return "; ".join(f"{name}={value}" for name, value in cookies.items())

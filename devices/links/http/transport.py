@@ -27,6 +27,17 @@ _REPEATABLE = {"GET", "HEAD", "OPTIONS"}
 _USER_AGENT = "camproof"
 
 
+class _UnledSession(requests.Session):
+    """Leaves redirections as they are.
+
+    The session of requests prepares the next one even where it may not follow, and for that reads
+    the body to its end, without a limit, and lets it go.
+    """
+
+    def get_redirect_target(self, resp: requests.Response) -> None:
+        """Nowhere."""
+
+
 class Transport:
     """Exchanges with one server that share cookies; for one thread at a time."""
 
@@ -35,7 +46,7 @@ class Transport:
         self.protection = protection
         self._guard = Guard()
         self._drops = False
-        self._session = requests.Session()
+        self._session = _UnledSession()
         self._session.trust_env = False  # no proxy and no .netrc of the bench's user
         adapter = PinnedAdapter(server, protection, self._guard, source)
         for scheme in ("http://", "https://"):

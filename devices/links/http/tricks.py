@@ -14,10 +14,12 @@ from devices.links.http.client import HttpClient
 from devices.links.http.exchange import ANONYMOUS, Exchange
 from devices.links.http.link import HttpLink
 from devices.links.http.pages import impossible_neighbour, same_kind, same_page
+from devices.links.http.raised_logins import Administrator, raised_logins
 from devices.observation import Observation
 
 _LIMIT = 16 * 1024
 _SECONDS = 8.0
+_RAISED = "CWE-565, CWE-345, as in CVE-2018-12667"
 _ENOUGH = 5
 """Requests that came to nothing after which the tries end."""
 MOST = 20
@@ -100,12 +102,14 @@ def survey_tricks(
     *,
     callers: Mapping[str, HttpClient],
     targets: Mapping[str, Sequence[str]],
-    admin: HttpClient,
+    admin: Administrator,
     changing: Sequence[str],
 ) -> TrickSurvey:
     """Try every trick as every caller on those of its ``targets`` that are closed to it.
 
-    ``changing``: paths with a declared operation that changes something. A caller who was logged
+    Who is logged in asks besides with a login that says more of its user than it did, in the words
+    of the administrator's (``raised_logins``). ``changing``: paths with a declared
+    operation that changes something. A caller who was logged
     in has to be so at the end too: some servers end a session by an odd request.
     """
     results: list[TrickResult] = []
@@ -113,9 +117,9 @@ def survey_tricks(
     refused: list[ClosedResource] = []
     tried = 0
     for name, client in callers.items():
-        closed = _closed(client, admin, targets[name], undecided)
+        closed = _closed(client, admin.client, targets[name], undecided)
         refused += [ClosedResource(name, each.target) for each in closed]
-        for trick in tricks:
+        for trick in (*tricks, *_raised(link, client, admin, undecided)):
             for known in closed:
                 if (trick.sparing and known.target in changing) or len(undecided) >= _ENOUGH:
                     continue
@@ -134,6 +138,20 @@ def survey_tricks(
         closed=tuple(refused),
         shortfall="; ".join(undecided[:_ENOUGH]),
     )
+
+
+def _raised(
+    link: HttpLink, client: HttpClient, admin: Administrator, undecided: list[str]
+) -> list[Trick]:
+    """The caller's own login, with the administrator's words for what a user may do."""
+    if client.sender == ANONYMOUS:
+        return []
+    try:
+        found = raised_logins(client, admin, link.description.token)
+    except LinkError as error:
+        undecided.append(f"the administrator could not log in once more: {error}")
+        return []
+    return [Trick(each.id, each.name, _RAISED, headers=each.headers) for each in found]
 
 
 def _ended(link: HttpLink, client: HttpClient, name: str) -> list[str]:

@@ -21,6 +21,9 @@ from devices.protocols import soap
 from devices.protocols.onvif_operations import AccessClass, services
 from devices.protocols.soap import element
 
+_THERE = {Outcome.DATA, Outcome.NOT_AUTHORISED}
+"""How a service answers that is there, though it is not announced."""
+
 
 @dataclass(frozen=True)
 class MatrixCall:
@@ -77,6 +80,9 @@ def column(
 ) -> OnvifColumn:
     """Call them as the session's account.
 
+    A service that is not announced is asked for where the device service is, as many cameras have
+    all of them at one address; where it is not there, it has no part in the column.
+
     ``sparing`` is a session of a right login, for a subject whose login is wrong: one operation of
     each class is asked then, and the right login goes in between, so that nothing is locked.
     """
@@ -86,12 +92,15 @@ def column(
     for call in asked:
         if sparing is not None and call.access in seen:
             continue
-        seen.add(call.access)
-        if call.service != "device" and session.address(call.service) is None:
+        announced = call.service == "device" or session.address(call.service) is not None
+        if sparing is not None and not announced:
             continue
+        seen.add(call.access)
         try:
             reply = session.call(call.service, call.body)
-            answers.append(session.answer(call.service, call.body, reply))
+            answer = session.answer(call.service, call.body, reply)
+            if announced or answer.outcome in _THERE:
+                answers.append(answer)
             if sparing is not None:
                 gate = sparing.gate()
                 sparing.call(gate.service, requests.plain(gate.service, gate.operation))
