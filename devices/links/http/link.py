@@ -12,7 +12,7 @@ import threading
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from devices.description import DeviceFile, Operation
 from devices.description import HttpLink as Description
@@ -29,53 +29,16 @@ from devices.links.http.challenge import answered
 from devices.links.http.changes import noted
 from devices.links.http.client import HttpClient, completed
 from devices.links.http.exchange import ANONYMOUS, Exchange
+from devices.links.http.gate import Gate, LoginAttempt, why_no_gate, why_refused
 from devices.links.http.logins import carried_out, made_up_fields, take_csrf
 from devices.links.http.pages import impossible_neighbour, same_page
 from devices.links.http.raw import raw_exchange
 from devices.links.http.server import Protection, Server, protection_of, server_of
 from devices.links.http.transport import Transport
-from devices.observation import Observation
 from devices.permit import Permit
 from devices.secrets import Secrets
 
 _PAUSE = 0.2  # s between two looks at a camera that is starting
-
-
-@dataclass(frozen=True, kw_only=True)
-class Gate(Observation):
-    """A declared resource that is closed to anonymous requests; what a login has to open.
-
-    ``anonymous`` is the refusal. Where a camera answers 2xx to everything, it is the page that any
-    path gets, most often the login page. ``stranger`` is what a made-up session gets, where that
-    is a success of its own: "your session has expired".
-    """
-
-    target: str
-    anonymous: Exchange
-    stranger: Exchange | None = None
-
-    def opened_by(self, answer: Exchange) -> bool:
-        """Whether this answer came to somebody whom the camera knows.
-
-        403 is no such answer, even where an anonymous request gets 401: RFC 9110, 15.5.4, would
-        have it so, but many cameras answer wrong credentials and closed accounts by it.
-        """
-        known = [self.anonymous, *([self.stranger] if self.stranger is not None else [])]
-        everywhere = any(page.succeeded and same_page(answer, page) for page in known)
-        return answer.succeeded and not everywhere
-
-
-@dataclass(frozen=True, kw_only=True)
-class LoginAttempt(Observation):
-    """One login: ``accepted`` when it opened the gate.
-
-    ``answer`` is the camera's answer to the credentials themselves, ``opened`` the gate's.
-    """
-
-    username: str
-    accepted: bool
-    answer: Exchange
-    opened: Exchange | None = None
 
 
 class HttpLink:
@@ -145,7 +108,7 @@ class HttpLink:
             self.leave(client)
             raise LoginRefused(
                 f"the web interface did not accept the account {name!r} of the device file: "
-                + _why_refused(attempt, session=self.description.authentication == "session")
+                + why_refused(attempt, session=self.description.authentication == "session")
             )
         return client
 
@@ -264,7 +227,7 @@ class HttpLink:
                     return Gate(target=answer.target, anonymous=answer)
         finally:
             client.close()
-        raise NotOffered(f"no login can be judged: {_why_no_gate(answers)}")
+        raise NotOffered(f"no login can be judged: {why_no_gate(answers)}")
 
     def closed_targets(self) -> list[str]:
         """Declared paths that a login should open, those for the most roles first."""
@@ -370,35 +333,6 @@ class HttpLink:
             if server.url not in self._protection:
                 self._protection[server.url] = protection_of(server, self.description.trust)
             return self._protection[server.url]
-
-
-def _why_refused(attempt: LoginAttempt, *, session: bool) -> str:
-    said = f"{attempt.answer.request} answered {attempt.answer.status}"
-    if not (session and attempt.answer.succeeded):
-        return said
-    if attempt.opened is None:
-        return (
-            f"{said}, with no session in it that the device file describes: say where its token "
-            "is in links.http.token, or what the login asks for first in links.http.challenge"
-        )
-    return (
-        f"{said}, and then {attempt.opened.request} answered {attempt.opened.status} as without "
-        "login. If the session is in no cookie, say where it is in links.http.token; if the login "
-        "takes several steps, describe the first in links.http.challenge"
-    )
-
-
-def _why_no_gate(answers: Sequence[Exchange]) -> str:
-    if not answers:
-        return (
-            "the device file declares no readable resource under declared.api, and no operation "
-            "device_information or snapshot, that asks for a login"
-        )
-    tried = ", ".join(f"{answer.target} ({answer.status})" for answer in answers)
-    return (
-        f"{tried}: all answer without login; declare under declared.api a resource that asks for "
-        "one, or say in links.http.refusal how a refusal reads that comes with 200"
-    )
 
 
 def _bracketed(host: str) -> str:
