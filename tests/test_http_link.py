@@ -29,12 +29,13 @@ from devices.emulated.maker.manufacturer import make_manufacturer
 from devices.errors import DeviceError, Garbled, LoginRefused, NotOffered, TimedOut, Unreachable
 from devices.links.http.bypass import survey_bypasses
 from devices.links.http.client import filled
+from devices.links.http.cookies import cookie_facts
 from devices.links.http.exchange import make_exchange
+from devices.links.http.identifiers import identifier_facts
 from devices.links.http.link import HttpLink
 from devices.links.http.observations import KnownPath
 from devices.links.http.pages import impossible_neighbour, same_page
 from devices.links.http.server import Protection, server_of
-from devices.links.http.sessions import cookie_facts, identifier_facts
 from devices.links.http.survey import survey_pages
 from devices.links.http.transport import MAX_BODY, Transport
 from devices.observation import to_plain

@@ -35,8 +35,9 @@ from conformance.credentials.test_session_ends import _tokens as judge_tokens
 from conformance.verdict import Inconclusive
 from devices.errors import BenchError, LoginRefused, NotOffered, Unreachable
 from devices.links.http.discovery import FoundOperations
+from devices.links.http.identifiers import identifier_facts
 from devices.links.http.leaks import LeakSearch
-from devices.links.http.sessions import identifier_facts, survey_sessions
+from devices.links.http.sessions import survey_sessions
 from devices.links.http.survey import survey_clear
 from devices.links.http.token_sample import sample_tokens
 from devices.links.users import TrialViewer

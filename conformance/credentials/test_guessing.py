@@ -17,7 +17,8 @@ from conformance.verdict import Inconclusive
 from devices.description import Account, DeviceFile
 from devices.journal import LOCK_SECONDS
 from devices.links.http.exchange import Exchange
-from devices.links.http.link import HttpLink, LoginAttempt
+from devices.links.http.gate import LoginAttempt
+from devices.links.http.link import HttpLink
 from devices.observation import Observation
 from devices.secrets import Secrets
 

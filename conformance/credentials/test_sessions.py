@@ -8,7 +8,8 @@ from typing import Any
 from conformance.case import case
 from conformance.verdict import Inconclusive, NotApplicable
 from devices.errors import NotOffered
-from devices.links.http.sessions import IdentifierFacts, SessionFacts
+from devices.links.http.identifiers import IdentifierFacts
+from devices.links.http.sessions import SessionFacts
 
 
 @case(

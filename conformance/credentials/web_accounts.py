@@ -11,7 +11,8 @@ from conformance.verdict import Inconclusive
 from devices.description import Account, Role
 from devices.errors import DeviceFileError, LinkError
 from devices.links.http.client import HttpClient
-from devices.links.http.link import HttpLink, LoginAttempt
+from devices.links.http.gate import LoginAttempt
+from devices.links.http.link import HttpLink
 from devices.links.users import TrialViewer, UserWay, WebUserWay
 from devices.secrets import Secrets
 

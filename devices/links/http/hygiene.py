@@ -9,10 +9,10 @@ from urllib.parse import urlsplit
 
 from devices.errors import LinkError, NotOffered
 from devices.links.http.client import HttpClient
+from devices.links.http.cookies import CookieFacts, cookie_facts
 from devices.links.http.exchange import Exchange
 from devices.links.http.link import HttpLink
 from devices.links.http.pages import impossible_neighbour
-from devices.links.http.sessions import CookieFacts, cookie_facts
 from devices.observation import Observation
 
 STRANGER = "elsewhere.example"

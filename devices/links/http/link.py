@@ -12,7 +12,7 @@ import threading
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from devices.description import DeviceFile, Operation
 from devices.description import HttpLink as Description
@@ -30,54 +30,17 @@ from devices.links.http.challenge import answered
 from devices.links.http.changes import noted
 from devices.links.http.client import HttpClient, completed
 from devices.links.http.exchange import ANONYMOUS, Exchange
+from devices.links.http.gate import Gate, LoginAttempt
 from devices.links.http.logins import carried_out, made_up_fields, take_csrf
 from devices.links.http.pages import impossible_neighbour, same_page
 from devices.links.http.raw import raw_exchange
 from devices.links.http.refusals import captcha, why_no_gate, why_no_session, why_refused
 from devices.links.http.server import Protection, Server, protection_of, server_of
 from devices.links.http.transport import Transport
-from devices.observation import Observation
 from devices.permit import Permit
 from devices.secrets import Secrets
 
 _PAUSE = 0.2  # s between two looks at a camera that is starting
-
-
-@dataclass(frozen=True, kw_only=True)
-class Gate(Observation):
-    """A declared resource that is closed to anonymous requests; what a login has to open.
-
-    ``anonymous`` is the refusal. Where a camera answers 2xx to everything, it is the page that any
-    path gets, most often the login page. ``stranger`` is what a made-up session gets, where that
-    is a success of its own: "your session has expired".
-    """
-
-    target: str
-    anonymous: Exchange
-    stranger: Exchange | None = None
-
-    def opened_by(self, answer: Exchange) -> bool:
-        """Whether this answer came to somebody whom the camera knows.
-
-        403 is no such answer, even where an anonymous request gets 401: RFC 9110, 15.5.4, would
-        have it so, but many cameras answer wrong credentials and closed accounts by it.
-        """
-        known = [self.anonymous, *([self.stranger] if self.stranger is not None else [])]
-        everywhere = any(page.succeeded and same_page(answer, page) for page in known)
-        return answer.succeeded and not everywhere
-
-
-@dataclass(frozen=True, kw_only=True)
-class LoginAttempt(Observation):
-    """One login: ``accepted`` when it opened the gate.
-
-    ``answer`` is the camera's answer to the credentials themselves, ``opened`` the gate's.
-    """
-
-    username: str
-    accepted: bool
-    answer: Exchange
-    opened: Exchange | None = None
 
 
 class HttpLink:

@@ -1,65 +1,23 @@
-"""Sessions of a web interface: how their identifiers are made, and when they end."""
+"""Sessions of a web interface: what carries them, and when they end."""
 
 from __future__ import annotations
 
-import math
 import secrets
-import string
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from itertools import pairwise, takewhile
 
 from devices.errors import LoginRefused, NotOffered
 from devices.links.http.client import HttpClient, filled
+from devices.links.http.cookies import CookieFacts, cookie_facts
 from devices.links.http.cross_site import CrossSite, by_another_site, cookie_header
 from devices.links.http.exchange import Exchange
+from devices.links.http.identifiers import IdentifierFacts, identifier_facts
 from devices.links.http.link import HttpLink
 from devices.links.http.logins import take_csrf
 from devices.observation import Observation
 
 LOGINS = 6
 """Logins whose identifiers are compared."""
-
-MAX_STEP = 1000
-"""Largest step between two identifiers, read as numbers, that counts as counting."""
-
-_ALPHABETS = (
-    ("digits", string.digits),
-    ("hexadecimal", string.digits + "abcdef"),
-    ("hexadecimal", string.digits + "ABCDEF"),
-    ("base64url", string.ascii_letters + string.digits + "-_="),
-    ("base64", string.ascii_letters + string.digits + "+/="),
-)
-
-
-@dataclass(frozen=True)
-class IdentifierFacts:
-    """What a series of session identifiers has in common; never an identifier itself.
-
-    ``varying`` counts the character positions that differ between any two of them; ``bits`` is
-    the most that these positions can hold in the alphabet seen: an upper bound of the entropy.
-    ``counting``: read as numbers, each is the one before plus the same small step. ``unknown``:
-    of how many sessions it was not found.
-    """
-
-    count: int
-    distinct: int
-    length: int
-    alphabet: str
-    varying: int
-    bits: float
-    counting: bool
-    unknown: int = 0
-
-
-@dataclass(frozen=True, kw_only=True)
-class CookieFacts(Observation):
-    """One cookie that a login sets, by its attributes (RFC 6265)."""
-
-    name: str
-    secure: bool
-    http_only: bool
-    same_site: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -165,81 +123,6 @@ def _no_room(link: HttpLink, had: int, error: LoginRefused) -> LoginRefused:
         return error
     why = "" if link.offers("logout") else ": describe the operation logout, or sessions pile up"
     return LoginRefused(f"after {had} logins no further one is taken{why}; {error}")
-
-
-def identifier_facts(identifiers: Sequence[str]) -> IdentifierFacts:
-    """Compare identifiers of consecutive sessions."""
-    length = max((len(i) for i in identifiers), default=0)
-    inner = _without_common_ends(identifiers)
-    width = max((len(text) for text in inner), default=0)
-    varying = min(  # where lengths differ, the better of both alignments: this is an upper bound
-        sum(len(set(column)) > 1 for column in zip(*aligned, strict=True))
-        for aligned in ([t.rjust(width) for t in inner], [t.ljust(width) for t in inner])
-    )
-    name, size = _alphabet("".join(identifiers))
-    return IdentifierFacts(
-        count=len(identifiers),
-        distinct=len(set(identifiers)),
-        length=length,
-        alphabet=name,
-        varying=varying,
-        bits=round(varying * math.log2(size), 1),
-        counting=_counting(identifiers) or _counting(inner),
-        unknown=sum(not identifier for identifier in identifiers),
-    )
-
-
-def _without_common_ends(identifiers: Sequence[str]) -> list[str]:
-    """The identifiers without what all of them begin and end with."""
-    start = _alike(identifiers)
-    rest = [identifier[start:] for identifier in identifiers]
-    end = _alike([text[::-1] for text in rest])
-    return [text[: len(text) - end] for text in rest]
-
-
-def _alike(texts: Sequence[str]) -> int:
-    """How many characters all begin with."""
-    columns = zip(*texts, strict=False)
-    return sum(1 for _ in takewhile(lambda column: len(set(column)) == 1, columns))
-
-
-def cookie_facts(answer: Exchange) -> list[CookieFacts]:
-    """The attributes of every cookie that an answer sets."""
-    found: list[CookieFacts] = []
-    for value in answer.all_headers("Set-Cookie"):
-        pair, *attributes = (part.strip() for part in value.split(";"))
-        named = {
-            key.strip().lower(): text for key, _, text in (a.partition("=") for a in attributes)
-        }
-        found.append(
-            CookieFacts(
-                name=pair.partition("=")[0].strip(),
-                secure="secure" in named,
-                http_only="httponly" in named,
-                same_site=named.get("samesite", "").strip().lower(),
-            )
-        )
-    return found
-
-
-def _alphabet(text: str) -> tuple[str, int]:
-    for name, characters in _ALPHABETS:
-        if set(text) <= set(characters):
-            return name, len(characters)
-    return "other", max(2, len(set(text)))
-
-
-def _counting(identifiers: Sequence[str]) -> bool:
-    """Whether the identifiers are numbers that rise by small steps."""
-    for base in (10, 16):
-        try:
-            numbers = [int(identifier, base) for identifier in identifiers]
-        except ValueError:
-            continue
-        steps = {after - before for before, after in pairwise(numbers)}
-        if steps and all(0 < abs(step) <= MAX_STEP for step in steps):
-            return True
-    return False
 
 
 def session_cookie(link: HttpLink, client: HttpClient) -> str:

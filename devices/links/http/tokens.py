@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from devices.links.http.sessions import identifier_facts
+from devices.links.http.identifiers import identifier_facts
 
 _Z99 = 2.576
 """Of the upper bound of the most common value's share (NIST SP 800-90B, 6.3.1)."""
