@@ -161,9 +161,9 @@ def test_the_lock_of_an_account_that_is_gone_is_not_waited_for(
     journal.close()
     assert main(["restore", str(tmp_path)]) == 0
     said = capsys.readouterr().out
-    for via in ("http", "onvif", "rtsp"):
-        assert f"the lock of Tr1algone over {via} has ended" in said
-    assert "the lock of operator over onvif has ended" in said
+    for surface in ("the web interface", "ONVIF", "RTSP"):
+        assert f"the lock of Tr1algone over {surface} has ended" in said
+    assert "the lock of operator over ONVIF has ended" in said
 
 
 def test_the_lock_of_an_address_outlives_the_account(
@@ -177,7 +177,7 @@ def test_the_lock_of_an_address_outlives_the_account(
     journal.begin("lock", "Tr1algone", "http", seconds=3600)
     journal.close()
     assert main(["restore", str(tmp_path)]) == 3
-    assert "Tr1algone may be locked over http" in capsys.readouterr().out
+    assert "Tr1algone may be locked over the web interface" in capsys.readouterr().out
 
 
 def test_nothing_to_restore_and_no_device_file_are_told(

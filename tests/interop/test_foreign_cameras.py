@@ -7,7 +7,15 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from foreign_cameras import LIMIT, Assessed, ForeignCamera, assess, cameras, running
+from foreign_cameras import (
+    LIMIT,
+    Assessed,
+    ForeignCamera,
+    assess,
+    cameras,
+    disagreements,
+    running,
+)
 
 from devices.emulated.maker.manufacturer import Manufacturer, make_manufacturer
 
@@ -57,13 +65,7 @@ def test_camera_gets_the_verdicts_that_it_deserves(
     camera: ForeignCamera, assessed: Assessed
 ) -> None:
     results = {result.id: result for result in assessed.record.results}
-    wrong = [
-        f"{case}: expected {expected.verdict} ({expected.why}); "
-        f"found {results[case].verdict}: {results[case].reason}"
-        for case, expected in camera.expected.items()
-        if case in results
-        and (results[case].verdict != expected.verdict or expected.says not in results[case].reason)
-    ]
+    wrong = disagreements(camera.expected, results)
     assert not wrong, f"{camera.name}, {camera.what}:\n" + "\n".join(wrong)
     assert assessed.exit == camera.exit, assessed.said
 

@@ -200,7 +200,11 @@ SERVERS: list[tuple[str, Any, str, dict[str, set[str]]]] = [
 
 
 @pytest.mark.parametrize(
-    ("serve", "how", "expected"), [row[1:] for row in SERVERS], ids=[row[0] for row in SERVERS]
+    ("serve", "how", "expected"),
+    [
+        pytest.param(*row[1:], id=row[0], marks=[pytest.mark.slow] if row[1] is lighttpd else [])
+        for row in SERVERS
+    ],
 )
 def test_servers_get_the_verdicts_that_they_deserve(
     serve: Any, how: str, expected: dict[str, set[str]], tmp_path: Path

@@ -7,7 +7,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from foreign_cameras import LIMIT, Assessed, assess
+from foreign_cameras import LIMIT, Assessed, assess, disagreements
 from ssh_cameras import SshCamera, cameras, namespaces, running
 
 pytestmark = pytest.mark.interop
@@ -35,18 +35,17 @@ def _assess(camera: SshCamera, folder: Path) -> Assessed:
         return assess(device_file, " or ".join(camera.expected))
 
 
-@pytest.mark.parametrize("camera", CAMERAS, ids=lambda camera: camera.name)
+def _param(camera: SshCamera) -> object:
+    marks = [pytest.mark.slow] if camera.slow else []
+    return pytest.param(camera, marks=marks, id=camera.name)
+
+
+@pytest.mark.parametrize("camera", [_param(camera) for camera in CAMERAS])
 def test_server_gets_the_verdicts_that_it_deserves(
     camera: SshCamera, assessments: dict[str, Future[Assessed]]
 ) -> None:
     assessed = assessments[camera.name].result(timeout=LIMIT * len(CAMERAS))
     results = {r.id: r for r in assessed.record.results if r.verdict != "NOT_APPLICABLE"}
-    wrong = [
-        f"{case}: expected {expected.verdict} ({expected.why}); "
-        f"found {results[case].verdict}: {results[case].reason}"
-        for case, expected in camera.expected.items()
-        if case in results
-        and (results[case].verdict != expected.verdict or expected.says not in results[case].reason)
-    ]
+    wrong = disagreements(camera.expected, results)
     wrong += [f"{case} did not run" for case in camera.expected if case not in results]
     assert not wrong, f"{camera.name}:\n" + "\n".join(wrong)
