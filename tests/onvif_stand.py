@@ -48,7 +48,7 @@ class StandInCamera:
         self.unit: Unit = make_unit()
         self.lens = Lens(flash / "scene.txt")
         self.accounts = AccountStore(flash / "data" / "accounts.json", posture)
-        self.lockout = Lockout(None, posture)
+        self.lockout = Lockout(None, posture, exists=self.accounts.knows)
         self.audit = AuditLog(flash / "data" / "audit.jsonl")
         self.clock = Clock(dial_of(flash))
         self.settings = Settings(flash / "data" / "settings.json")

@@ -15,12 +15,16 @@ from test_guessing import API, guessing_of, judge
 from web_stand import ONE_SESSION, PASSWORD, Handler, Kept, OneSession, foreign_server, laboratory
 
 from conformance import policy
-from conformance.credentials import test_lock_lasts
+from conformance.credentials import test_guessing, test_lock_lasts
 from conformance.verdict import Inconclusive
 from devices.errors import TimedOut
+from devices.journal import Journal
 from devices.links.guessing.guess import GuessUser, SurfaceGuessing
 from devices.links.guessing.surfaces import Try
+from devices.links.http.link import HttpLink
+from devices.permit import Permit
 from devices.protocols.digest import basic
+from devices.secrets import Secrets
 from fixtures.guessing.aftermath import Aftermath, closed
 from fixtures.guessing.guesses import Guessing
 
@@ -111,6 +115,21 @@ def test_a_captcha_is_judged_by_hand(
         pytest.raises(Inconclusive, match="asks for a CAPTCHA"),
     ):
         everywhere(device)
+
+
+@pytest.mark.parametrize("answer", [puzzle, code])
+def test_the_web_login_alone_is_judged_by_hand_too(
+    answer: Callable[[Handler], None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """CRED-004."""
+    limit = Limit(answer=answer, shuts=five)
+    with camera(limit, tmp_path, monkeypatch, "account", []) as device:
+        secrets, granted = Secrets(device), device.authorisation
+        permit = Permit(granted.addresses, granted.allow, granted.expires, Journal())
+        http = HttpLink(device, permit, secrets)
+        with pytest.raises(Inconclusive, match=r"after 5 wrong .* judged by hand"):
+            test_guessing.test_web_guessing_is_stopped(http, device, secrets, Kept(), policy.load)
+        http.close()
 
 
 @pytest.mark.parametrize(

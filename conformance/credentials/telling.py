@@ -39,7 +39,7 @@ def told_by_words(found: OracleSamples) -> str:
     known, unknown = found.of(known=True), found.of(known=False)
     shapes = [Counter(map(_shape, kind)) for kind in (known, unknown)]
     if not set(shapes[0]) & set(shapes[1]):
-        return _difference(known[0], unknown[0])
+        return difference(known[0], unknown[0])
     if set(shapes[0]) != set(shapes[1]):
         raise Inconclusive(
             f"{found.surface} does not answer the same wrong login in the same way each time",
@@ -52,7 +52,7 @@ def told_by_words(found: OracleSamples) -> str:
     ]
     for one, other in zip(*columns, strict=True):
         if _apart(one, other):
-            return _difference(known[0], unknown[0])
+            return difference(known[0], unknown[0])
     return ""
 
 
@@ -70,8 +70,8 @@ def _apart(one: Sequence[str], other: Sequence[str]) -> bool:
     return few and not set(one) & set(other)
 
 
-def _difference(known: Refusal, unknown: Refusal) -> str:
-    """Both for people, from shortly before the first character in which they differ."""
+def difference(known: Refusal, unknown: Refusal) -> str:
+    """The refusals of a user and of a made-up name for people, from where they begin to differ."""
     pairs = enumerate(zip(known.text, unknown.text, strict=False))
     first = next((place for place, (one, other) in pairs if one != other), 0)
     same = max(0, first - 40)

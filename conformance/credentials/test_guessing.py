@@ -16,6 +16,7 @@ from conformance.credentials.web_accounts import accepts, expendable_account
 from conformance.verdict import Inconclusive
 from devices.description import Account, DeviceFile
 from devices.journal import LOCK_SECONDS
+from devices.links.http.captcha import captcha_word
 from devices.links.http.exchange import Exchange
 from devices.links.http.gate import LoginAttempt
 from devices.links.http.link import HttpLink
@@ -60,6 +61,7 @@ class Refusal:
     catches=("cred-no-lockout-http",),
     changes="lockout",
     applies_to=("http",),
+    revision=2,
 )
 def test_web_guessing_is_stopped(
     http: HttpLink, device: DeviceFile, secrets: Secrets, evidence: Any, policy: Any
@@ -71,7 +73,7 @@ def test_web_guessing_is_stopped(
     policy "passwords"), then with the right one; once more with one wrong password more, for
     cameras that count differently.
     Pass: the right password is refused after the wrong ones, or each guess takes as long as the
-    policy demands.
+    policy demands. A CAPTCHA leaves it inconclusive.
     """
     limits = policy("passwords")["guessing"]
     name, account = expendable_account(secrets)
@@ -90,6 +92,12 @@ def test_web_guessing_is_stopped(
                 f"{found.right.answer.request} is answered {found.right.answer.status} after "
                 f"{attempts} wrong passwords, which is no refusal",
                 "garbled",
+            )
+        if not found.right.accepted and (word := _new_captcha(found)):
+            raise Inconclusive(
+                f"{found.right.answer.request} speaks of a {word!r} after {attempts} wrong "
+                "passwords: whether that stops a guesser is to be judged by hand",
+                "captcha",
             )
         if not found.right.accepted:
             return
@@ -119,6 +127,11 @@ def _guess(http: HttpLink, username: str, password: str, attempts: int) -> Guess
     if any(attempt.accepted for attempt in wrong):
         raise AssertionError(f"{wrong[0].answer.request} accepts a made-up password.")
     return Guessing(username=username, wrong=tuple(wrong), right=right, seconds=round(seconds, 2))
+
+
+def _new_captcha(found: Guessing) -> str:
+    """What asks for proof that somebody is no machine, where the first refusal did not."""
+    return "" if captcha_word(found.wrong[0].answer) else captcha_word(found.right.answer)
 
 
 @case(

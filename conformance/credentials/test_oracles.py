@@ -1,11 +1,14 @@
-"""CRED-031, 032 and 033: no login tells which users exist, by its answer or by its time."""
+"""CRED-031 to 033, and 062: no login tells which users exist, by its answer, time or lock."""
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from conformance.case import case
+from conformance.credentials.lock_telling import told_by_lock
 from conformance.credentials.telling import demand_same_time, told_by_time, told_by_words
+from conformance.verdict import NotApplicable
 
 
 def _judge(guessing: Any, kind: str, evidence: Any, policy: Any, *, words: bool) -> None:
@@ -83,3 +86,31 @@ def test_rtsp_does_not_tell_which_users_exist(guessing: Any, evidence: Any, poli
     Pass: the refusals of known and of unknown users are the same, and come after the same time.
     """
     _judge(guessing, "rtsp", evidence, policy, words=True)
+
+
+@case(
+    "CRED-062",
+    severity="medium",
+    needs=(),
+    catches=("cred-lockout-tells-users",),
+    changes="lockout",
+)
+def test_a_lock_does_not_tell_which_users_exist(guessing: Any, evidence: Any) -> None:
+    """Wrong passwords enough for a lock are answered alike whether the user exists or not.
+
+    Method: on the web login, ONVIF and RTSP, as far as the camera has them, send wrong passwords of
+    a user made for it (else an account set aside with purpose "lockout") and of two made-up names,
+    in turn: one more of each than lock the user (see CRED-027), then some more. Where a lock is of
+    the address, those of one made-up name first, and those of the user when the lock is over.
+    Compare the last answers by status, header names and text, with the user name left out.
+    Pass: what the user is answered is what the made-up names are.
+    """
+    there = {one.kind for one in guessing.surfaces}
+    kinds = [kind for kind in ("http", "onvif", "rtsp") if kind in there]
+    if not kinds:
+        raise NotApplicable("no login of the web interface, of ONVIF or of RTSP was found")
+    found = guessing.side_by_side([partial(guessing.lock_refusals, kind) for kind in kinds])
+    for one in found:
+        evidence.observe(one, one.surface)
+    told = [f"{one.surface}: {said}" for one in found if (said := told_by_lock(one))]
+    assert not told, f"After the lock, {'; '.join(told)}, expected one answer."

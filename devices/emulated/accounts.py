@@ -96,6 +96,10 @@ class AccountStore:
         """All accounts, by name."""
         return [User(name, entry.role) for name, entry in sorted(self._entries.items())]
 
+    def knows(self, name: str) -> bool:
+        """Whether somebody has this name."""
+        return self._find(name) is not None
+
     def check(self, name: str, password: str) -> User | None:
         """The user when name and password are right, else None.
 

@@ -118,6 +118,7 @@ class Camera:
             path if posture.lockout_survives_reboot else None,
             posture,
             clock=(lambda: clock.time() + clock.ran_ahead()) if by_day else clock.timer,
+            exists=self.accounts.knows,
         )
 
     def request_reboot(self) -> None:

@@ -41,13 +41,18 @@ class Lockout:
         clock: Callable[[], float] = time.monotonic,
         attempts: int | None = None,
         seconds: float = 300.0,
+        exists: Callable[[str], bool] | None = None,
     ) -> None:
+        """``exists`` tells who is a user; under a fault, failures of nobody else are counted."""
         posture = posture or Posture()
         self._path = path
         self._clock = clock
         self._attempts = attempts or posture.lockout_attempts
         self._seconds = {"endless": 1e9, "brief": 2.0}.get(posture.lockout_length, seconds)
         self._scope = posture.lockout_scope
+        self._counts_for = (
+            exists if exists and not posture.lockout_of_nobody else (lambda _name: True)
+        )
         self._protected = {
             "http": posture.lockout_http,
             "http-digest": posture.lockout_http_digest,
@@ -67,7 +72,7 @@ class Lockout:
 
     def failed(self, service: str, name: str, origin: str = "") -> None:
         """Count a wrong password; the last allowed one closes the account."""
-        if not self._protected.get(service, True):
+        if not self._protected.get(service, True) or not self._counts_for(name):
             return
         count = self._counts.setdefault(self._key(service, name, origin), _Count())
         count.failures += 1

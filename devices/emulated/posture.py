@@ -109,6 +109,7 @@ class Posture:
     lockout_onvif_digest: bool = True
     lockout_scope: str = "account"  # account service everyone forgiving forwarded(-onvif)
     lockout_attempts: int = 5
+    lockout_of_nobody: bool = True  # a name that no user has is locked as any other
     lockout_change: bool = True  # wrong old passwords count at a change of password
     lockout_length: str = "declared"  # declared | endless | brief
     lockout_clock: str = "timer"  # timer | wall: the time of day, which can be set

@@ -97,6 +97,7 @@ class ForeignCamera:
     administrator: bool = False
     declared: dict[str, Any] = field(default_factory=dict)
     slow: bool = False  # minutes of delays, which the server makes
+    seconds: int = 0  # about; those that take longest begin first
 
     @property
     def encrypted(self) -> bool:

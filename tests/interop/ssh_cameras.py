@@ -67,6 +67,7 @@ class SshCamera:
     root: str = "locked"
     strong: bool = True
     slow: bool = False  # minutes of delays, which the server makes
+    seconds: int = 0  # about; those that take longest begin first
 
 
 def cameras() -> list[SshCamera]:

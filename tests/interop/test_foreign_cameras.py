@@ -35,6 +35,7 @@ def assessments(
     selected = [getattr(item, "callspec", None) for item in request.session.items]
     named = {call.params["camera"].name for call in selected if call and "camera" in call.params}
     wanted = [camera for camera in CAMERAS if camera.name in named]
+    wanted.sort(key=lambda camera: -camera.seconds)
     with ThreadPoolExecutor(AT_ONCE, "foreign") as pool:
         yield {c.name: pool.submit(_assess, c, folder / c.name, maker) for c in wanted}
         pool.shutdown(cancel_futures=True)

@@ -105,6 +105,11 @@ def wrong_password() -> str:
     return f"Wr0ng-{secrets.token_hex(8)}"
 
 
+def made_up_name(like: str) -> str:
+    """A user name that nobody has, as long as ``like``: an answer that repeats it has one size."""
+    return f"u{secrets.token_hex(len(like))}"[: max(3, len(like))]
+
+
 def guess(
     surface: Surface, user: GuessUser, attempts: Sequence[int], journal: Journal, seconds: float
 ) -> SurfaceGuessing:

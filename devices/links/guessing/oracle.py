@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from devices.errors import LoginRefused
 from devices.journal import LOCK_SECONDS, Journal
-from devices.links.guessing.guess import GuessUser, wrong_password
+from devices.links.guessing.guess import GuessUser, made_up_name, wrong_password
 from devices.links.guessing.refusers import Refusal, Refuser
 from devices.links.guessing.surfaces import Surface
 from devices.observation import Observation
@@ -72,8 +72,8 @@ class Oracle:
             if (known or every) and self._failures >= self._budget:
                 self._log_in()
             self._failures += known or every
-            name = self._user.username if known else self._unknown()
-            self._samples.append(Sample(known, _unnamed(self._refuse(name), name)))
+            name = self._user.username if known else made_up_name(self._user.username)
+            self._samples.append(Sample(known, self._refuse(name).of_anybody(name)))
         self._log_in()
         self._journal.end(entry, "the right password logs in")
         return OracleSamples(
@@ -88,11 +88,6 @@ class Oracle:
     def _refuse(self, name: str) -> Refusal:
         return self._refuser.refuse(name, wrong_password())
 
-    def _unknown(self) -> str:
-        """A name as long as the known one: an answer that repeats it has the same size."""
-        length = len(self._user.username)
-        return f"u{secrets.token_hex(length)}"[: max(3, length)]
-
     def _log_in(self) -> None:
         answer = self._surface.attempt(self._user.username, self._user.password)
         if not answer.accepted:
@@ -103,8 +98,3 @@ class Oracle:
             )
         self._failures = 0
         self._rights += 1
-
-
-def _unnamed(refusal: Refusal, name: str) -> Refusal:
-    text = refusal.text.replace(name, "<user>")
-    return Refusal(refusal.status, refusal.fields, text, refusal.size, refusal.seconds)

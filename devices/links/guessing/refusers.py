@@ -6,7 +6,7 @@ Each keeps one connection where the camera does, so that connecting is no part o
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol, Self
 
 from devices.errors import LinkError
@@ -37,6 +37,10 @@ class Refusal:
     text: str
     size: int
     seconds: float
+
+    def of_anybody(self, username: str) -> Refusal:
+        """The same with ``<user>`` in the place of the name."""
+        return replace(self, text=self.text.replace(username, "<user>"))
 
 
 class Refuser(Protocol):

@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Mapping
 
 from devices.errors import NotOffered
 from devices.links.guessing.surfaces import BY_CHALLENGE, CAPTCHA, RETRY_AFTER, WEB, Try
+from devices.links.http.captcha import captcha_word
 from devices.links.http.exchange import Exchange
 from devices.links.http.link import HttpLink
 from devices.links.http.pages import kindred
 from devices.protocols.digest import parse_challenges
-
-_CAPTCHA = re.compile(
-    rb"(?i)captcha|turnstile|(?:verification|verify|security|image)[-_ ]?code|"
-    + "验证码|校验码|mã xác (?:nhận|minh)".encode()
-)
 
 
 class WebSurface:
@@ -133,7 +128,7 @@ def _refusal(answer: Exchange, seconds: float) -> Try:
     """
     later = answer.header("Retry-After")
     parts = [f"{RETRY_AFTER}{later[:40]}"] if later else []
-    if _CAPTCHA.search(answer.content):
+    if captcha_word(answer):
         parts.append(CAPTCHA)
     said = ", ".join(parts)
     return Try(False, answer.status, seconds, answer.status < 500, said)  # noqa: FBT003

@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 
+from devices.links.http.captcha import captcha_word
 from devices.links.http.exchange import Exchange
-
-_CAPTCHA = re.compile(
-    rb"(?i)captcha|verif(?:y|ication)[_ -]?code|validat(?:e|ion)[_ -]?code|check[_-]?code"
-    rb"|rand[_-]?code"
-)
 
 
 def why_refused(answer: Exchange) -> str:
@@ -38,8 +33,7 @@ def why_no_session(answer: Exchange, opened: Exchange | None) -> str:
 def captcha(seen: Iterable[Exchange]) -> str:
     """What to do where an answer speaks of a picture that a person has to read; empty elsewhere."""
     for answer in seen:
-        if (found := _CAPTCHA.search(answer.content)) is not None:
-            word = found[0].decode("latin-1")
+        if word := captcha_word(answer):
             return (
                 f". {answer.request} speaks of a {word!r}: a login that asks a person to read a "
                 "picture cannot be tried. Have it switched off for the test, or describe a login "
