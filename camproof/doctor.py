@@ -22,7 +22,7 @@ from devices.errors import DeviceError, DeviceFileError, Unreachable
 from devices.links.http.link import HttpLink
 from devices.links.onvif.link import OnvifLink
 from devices.links.rtsp.link import RtspLink
-from devices.links.serial import SerialLink
+from devices.links.serial.link import SerialLink
 from devices.links.ssh.link import SshLink
 from devices.permit import Permit
 from devices.secrets import Secrets

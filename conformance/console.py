@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 from conformance.verdict import Inconclusive
-from devices.links.serial import SerialLink
+from devices.links.serial.link import SerialLink
 
 ANSWER_SECONDS = 8.0
 FLUSH_SECONDS = 0.05

@@ -13,7 +13,7 @@ from devices.journal import Journal
 from devices.links.http.changes import noted
 from devices.links.onvif.link import OnvifLink
 from devices.links.onvif.observations import Outcome
-from devices.links.serial import SerialLink
+from devices.links.serial.link import SerialLink
 from devices.links.ssh import guesses
 from devices.links.ssh.link import SshLink
 from devices.permit import Permit

@@ -25,8 +25,9 @@ from conformance.backdoors import test_serial as serial_cases
 from conformance.verdict import Inconclusive
 from devices.description import DeviceFile
 from devices.errors import TimedOut, Unreachable
-from devices.links import serial as serial_module
-from devices.links.serial import BootLog, SerialLink
+from devices.links.serial import port as port_module
+from devices.links.serial.link import SerialLink
+from devices.links.serial.observations import BootLog
 from devices.permit import Permit
 from devices.secrets import Secrets
 
@@ -183,7 +184,7 @@ def test_a_port_that_never_was_is_unreachable() -> None:
 def test_a_flood_keeps_the_newest_and_says_what_is_missing(
     board: TcpBoard, link: SerialLink, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(serial_module, "BUFFER_LIMIT", 4096)
+    monkeypatch.setattr(port_module, "BUFFER_LIMIT", 4096)
     mark = link.mark()
     board.print(b"x" * 10_000 + b"END")
     link.wait_for("END", _PATIENCE, mark)

@@ -29,7 +29,8 @@ from devices.links.guessing import console as guessing_console
 from devices.links.guessing.console import ConsoleSurface
 from devices.links.guessing.guess import GuessUser
 from devices.links.guessing.guess import guess as guess_at
-from devices.links.serial import BootLog, SerialLink
+from devices.links.serial.link import SerialLink
+from devices.links.serial.observations import BootLog
 from devices.permit import Permit
 from devices.secrets import Secrets
 from fixtures.camera import Camera

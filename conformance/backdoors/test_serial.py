@@ -19,7 +19,8 @@ from conformance.console import (
 from conformance.verdict import Inconclusive
 from devices.description import DeviceFile
 from devices.links.power import ColdStart
-from devices.links.serial import BootLog, SerialLink
+from devices.links.serial.link import SerialLink
+from devices.links.serial.observations import BootLog
 from devices.secrets import Secrets
 
 PAIRS = 8

@@ -25,7 +25,7 @@ from devices.links.guessing.guess import (
     wrong_password,
 )
 from devices.links.guessing.surfaces import Try
-from devices.links.serial import SerialLink
+from devices.links.serial.link import SerialLink
 from devices.observation import Observation
 from devices.secrets import Secrets
 

@@ -19,7 +19,8 @@ from conformance.verdict import Inconclusive
 from devices.description import DeviceFile
 from devices.errors import LinkError
 from devices.links.power import ColdStart
-from devices.links.serial import BootInterruption, BootLog, SerialLink
+from devices.links.serial.link import SerialLink
+from devices.links.serial.observations import BootInterruption, BootLog
 
 _FLOOD = "\r" * 40 + "\x03\x03\x04\x1a"
 _LEAST_SECONDS = 5.0

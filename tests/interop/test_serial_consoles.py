@@ -30,7 +30,8 @@ from conformance.credentials import test_serial_login, test_serial_start
 from conformance.verdict import Inconclusive
 from devices.identity.credential_stores import entries
 from devices.links.guessing.guess import SurfaceGuessing
-from devices.links.serial import BootLog, SerialLink
+from devices.links.serial.link import SerialLink
+from devices.links.serial.observations import BootLog
 from devices.protocols.password_hashes import recognise
 from devices.secrets import Secrets
 

@@ -9,7 +9,7 @@ from contextlib import suppress
 
 from devices.errors import TimedOut
 from devices.links.guessing.surfaces import CONSOLE, Try
-from devices.links.serial import SerialLink
+from devices.links.serial.link import SerialLink
 
 ANSWER_SECONDS = 20.0
 """Longest time for an answer: a slow board, a login that delays refusals, a getty that returns."""

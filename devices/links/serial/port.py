@@ -1,30 +1,21 @@
-"""The serial console: one reader thread owns the port and keeps everything that arrives.
+"""The port of a serial console: one thread owns it and keeps everything that arrives.
 
-Any pyserial URL works: a device path or pty, ``socket://``, ``rfc2217://``. The port belongs to
-the bench, not to the camera, so its host needs no permit. Reading begins when the link is made
-and never pauses: opening a port flushes what came before (measured with pyserial on a pty).
+Any pyserial URL works: a device path or pty, ``socket://``, ``rfc2217://``. Reading begins when the
+port is made and never pauses: opening a port flushes what came before (measured with pyserial on a
+pty). A port that is lost is opened again.
 """
 
 from __future__ import annotations
 
-import contextlib
 import re
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import serial
 
-from devices.description import DeviceFile
 from devices.errors import TimedOut, Unreachable
-from devices.journal import Journal
-from devices.observation import Artefact, Observation
-from devices.permit import Permit
-from devices.secrets import Secrets
-
-SERIAL = "serial"
+from devices.links.serial.observations import ESCAPES
 
 BUFFER_LIMIT = 8 * 1024 * 1024
 """Bytes kept; of a console that never falls silent, the newest."""
@@ -37,70 +28,22 @@ _BURST = 4096
 _OVERLAP = 4096
 """Bytes before the end in which a landmark may begin."""
 
-_KEY_SECONDS = 0.04
-"""Between two keys: a dozen of each kind within the second that boot loaders wait."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class BootLog(Observation):
-    """What the console printed from one moment on.
-
-    ``text`` is the bytes as UTF-8, undecodable ones replaced; ``seconds`` how long was listened.
-    """
-
-    text: str
-    seconds: float
-
-    @property
-    def lines(self) -> tuple[str, ...]:
-        """The lines, without line ends and terminal escape sequences."""
-        return tuple(_ESCAPES.sub("", line).rstrip() for line in re.split(r"\r*\n|\r", self.text))
-
-
-@dataclass(frozen=True, kw_only=True)
-class ConsoleExchange(Observation):
-    """What the console printed after something was sent to it.
-
-    ``sent`` names what was typed, never a secret; ``text`` is the answer.
-    """
-
-    sent: str
-    text: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class BootInterruption(Observation):
-    """What came of typing while the camera started.
-
-    ``reached`` is the kind of the first landmark that the console showed, empty when it showed
-    none; ``keys`` are the keys that were typed in turn, ``rounds`` how often each.
-    """
-
-    reached: str
-    keys: tuple[str, ...]
-    rounds: int
-    text: str
-
-
-_ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\x1b\][^\x07\x1b]{0,200}\x07")
 _LONE_RETURN = re.compile(r"\r(?![\r\n]|\Z)")
 
 
 def _shown(raw: bytes) -> str:
     """The text without colours; what a carriage return alone begins is a line as well."""
-    return _LONE_RETURN.sub("\r\n", _ESCAPES.sub("", raw.decode("utf-8", "replace")))
+    return _LONE_RETURN.sub("\r\n", ESCAPES.sub("", raw.decode("utf-8", "replace")))
 
 
-class SerialLink:
-    """The console of one camera, always listening. Raises Unreachable when it cannot be opened."""
+class ConsolePort:
+    """What arrives at one port, by positions that only grow. For several threads.
 
-    def __init__(self, device: DeviceFile, permit: Permit, secrets: Secrets) -> None:
-        del secrets  # bench equipment; what is typed comes from the test cases
-        self._permit = permit
-        if device.links.serial is None:
-            raise Unreachable("the device file gives no [links.serial]")
-        self._url = device.links.serial.url
-        self._baud = device.links.serial.baud
+    Raises Unreachable when the port cannot be opened.
+    """
+
+    def __init__(self, url: str, baud: int) -> None:
+        self._url, self._baud = url, baud
         self._port: Any = None  # serial.SerialBase; its stubs lack in_waiting
         self._problem = ""
         self._buffer = bytearray()
@@ -111,18 +54,6 @@ class SerialLink:
         self._thread.start()
         self._wait_open()
 
-    @property
-    def journal(self) -> Journal:
-        """Where changes of the camera are written down."""
-        return self._permit.journal
-
-    @contextlib.contextmanager
-    def logging_in(self) -> Iterator[None]:
-        """A block that logs in on the console: whoever is cut short in it leaves a shell open."""
-        entry = self.journal.begin("console", via=SERIAL)
-        yield
-        self.journal.end(entry, "logged out")
-
     def close(self) -> None:
         """Stop listening and release the port."""
         self._closing.set()
@@ -132,6 +63,11 @@ class SerialLink:
         """The position behind the last byte received; positions only grow."""
         with self._changed:
             return self._end()
+
+    def bytes_since(self, mark: int) -> tuple[bytes, int]:
+        """What arrived since ``mark``, and how many bytes of it were not kept."""
+        with self._changed:
+            return self._bytes_since(mark), max(0, self._dropped - mark)
 
     def text_since(self, mark: int) -> str:
         """What arrived since ``mark``, as text."""
@@ -193,70 +129,6 @@ class SerialLink:
             port.write(raw)
         except (serial.SerialException, OSError) as error:
             raise Unreachable(f"{self._url}: {error}") from error
-
-    def exchange(
-        self, data: str, until: str, seconds: float, *, shown: str = ""
-    ) -> ConsoleExchange:
-        """Type ``data`` and collect the answer until ``until`` matches, at most ``seconds``.
-
-        A console that stays silent is an answer too: the text is then what came, maybe nothing.
-        ``shown`` stands for ``data`` in the observation when that is secret.
-        """
-        start = self.mark()
-        self.send(data)
-        with contextlib.suppress(TimedOut):
-            self.wait_for(until, seconds, start)
-        return ConsoleExchange(sent=shown or repr(data), text=self.text_since(start))
-
-    def interrupt_boot(
-        self, keys: Sequence[str], landmarks: Mapping[str, str], seconds: float, since: int
-    ) -> BootInterruption:
-        """Type ``keys`` in turn, again and again, until a landmark shows or the time is over.
-
-        ``landmarks`` maps a kind to a pattern; the first that matches what arrived since
-        ``since`` ends it. Raises Unreachable when the port is lost for good. The camera may stand
-        still then: in the journal until it is seen to be up.
-        """
-        self.journal.begin("start", via=SERIAL)
-        deadline = time.monotonic() + seconds
-        rounds, reached, latest = 0, "", since
-        while not reached and time.monotonic() < deadline:
-            rounds += 1
-            for key in keys:
-                self._type_blindly(key)
-                reached = self._landmark(landmarks, latest, _KEY_SECONDS)
-                if reached:
-                    break
-            latest = self.last_lines(latest)
-        return BootInterruption(
-            reached=reached, keys=tuple(keys), rounds=rounds, text=self.text_since(since)
-        )
-
-    def log_since(self, mark: int, began: float, *, shortfall: str = "") -> BootLog:
-        """What was printed since ``mark``; ``began`` is the monotonic time of the start."""
-        with self._changed:
-            raw = self._bytes_since(mark)
-            if mark < self._dropped:
-                shortfall = shortfall or f"the first {self._dropped - mark} bytes were not kept"
-        return BootLog(
-            text=raw.decode("utf-8", "replace"),
-            seconds=round(time.monotonic() - began, 3),
-            shortfall=shortfall,
-            artefacts=(Artefact("console.txt", "text/plain", raw),),
-        )
-
-    def _type_blindly(self, key: str) -> None:
-        """A terminal server may drop its clients while the camera is without power."""
-        with contextlib.suppress(Unreachable):
-            self.send(key)
-
-    def _landmark(self, landmarks: Mapping[str, str], since: int, seconds: float) -> str:
-        either = "|".join(f"(?P<{kind}>{pattern})" for kind, pattern in landmarks.items())
-        try:
-            found = self.wait_for(either, seconds, since)
-        except (TimedOut, Unreachable):
-            return ""
-        return next(kind for kind in landmarks if found[kind] is not None)
 
     def _wait_open(self) -> None:
         deadline = time.monotonic() + _OPEN_LIMIT
