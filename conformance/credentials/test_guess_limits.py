@@ -46,10 +46,10 @@ def test_guessing_is_stopped_on_every_way_in(guessing: Any, evidence: Any, polic
     the declared lock is of the address, one after the other, waiting for each lock to end. Silence,
     or an answer that tells nothing, is a lock where somebody else logs in meanwhile; of an address,
     where the right password is accepted from another one, or when the lock is over and not before.
+    A declared service of another protocol, whose login nobody described or declared absent, leaves
+    it inconclusive, and so do a restart or a jump of the camera's clock meanwhile, and a CAPTCHA.
     Pass: on every way the right password is refused in the end, or each guess takes as long as
-    the policy demands; and so it is after the guesses on all ways. A declared service of another
-    protocol, whose login nobody described or declared absent, leaves it inconclusive, and so do a
-    restart or a jump of the camera's clock meanwhile, and a CAPTCHA.
+    the policy demands; and so it is after the guesses on all ways.
     """
     limits = policy("guessing")["limits"]
     each, together = guessing.measured

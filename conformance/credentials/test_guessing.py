@@ -71,9 +71,9 @@ def test_web_guessing_is_stopped(
     Method: with an account set aside for it (purpose "lockout"), log in once with the right
     password, then with as many wrong ones as the declared lock allows (at most the number of the
     policy "passwords"), then with the right one; once more with one wrong password more, for
-    cameras that count differently.
+    cameras that count differently. A CAPTCHA is left to a person.
     Pass: the right password is refused after the wrong ones, or each guess takes as long as the
-    policy demands. A CAPTCHA leaves it inconclusive.
+    policy demands.
     """
     limits = policy("passwords")["guessing"]
     name, account = expendable_account(secrets)
