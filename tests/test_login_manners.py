@@ -12,10 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from web_makes import DECLARED, DESCRIBED, Make, Memory, make
-from web_stand import PASSWORD, Kept, Laboratory, foreign_server, laboratory
+from web_stand import PASSWORD, Kept, Laboratory, foreign_server, judge_web_roles, laboratory
 
 from conformance import policy
-from conformance.credentials.test_roles import test_roles_hold_on_the_web_interface as judge_roles
 from conformance.credentials.test_sessions import (
     test_sessions_cannot_be_guessed_kept_or_ridden as judge_sessions,
 )
@@ -71,7 +70,7 @@ def test_sessions_of_an_address_are_judged_like_others(*, one: bool, tmp_path: P
         secure = tuple(replace(cookie, secure=True) for cookie in facts.cookies)
         judge_sessions(replace(facts, cookies=secure), policy.load)
         if not one:
-            judge_roles(lab.http, lab.device, lab.secrets, Kept(), policy.load)
+            judge_web_roles(lab, Kept())
     assert not memory.sessions
 
 
@@ -105,7 +104,7 @@ def test_a_login_that_asks_for_a_captcha_says_what_to_do(
         served(Asks, tmp_path) as lab,
         pytest.raises(LoginRefused, match=f"speaks of a '{word}': .* switched off for the test"),
     ):
-        judge_roles(lab.http, lab.device, lab.secrets, Kept(), policy.load)
+        judge_web_roles(lab, Kept())
     assert not memory.sessions
 
 

@@ -9,7 +9,15 @@ from typing import Any
 import pytest
 import role_makes as makes
 from web_makes import DESCRIBED
-from web_stand import PASSWORD, Handler, Kept, Laboratory, foreign_server, laboratory
+from web_stand import (
+    PASSWORD,
+    Handler,
+    Kept,
+    Laboratory,
+    foreign_server,
+    judge_web_roles,
+    laboratory,
+)
 
 import fixtures.http  # noqa: F401 - enters what it observes
 from conformance import knowledge, policy
@@ -19,7 +27,6 @@ from conformance.backdoors.test_web import (
 from conformance.credentials.test_operations import (
     test_every_web_operation_by_every_subject as judge_matrix,
 )
-from conformance.credentials.test_roles import test_roles_hold_on_the_web_interface as judge_roles
 from conformance.credentials.test_tricks import (
     test_no_verb_and_no_header_opens_anything as judge_tricks,
 )
@@ -36,7 +43,7 @@ Judge = Callable[[Laboratory, Kept], None]
 
 
 def by_roles(lab: Laboratory, kept: Kept) -> None:
-    judge_roles(lab.http, lab.device, lab.secrets, kept, policy.load)
+    judge_web_roles(lab, kept)
 
 
 def by_matrix(lab: Laboratory, kept: Kept) -> None:

@@ -22,6 +22,7 @@ from web_stand import (
     digest_camera,
     foreign_server,
     https,
+    judge_web_roles,
     laboratory,
     web_camera,
 )
@@ -34,7 +35,6 @@ from conformance.credentials import (
     test_guessing,
     test_password_rules,
     test_published_accounts,
-    test_roles,
     test_sessions,
     test_transport,
 )
@@ -90,7 +90,7 @@ def digest(tmp_path: Path) -> Iterator[Laboratory]:
 
 
 DECLARED: dict[str, Any] = {
-    "api": [{"path": "/cgi-bin/info.cgi", "roles": ["admin"]}],
+    "api": [{"path": "/cgi-bin/info.cgi", "roles": ["admin", "viewer"]}],
     "lockout": {"attempts": 5},
 }
 
@@ -296,10 +296,7 @@ def test_sessions_of_a_camera_with_one_for_each_account_are_judged(tmp_path: Pat
 
 
 def roles(lab: Laboratory) -> None:
-    arguments = case_arguments(lab)
-    test_roles.test_roles_hold_on_the_web_interface(
-        **arguments, device=lab.device, policy=policy.load
-    )
+    judge_web_roles(lab, Kept())
 
 
 USERS: dict[str, Any] = {"api": [{"path": "/api/users", "roles": ["admin", "viewer"]}]}
@@ -341,10 +338,7 @@ def test_what_the_device_file_does_not_describe_is_not_offered(digest: Laborator
 
 
 def test_roles_of_a_digest_camera(digest: Laboratory) -> None:
-    arguments = case_arguments(digest)
-    test_roles.test_roles_hold_on_the_web_interface(
-        **arguments, device=digest.device, policy=policy.load
-    )
+    judge_web_roles(digest, Kept())
 
 
 def test_digest_without_tls_fails(digest: Laboratory) -> None:

@@ -14,7 +14,15 @@ from typing import Any
 
 import pytest
 from web_makes import DECLARED, DESCRIBED, INFO, InAddress, Memory, make
-from web_stand import DEVICE, PASSWORD, Kept, Laboratory, foreign_server, laboratory
+from web_stand import (
+    DEVICE,
+    PASSWORD,
+    Kept,
+    Laboratory,
+    foreign_server,
+    judge_web_roles,
+    laboratory,
+)
 
 from conformance import policy
 from conformance.credentials import (
@@ -23,7 +31,6 @@ from conformance.credentials import (
     test_operations,
     test_password_rules,
     test_published_accounts,
-    test_roles,
     test_sessions,
     test_transport,
     web_accounts,
@@ -84,9 +91,7 @@ def arguments(lab: Laboratory) -> dict[str, Any]:
 
 
 def roles(lab: Laboratory) -> None:
-    test_roles.test_roles_hold_on_the_web_interface(
-        **arguments(lab), device=lab.device, policy=policy.load
-    )
+    judge_web_roles(lab, Kept())
 
 
 def sessions(lab: Laboratory) -> Any:
@@ -252,8 +257,8 @@ def test_good_sessions_of_many_manners_pass_and_leave_none_behind(
         ({"kept": True, "rolling": True}, AssertionError, "after its logout"),
         ({"token": lambda n: f"{'0123456789abcdef' * 2}-{n + 5}"}, AssertionError, "at most"),
         ({"token": lambda n: f"{'0123456789abcdef' * 2}-{n + 5}"}, AssertionError, "count up"),
-        ({"logout": 404}, NotOffered, "is answered 404: no logout, as the device file"),
-        ({"csrf": True}, NotOffered, "is answered 403: no logout"),
+        ({"logout": 404}, NotOffered, "is answered 404; it is no logout, as the device file"),
+        ({"csrf": True}, NotOffered, "is answered 403; it is no logout"),
         ({"slots": 2, "logout": 404}, LoginRefused, "after 2 logins no further one"),
     ],
 )

@@ -10,7 +10,7 @@ import secrets
 import socket
 import ssl
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -20,6 +20,8 @@ from typing import Any, ClassVar
 
 from onvif_stand import StandInCamera, give_identity
 
+from conformance import policy
+from conformance.credentials.test_roles import test_roles_hold_on_the_web_interface
 from devices.description import DeviceFile
 from devices.emulated.addresses import PORTS, reserved_address
 from devices.emulated.bench.provision import web_declaration
@@ -27,6 +29,7 @@ from devices.emulated.posture import Posture
 from devices.emulated.tls_server import server_context
 from devices.emulated.web import WebService
 from devices.links.http.link import HttpLink
+from devices.links.users import UserWay
 from devices.observation import Observation
 from devices.permit import Permit
 from devices.secrets import Secrets
@@ -373,3 +376,15 @@ SINGLE_PAGE: dict[str, Any] = {
         "logout": {"method": "POST", "path": "/logout"},
     },
 }
+
+
+def judge_web_roles(lab: Laboratory, kept: Kept, user_ways: Sequence[UserWay] = ()) -> None:
+    """CRED-009 on this camera."""
+    test_roles_hold_on_the_web_interface(
+        http=lab.http,
+        device=lab.device,
+        user_ways=user_ways,
+        secrets=lab.secrets,
+        evidence=kept,
+        policy=policy.load,
+    )

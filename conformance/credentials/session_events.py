@@ -12,6 +12,7 @@ from devices.links.administration import Administration
 from devices.links.http.endings import SessionEnding, WatchedSession, logged_in
 from devices.links.http.exchange import Exchange
 from devices.links.http.link import HttpLink
+from devices.links.http.refusals import why_undone
 from devices.links.users import TrialViewer
 from devices.secrets import Secrets
 
@@ -95,8 +96,8 @@ class Events:
             session.leave()
         if ending.alive and said and not http.done("logout", said[0]):
             raise NotOffered(
-                f"{said[0].request} is answered {said[0].status}: no logout, as the device file "
-                "describes it under links.http.operations"
+                f"{why_undone('logout', said[0])}; it is no logout, as the device file describes "
+                "it under links.http.operations"
             )
         self.found.append(ending)
 
@@ -113,7 +114,7 @@ class Events:
         def change() -> None:
             answer = http.perform(other.client, "change_password", **values, new_password=new)
             if not http.done("change_password", answer):
-                raise NotOffered(f"{answer.request} is answered {answer.status}")
+                raise NotOffered(why_undone("change_password", answer))
             self.user.password = new
 
         try:

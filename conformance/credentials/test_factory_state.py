@@ -18,6 +18,7 @@ from devices.errors import LinkError, NotOffered
 from devices.links.http.exchange import Exchange
 from devices.links.http.link import HttpLink
 from devices.links.http.pages import impossible_neighbour, same_kind, same_page, says_refusal
+from devices.links.http.refusals import why_undone
 from devices.links.onvif.observations import Outcome
 from devices.links.onvif.requests import plain
 from devices.secrets import Secrets
@@ -124,7 +125,7 @@ def reset(http: HttpLink, request: pytest.FixtureRequest, secrets: Secrets, evid
         admin.close()
         if not http.done("factory_reset", answer):
             raise Inconclusive(
-                f"{answer.request} answered {answer.status}: the camera could not be reset",
+                f"{why_undone('factory_reset', answer)}; the camera could not be reset",
                 "not-offered",
             )
         return

@@ -10,8 +10,9 @@ from typing import Any
 
 from conformance.case import case
 from conformance.credentials.matrix_picture import Cell, Row, State, picture
+from conformance.credentials.role_callers import Callers, demand_every_role
 from conformance.credentials.role_judgement import gets_through, judge
-from conformance.credentials.role_survey import callers_of, reviver, surveyed
+from conformance.credentials.role_survey import surveyed
 from conformance.credentials.web_accounts import trial_viewer
 from conformance.verdict import Inconclusive
 from devices.description import DeviceFile
@@ -40,7 +41,7 @@ _SUBJECTS = ("anonymous", "wrong", "viewer", "operator", "admin")
     catches=("cred-hidden-operation", "cred-api-roles"),
     changes="settings",
     applies_to=("http",),
-    revision=3,
+    revision=4,
 )
 def test_every_web_operation_by_every_subject(
     *,
@@ -66,12 +67,11 @@ def test_every_web_operation_by_every_subject(
     """
     rule = policy("passwords")["roles"]["avoid"]
     with ExitStack() as stack:
-        matrix = evidence.observe(surveyed(http, device, secrets, rule))
-        callers = callers_of(http, secrets)
+        matrix = evidence.observe(surveyed(http, device, secrets, rule, user_ways))
+        asked_as = Callers(http, secrets, user_ways, stack)
+        callers = dict(asked_as.clients)
         if http.description.authentication != "session":
-            callers.pop("wrong").close()  # each request would be a wrong login, and might lock
-        for client in callers.values():
-            stack.callback(http.leave, client)
+            callers.pop("wrong")  # each request would be a wrong login, and might lock
         private = dict(_private(device, _passer_by(http, user_ways, secrets, stack)))
         found = evidence.observe(
             _found(
@@ -80,7 +80,7 @@ def test_every_web_operation_by_every_subject(
                 device,
                 avoid=rule,
                 private=private,
-                revive=reviver(http, secrets, stack),
+                revive=asked_as.revive,
             )
         )
     subjects = [subject for subject in _SUBJECTS if subject in callers]
@@ -89,6 +89,7 @@ def test_every_web_operation_by_every_subject(
     faults = list(_open_operations(found))
     assert not faults, " ".join(faults)
     judge(matrix)
+    demand_every_role(device, matrix)
     if doubts := [*_undeclared(found), *_untold(found)]:
         raise Inconclusive(" ".join(doubts), "undeclared")
 

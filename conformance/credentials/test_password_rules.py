@@ -21,6 +21,7 @@ from devices.errors import LinkError, LoginRefused, NotOffered
 from devices.links.expendable_account import ExpendableAccount, logs_in_soon
 from devices.links.http.client import HttpClient
 from devices.links.http.link import HttpLink
+from devices.links.http.refusals import why_undone
 from devices.links.password_trials import web_login
 from devices.links.users import TrialViewer, UserWay, WebUserWay
 from devices.secrets import Secrets
@@ -165,7 +166,7 @@ def _delete(http: HttpLink, admin: HttpClient, name: str, *, there: bool = True)
     answer = http.perform(admin, "delete_user", username=name)
     if there and not http.done("delete_user", answer):
         raise Inconclusive(
-            f"{answer.request} answered {answer.status}: the trial user could not be deleted",
+            f"{why_undone('delete_user', answer)}; the trial user could not be deleted",
             "not-offered",
         )
 

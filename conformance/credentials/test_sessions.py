@@ -18,7 +18,7 @@ from devices.links.http.sessions import SessionFacts
     needs=("http",),
     catches=("cred-session-counter", "cred-session-survives-logout", "cred-cross-site"),
     applies_to=("http",),
-    revision=3,
+    revision=4,
 )
 def test_sessions_cannot_be_guessed_kept_or_ridden(web_sessions: SessionFacts, policy: Any) -> None:
     """Web sessions cannot be guessed, fixed, used after logout, or ridden from another site.
@@ -51,7 +51,8 @@ def test_sessions_cannot_be_guessed_kept_or_ridden(web_sessions: SessionFacts, p
     faults = [*_identifiers(facts.identifiers, policy), *_cookie(facts, policy), *_life(facts)]
     assert not faults, " ".join(faults)
     if facts.live_after_logout is None:
-        raise NotOffered("the device file describes no operation 'logout' under links.http")
+        described = "the device file describes no operation 'logout' under links.http"
+        raise NotOffered(facts.no_logout or described)
     same_site = policy("passwords")["sessions"]["same_site"]
     if facts.unsendable and not all(cookie.same_site in same_site for cookie in facts.cookies):
         raise Inconclusive(

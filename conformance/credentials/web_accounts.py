@@ -13,6 +13,7 @@ from devices.errors import DeviceFileError, LinkError
 from devices.links.http.client import HttpClient
 from devices.links.http.gate import LoginAttempt
 from devices.links.http.link import HttpLink
+from devices.links.http.refusals import why_undone
 from devices.links.users import TrialViewer, UserWay, WebUserWay
 from devices.secrets import Secrets
 
@@ -106,7 +107,7 @@ def create(http: HttpLink, admin: HttpClient, username: str, password: str) -> N
     answer = http.perform(admin, "create_user", username=username, password=password)
     if not http.done("create_user", answer):
         raise Inconclusive(
-            f"{answer.request} answered {answer.status} to a user with a strong random password: "
+            f"{why_undone('create_user', answer)}, to a user with a strong random password: "
             "no user for the test could be made. If it takes no password of 16 characters, give "
             "declared.passwords.max_length",
             "not-offered",

@@ -43,7 +43,11 @@ class Operation(Part):
     headers: dict[str, str] = Field(
         default_factory=dict, description="header fields of the call; placeholders as in the body"
     )
-    success: list[int] = Field(default_factory=lambda: [200, 201, 204])
+    success: list[int] = Field(
+        default_factory=lambda: [200, 201, 204],
+        description="statuses by which it succeeds; of a login, a redirection too where this is "
+        "not given",
+    )
 
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
 
@@ -118,6 +122,32 @@ class HttpChallenge(Part):
     )
 
 
+_PLACEHOLDERS = (
+    "username",
+    "password",
+    "new_password",
+    "initial_password",
+    "ssid",
+    "passphrase",
+)
+
+
+def _placeholders(operation: Operation) -> set[str]:
+    """Those in address, header fields, form and JSON."""
+    texts = [operation.path, *operation.headers.values(), *(operation.form or {}).values()]
+    waiting: list[Any] = [*texts, operation.json_body]
+    found: set[str] = set()
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, dict):
+            waiting += value.values()
+        elif isinstance(value, list):
+            waiting += value
+        elif isinstance(value, str):
+            found |= set(re.findall(r"\{(\w+)\}", value))
+    return found
+
+
 class HttpLink(Part):
     """The web interface."""
 
@@ -155,6 +185,22 @@ class HttpLink(Part):
     def _query_is_given(self) -> Self:
         if (self.authentication == "query") != bool(self.query):
             raise ValueError("query belongs to authentication 'query', and is needed there")
+        return self
+
+    @model_validator(mode="after")
+    def _placeholders_are_filled(self) -> Self:
+        """A text body may have braces of its own; elsewhere they are taken for a mistake."""
+        known = {*_PLACEHOLDERS}
+        if self.csrf is not None:
+            known.add("csrf")
+        if self.challenge is not None:
+            known |= {*self.challenge.fields, *(each.name for each in self.challenge.computed)}
+        for name, operation in self.operations.items():
+            if unknown := sorted(_placeholders(operation) - known):
+                raise ValueError(
+                    f"operations.{name}: {{{unknown[0]}}} is filled by nothing; there are "
+                    + ", ".join(f"{{{each}}}" for each in sorted(known))
+                )
         return self
 
     @field_validator("refusal")

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from devices.description import Role
 from devices.errors import NotOffered
 from devices.links.http.link import HttpLink
+from devices.links.http.refusals import why_undone
 from devices.links.onvif.link import OnvifLink
 from devices.links.onvif.observations import OnvifCall, Outcome
 from devices.secrets import Secrets
@@ -51,7 +52,7 @@ def over_the_web(link: HttpLink, secrets: Secrets) -> Administration:
         finally:
             link.leave(client)
         if not link.done("set_password", answer):
-            raise NotOffered(f"{answer.request} is answered {answer.status}")
+            raise NotOffered(why_undone("set_password", answer))
 
     return Administration("the web interface", password, None)
 

@@ -8,6 +8,7 @@ from typing import Protocol, Self
 from devices.errors import DeviceFileError, LinkError, LoginRefused, NotOffered
 from devices.links.http.client import HttpClient
 from devices.links.http.link import HttpLink
+from devices.links.http.refusals import why_undone
 from devices.links.onvif import device as onvif_device
 from devices.links.onvif.link import OnvifLink
 from devices.links.onvif.observations import OnvifCall, Outcome
@@ -99,7 +100,7 @@ class WebUserWay:
         finally:
             self._link.leave(client)
         if not self._link.done(operation, answer):
-            raise NotOffered(f"{answer.request} is answered {answer.status}")
+            raise NotOffered(why_undone(operation, answer))
 
 
 def names_over_onvif(link: OnvifLink) -> set[str] | None:

@@ -31,7 +31,7 @@ from devices.links.http.changes import noted
 from devices.links.http.client import HttpClient, completed
 from devices.links.http.exchange import ANONYMOUS, Exchange
 from devices.links.http.gate import Gate, LoginAttempt
-from devices.links.http.logins import carried_out, made_up_fields, take_csrf
+from devices.links.http.logins import carried_out, made_up_fields, may_be_login, take_csrf
 from devices.links.http.pages import impossible_neighbour, same_page
 from devices.links.http.raw import raw_exchange
 from devices.links.http.refusals import captcha, why_no_gate, why_no_session, why_refused
@@ -161,7 +161,8 @@ class HttpLink:
 
     def done(self, name: str, answer: Exchange) -> bool:
         """Whether this answer says that the named operation was carried out."""
-        return carried_out(self.operation(name), answer)
+        judge = may_be_login if name == "login" else carried_out
+        return judge(self.operation(name), answer)
 
     def query_login(self, username: str, password: str) -> dict[str, str]:
         """The parameters that carry this login in an address."""
@@ -270,7 +271,7 @@ class HttpLink:
         carries = bool(client.cookies)
         if token is not None:
             carries = client.use_token(answer, token) or carries
-        taken = carries and carried_out(login, answer)
+        taken = carries and may_be_login(login, answer)
         if taken and self.description.csrf is not None:
             take_csrf(client, self.description.csrf, answer)
         return answer, taken

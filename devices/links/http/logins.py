@@ -16,6 +16,17 @@ def carried_out(operation: Operation, answer: Exchange) -> bool:
     return answer.status in operation.success and not answer.denied
 
 
+def may_be_login(operation: Operation, answer: Exchange) -> bool:
+    """Whether this answer may have begun a session; the gate alone shows whether it did.
+
+    Login pages lead on to another page, after a right login and after a wrong one: where the device
+    file does not say which statuses are a success, a redirection may be one.
+    """
+    if "success" in operation.model_fields_set:
+        return carried_out(operation, answer)
+    return answer.status < 400 and not answer.denied
+
+
 def made_up_fields(known: HttpClient, token: HttpToken | None) -> dict[str, str]:
     """The header fields of a session like that of ``known``, with identifiers that are made up."""
     fields = {"Cookie": "; ".join(f"{name}={secrets.token_hex(16)}" for name in known.cookies)}

@@ -10,13 +10,29 @@ from devices.links.http.exchange import Exchange
 
 def why_refused(answer: Exchange) -> str:
     """How a login that goes with each request was answered."""
-    return f"{answer.request} answered {answer.status}"
+    led = f" (to {answer.header('Location')[:100]})" if _leads_on(answer) else ""
+    return f"{answer.request} answered {answer.status}{led}"
+
+
+def _leads_on(answer: Exchange) -> bool:
+    return 300 <= answer.status < 400
+
+
+def why_undone(name: str, answer: Exchange) -> str:
+    """How an operation was answered that does not seem to be carried out."""
+    said = f"{answer.request} is answered {answer.status}"
+    if not _leads_on(answer):
+        return said
+    return (
+        f"{said}, to {answer.header('Location')[:100]}: if that is how it succeeds, say so by "
+        f"links.http.operations.{name}.success = [{answer.status}]"
+    )
 
 
 def why_no_session(answer: Exchange, opened: Exchange | None) -> str:
     """How a login of a session was answered; ``opened`` is what the session then got, if any."""
     said = why_refused(answer)
-    if not answer.succeeded:
+    if not (answer.succeeded or _leads_on(answer)):
         return said
     if opened is None:
         return (

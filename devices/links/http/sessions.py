@@ -14,6 +14,7 @@ from devices.links.http.exchange import Exchange
 from devices.links.http.identifiers import IdentifierFacts, identifier_facts
 from devices.links.http.link import HttpLink
 from devices.links.http.logins import take_csrf
+from devices.links.http.refusals import why_undone
 from devices.observation import Observation
 
 LOGINS = 6
@@ -30,7 +31,7 @@ class SessionFacts(Observation):
     None when the device file describes no logout. ``ended_from_elsewhere``: a log-out that a page
     of another site could have caused (foreign Origin, no token) was carried out; None where that
     does not apply, for a token does not travel by itself, and where ``unsendable`` says why no
-    such page can send it.
+    such page can send it. ``no_logout``: why what the device file describes seems to be no logout.
     """
 
     carrier: str
@@ -38,6 +39,7 @@ class SessionFacts(Observation):
     cookies: tuple[CookieFacts, ...] = ()
     made_up_kept: bool = False
     live_after_logout: bool | None = None
+    no_logout: str = ""
     ended_from_elsewhere: bool | None = None
     unsendable: str = ""
     exchanges: tuple[Exchange, ...] = ()
@@ -67,12 +69,15 @@ def survey_sessions(link: HttpLink, account: str, username: str, password: str) 
         marks.append(Marks(last.cookies, last.token))
         exchanges = [attempt.answer]
         ridden = by_another_site(link, account) if name else CrossSite()
+        kept = bool(name) and _fixation(link, name, username, password, exchanges)
+        alive, why = _after_logout(link, account, exchanges)
         facts = SessionFacts(
             carrier="cookie" if name else "token",
             identifiers=identifier_facts([each.carrier(name, last.cookies) for each in marks]),
             cookies=tuple(c for c in cookie_facts(attempt.answer) if c.name == name),
-            made_up_kept=bool(name) and _fixation(link, name, username, password, exchanges),
-            live_after_logout=_after_logout(link, account, exchanges),
+            made_up_kept=kept,
+            live_after_logout=alive,
+            no_logout=why,
             ended_from_elsewhere=ridden.ended,
             unsendable=ridden.unsendable,
         )
@@ -166,9 +171,12 @@ def _fixation(
     return link.gate().opened_by(exchanges[-1])
 
 
-def _after_logout(link: HttpLink, account: str, exchanges: list[Exchange]) -> bool | None:
+def _after_logout(
+    link: HttpLink, account: str, exchanges: list[Exchange]
+) -> tuple[bool | None, str]:
+    """Whether a session outlives its logout, or why that could not be tried."""
     if not link.offers("logout"):
-        return None
+        return None, ""
     client = link.account(account)
     kept = {"Cookie": cookie_header(client.cookies)}
     answer = link.perform(client, "logout")
@@ -176,9 +184,9 @@ def _after_logout(link: HttpLink, account: str, exchanges: list[Exchange]) -> bo
     alive = link.gate().opened_by(exchanges[-1])
     link.leave(client)
     if alive and not link.done("logout", answer):
-        raise NotOffered(
-            f"{answer.request} is answered {answer.status}: no logout, as the device file "
-            "describes it under links.http.operations"
+        return None, (
+            f"{why_undone('logout', answer)}; it is no logout, as the device file describes it "
+            "under links.http.operations"
         )
     link.leave(link.account(account))  # else a camera that refuses everybody had ended it
-    return alive
+    return alive, ""
