@@ -24,12 +24,12 @@ def test_sessions_cannot_be_guessed_kept_or_ridden(web_sessions: SessionFacts, p
     """Web sessions cannot be guessed, fixed, used after logout, or ridden from another site.
 
     Method: log in several times with one account and compare the identifiers of the sessions; look
-    at the attributes of the session cookie; log in with an identifier brought along; use a session
-    after its logout; ask for a logout with the cookie alone and a foreign Origin, as a page of
-    another site would (by another method than a form's only where the camera lets other sites
-    send it).
+    at the attributes of the session cookie; log in with an identifier brought along, and with the
+    one that the camera gave before the login, if it does; use a session after its logout; ask for a
+    logout with the cookie alone and a foreign Origin, as a page of another site would (by another
+    method than a form's only where the camera lets other sites send it).
     Pass: identifiers differ in enough characters for the entropy of the policy "passwords" and do
-    not count; the cookie is Secure and HttpOnly; an identifier brought along is not taken; a
+    not count; the cookie is Secure and HttpOnly; no identifier from before the login is taken; a
     logged-out session is closed; a request from another site is refused, or the cookie is SameSite.
     """
     facts = web_sessions
@@ -93,6 +93,11 @@ def _cookie(facts: SessionFacts, policy: Any) -> Iterator[str]:
 def _life(facts: SessionFacts) -> Iterator[str]:
     if facts.made_up_kept:
         yield "An identifier that the client brought along became the session's."
+    if facts.given_kept:
+        yield (
+            "The identifier that a visitor has before the login is the session's after it: whoever "
+            "gave it to a victim shares the session."
+        )
     if facts.live_after_logout:
         after = facts.exchanges[-1] if facts.exchanges else None
         where = f" ({after.server})" if after else ""

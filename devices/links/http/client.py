@@ -13,6 +13,7 @@ from xml.sax.saxutils import escape
 
 from devices.description import HttpToken, Operation
 from devices.errors import Garbled
+from devices.links.http.cookies import cookie_facts
 from devices.links.http.exchange import ANONYMOUS, Exchange
 from devices.links.http.places import field_of
 from devices.links.http.server import Server
@@ -40,6 +41,8 @@ class HttpClient:
         self._digest: DigestClient | None = None
         self._headers: dict[str, str] = {}
         self.token = ""
+        self.set_by: dict[str, Exchange] = {}
+        """Cookies by name: the answer that set each one last."""
 
     def use_digest(self, username: str, password: str) -> None:
         """Answer Digest challenges (RFC 7616) from now on."""
@@ -171,6 +174,7 @@ class HttpClient:
             seconds=seconds,
             shown=target,
         )
+        self.set_by |= {cookie.name: exchange for cookie in cookie_facts(exchange)}
         return exchange.judged(self._refusal)
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
-from devices.errors import LoginRefused, NotOffered
+from devices.errors import LinkError, LoginRefused, NotOffered
 from devices.links.http.client import HttpClient, filled
 from devices.links.http.cookies import CookieFacts, cookie_facts
 from devices.links.http.cross_site import CrossSite, by_another_site, cookie_header
@@ -27,17 +28,19 @@ class SessionFacts(Observation):
 
     ``carrier``: ``cookie`` or ``token``; ``digest`` or ``basic`` where every request carries the
     login itself and there are no sessions. ``made_up_kept``: an identifier that a client brought
-    along before it logged in became the session's (session fixation). ``live_after_logout`` is
-    None when the device file describes no logout. ``ended_from_elsewhere``: a log-out that a page
-    of another site could have caused (foreign Origin, no token) was carried out; None where that
-    does not apply, for a token does not travel by itself, and where ``unsendable`` says why no
-    such page can send it. ``no_logout``: why what the device file describes seems to be no logout.
+    along before it logged in became the session's, ``given_kept``: one that the camera gave it
+    before (session fixation). ``live_after_logout`` is None when the device file describes no
+    logout, or one that ``no_logout`` says why it seems to be none. ``ended_from_elsewhere``: a
+    log-out that a page of another site could have caused (foreign Origin, no token) was carried
+    out; None where that does not apply, for a token does not travel by itself, and where
+    ``unsendable`` says why no such page can send it.
     """
 
     carrier: str
     identifiers: IdentifierFacts | None = None
     cookies: tuple[CookieFacts, ...] = ()
     made_up_kept: bool = False
+    given_kept: bool = False
     live_after_logout: bool | None = None
     no_logout: str = ""
     ended_from_elsewhere: bool | None = None
@@ -70,12 +73,18 @@ def survey_sessions(link: HttpLink, account: str, username: str, password: str) 
         exchanges = [attempt.answer]
         ridden = by_another_site(link, account) if name else CrossSite()
         kept = bool(name) and _fixation(link, name, username, password, exchanges)
+        given = bool(name) and _given_before(link, name, username, password)
         alive, why = _after_logout(link, account, exchanges)
         facts = SessionFacts(
             carrier="cookie" if name else "token",
             identifiers=identifier_facts([each.carrier(name, last.cookies) for each in marks]),
-            cookies=tuple(c for c in cookie_facts(attempt.answer) if c.name == name),
+            cookies=tuple(
+                cookie
+                for cookie in cookie_facts(last.set_by.get(name, attempt.answer))
+                if cookie.name == name
+            ),
             made_up_kept=kept,
+            given_kept=given,
             live_after_logout=alive,
             no_logout=why,
             ended_from_elsewhere=ridden.ended,
@@ -169,6 +178,25 @@ def _fixation(
         take_csrf(client, link.description.csrf, exchanges[-2])  # to be able to log out
     link.leave(client)
     return link.gate().opened_by(exchanges[-1])
+
+
+def _given_before(link: HttpLink, name: str, username: str, password: str) -> bool:
+    """Whether the identifier that a visitor gets, with the page or the login's first step, stays.
+
+    Whoever gets a victim to log in with an identifier of his own then shares the session.
+    """
+    client = link.anonymous()
+    try:
+        with suppress(LinkError):
+            client.request("GET", "/")
+        link.login_values(client, username, password)
+        given = client.cookies.get(name, "")
+        link.sign_in(client, username, password)
+        if not given or client.cookies.get(name) != given:
+            return False
+        return link.gate().opened_by(client.request("GET", link.gate().target))
+    finally:
+        link.leave(client)
 
 
 def _after_logout(

@@ -1,10 +1,11 @@
-"""As whom the web interface is asked: accounts set aside, stand-ins, users who are made for it."""
+"""A camera of PHP pages: forms answered by 302, sessions from before the login, and who is asked."""
 
 from __future__ import annotations
 
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 from urllib.parse import parse_qsl, urlsplit
@@ -13,7 +14,13 @@ import pytest
 from web_stand import PASSWORD, Handler, Kept, Laboratory, foreign_server, judge_web_roles
 from web_stand import laboratory as laboratory_of
 
+from conformance import policy
+from conformance.credentials.test_sessions import (
+    test_sessions_cannot_be_guessed_kept_or_ridden as judge_sessions,
+)
 from conformance.verdict import Inconclusive
+from devices.errors import NotOffered
+from devices.links.http.sessions import survey_sessions
 from devices.links.users import WebUserWay
 
 HTTP: dict[str, Any] = {
@@ -49,10 +56,12 @@ API = [
 class Redirecting(Handler):
     """A camera of PHP pages that answers every form with 302.
 
-    ``open_to_all``: whoever is logged in may list the users.
+    ``open_to_all``: whoever is logged in may list the users. ``renews``: a login gets an identifier
+    of its own.
     """
 
     open_to_all: ClassVar[bool] = False
+    renews: ClassVar[bool] = True
     passwords: ClassVar[dict[str, str]]
     roles: ClassVar[dict[str, str]]
     sessions: ClassVar[dict[str, str]]
@@ -66,6 +75,9 @@ class Redirecting(Handler):
     def role(self) -> str:
         return self.roles.get(self.sessions.get(self.session, ""), "")
 
+    def cookie(self, session: str) -> str:
+        return f"PHPSESSID={session}; Path=/; HttpOnly; SameSite=Strict"
+
     def to(self, place: str, **fields: str) -> None:
         self.answer(302, b"", Location=place, **fields)
 
@@ -74,7 +86,9 @@ class Redirecting(Handler):
         if path == "/login.php":
             self.tokens.add(token := secrets.token_hex(8))
             page = f"<form><input type=hidden name=token value='{token}'></form>"
-            self.answer(200, page.encode(), Content_Type="text/html")
+            session = self.session or secrets.token_hex(16)
+            fields = {"Content_Type": "text/html", "Set_Cookie": self.cookie(session)}
+            self.answer(200, page.encode(), **fields)
         elif not self.role:
             self.to("/login.php")
         elif path == "/logout.php":
@@ -112,8 +126,10 @@ class Redirecting(Handler):
         right = self.passwords.get(given["user"]) == given["pass"]
         if given["token"] not in self.tokens or not right:
             return self.to("/login.php?err=1")
-        self.sessions[session := secrets.token_hex(16)] = given["user"]
-        return self.to("/", Set_Cookie=f"PHPSESSID={session}; Path=/")
+        session = secrets.token_hex(16) if self.renews else self.session
+        self.sessions[session] = given["user"]
+        fields = {"Set_Cookie": self.cookie(session)} if self.renews else {}
+        return self.to("/", **fields)
 
 
 def redirecting(*, open_to_all: bool = False) -> type[Redirecting]:
@@ -187,6 +203,40 @@ def test_a_role_that_nobody_can_be_asked_as_is_inconclusive(tmp_path: Path) -> N
         pytest.raises(Inconclusive, match="names the role viewer, as which nobody could be asked"),
     ):
         judge_web_roles(lab, Kept())
+
+
+@pytest.mark.parametrize("renews", [True, False])
+def test_an_identifier_that_was_given_before_the_login(*, renews: bool, tmp_path: Path) -> None:
+    camera = redirecting()
+    camera.renews = renews
+    with served(camera, tmp_path, "admin", "probe") as lab:
+        facts = survey_sessions(lab.http, "admin", "admin", PASSWORD)
+    secure = tuple(replace(cookie, secure=True) for cookie in facts.cookies)  # without TLS
+    facts = replace(facts, cookies=secure)
+    assert [(cookie.name, cookie.http_only) for cookie in facts.cookies] == [("PHPSESSID", True)]
+    if renews:
+        judge_sessions(facts, policy.load)
+    else:
+        with pytest.raises(AssertionError, match="a visitor has before the login is the session's"):
+            judge_sessions(facts, policy.load)
+
+
+def test_a_logout_that_is_none_hides_no_finding(tmp_path: Path) -> None:
+    """The identifier stays, and so does the session at an address that logs nobody out."""
+    camera = redirecting()
+    camera.renews = False
+    logout = {"logout": {"path": "/status.php", "success": [204]}}
+    http = HTTP | {"operations": HTTP["operations"] | logout}
+    with foreign_server(camera) as url:
+        lab = laboratory_of(url, tmp_path, http=http, declared={"api": API})
+        facts = survey_sessions(lab.http, "admin", "admin", PASSWORD)
+        lab.http.close()
+    with pytest.raises(AssertionError, match="shares the session"):
+        judge_sessions(facts, policy.load)
+    others = replace(facts, given_kept=False, made_up_kept=False)
+    cookies = tuple(replace(cookie, secure=True) for cookie in facts.cookies)
+    with pytest.raises(NotOffered, match=r"status\.php is answered 200; it is no logout"):
+        judge_sessions(replace(others, cookies=cookies), policy.load)
 
 
 @pytest.mark.parametrize(
