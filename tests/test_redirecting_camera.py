@@ -1,4 +1,4 @@
-"""A camera of PHP pages: forms answered by 302, sessions from before the login, and who is asked."""
+"""A camera of PHP pages: forms answered by 302, sessions from before the login, who is asked."""
 
 from __future__ import annotations
 
