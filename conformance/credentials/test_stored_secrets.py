@@ -25,7 +25,7 @@ from devices.identity.stored_credentials import FileAccess, StoredCredentials
         "cred-password-in-support",
         "cred-log-password",
     ),
-    revision=2,
+    revision=3,
 )
 def test_no_password_is_kept_clear_or_reversible(
     request: pytest.FixtureRequest,

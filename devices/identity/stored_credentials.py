@@ -9,7 +9,12 @@ from typing import IO
 
 from devices.identity.credential_stores import Entry, StoredPassword, entries, is_private_key
 from devices.identity.image import ImageFormatError, file_contents, read_bytes
-from devices.identity.published_passwords import Opened, OutOfTime, opened_by_published
+from devices.identity.published_passwords import (
+    Opened,
+    OutOfTime,
+    opened_by_published,
+    untried,
+)
 from devices.identity.secret_codings import SecretSearch
 from devices.observation import Observation
 
@@ -49,7 +54,8 @@ class FileAccess:
 class StoredCredentials(Observation):
     """Result of one search. ``searched`` counts files read, ``searched_for`` names the secrets.
 
-    ``absent`` says why there was nothing to search, where the device file names none.
+    ``absent`` says why there was nothing to search, where the device file names none; ``untried``
+    are stored forms of methods that are not computed here, so that no password was tried.
     """
 
     place: str
@@ -59,6 +65,7 @@ class StoredCredentials(Observation):
     secrets: tuple[FoundSecret, ...] = ()
     absent: str = ""
     opened: tuple[Opened, ...] = ()
+    untried: tuple[str, ...] = ()
     access: tuple[FileAccess, ...] = ()
 
 
@@ -110,6 +117,7 @@ class Collector:
             passwords=tuple(entry.described() for entry in self.forms),
             secrets=tuple(dict.fromkeys(self.found)),
             opened=opened,
+            untried=untried(self.forms, opened),
             access=tuple(access),
             shortfall=shortfall,
         )
