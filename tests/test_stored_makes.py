@@ -60,7 +60,7 @@ class Shell(LocalShell):
         ("nginx/cam.htpasswd", "admin:{PLAIN}secretpw\n"),
         (
             "wpa_supplicant.conf",
-            'network={\n\tssid="x"\n\t#psk="secretpw"\n\tpsk=%s\n}\n' % PSK,
+            f'network={{\n\tssid="x"\n\t#psk="secretpw"\n\tpsk={PSK}\n}}\n',
         ),
         ("wpa_supplicant-wlan0.conf", 'network={\n\tssid="x"\n\tsae_password="secretpw"\n}\n'),
         ("wpa_supplicant.conf", 'network={\n\tidentity="u"\n\tpassword="secretpw"\n}\n'),
@@ -82,10 +82,10 @@ def test_clear_passwords_are_found_in_the_files_of_many_programs(
         ("httpd.conf", "/cgi-bin:admin:$p$admin\n/x:admin:*\nA:*\nI:index.html\n.au:audio/basic\n"),
         ("lighttpd.user", f"admin:camera:{MD5}\n"),  # an HA1, which CRED-049 names
         ("htpasswd", f"admin:{MD5}\nroot:{{SSHA}}{'A' * 32}\nuser:{DES}\n"),
-        ("wpa_supplicant.conf", 'network={\n\tssid="x"\n\tpsk=%s\n}\n' % PSK),
+        ("wpa_supplicant.conf", f'network={{\n\tssid="x"\n\tpsk={PSK}\n}}\n'),
         ("wpa_supplicant.conf", '# psk="an example"\n#psk="very secret"\nnetwork={\n}\n'),
         ("wpa_supplicant.conf", "network={\n\tpassword=hash:aaaa\n}\n"),
-        ("config/wireless", "config wifi-iface\n\toption key '%s'\n" % PSK),
+        ("config/wireless", f"config wifi-iface\n\toption key '{PSK}'\n"),
         ("ppp/pap-secrets", '# client server secret\n*\t*\t""\t*\n'),
     ],
 )

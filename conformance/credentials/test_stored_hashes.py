@@ -71,8 +71,8 @@ def test_stored_passwords_withstand_guessing(stores: Stores, policy: Any) -> Non
     Method: read the camera's configuration over SSH, and open the firmware image where the device
     file gives it; recognise in account files, settings, NVRAM texts, XML, SQLite tables and
     elsewhere the stored forms of passwords with their cost (crypt, Argon2, PBKDF2, htpasswd,
-    htdigest, smbpasswd, bare digests), and unsalted digests of the laboratory's own passwords. Only method,
-    cost and fingerprints are kept.
+    htdigest, smbpasswd, bare digests), and unsalted digests of the laboratory's own passwords. Only
+    method, cost and fingerprints are kept.
     Pass: each is of a method of the policy "password_storage" with at least its cost, and no two
     accounts have the same salt. Forms that serve as the password itself (digest HA1, NT) are named
     as such. Salts are compared between units too.

@@ -88,8 +88,8 @@ def _all(path: str, data: bytes) -> Iterator[Entry]:
     for account, stored, hashed in settings(text):
         yield Entry(path, account, stored, hashed)
     for match in _ANYWHERE.finditer(text):
-        if (hashed := recognise(match[0])) is not None:
-            yield Entry(path, "", match[0], hashed)
+        if (form := recognise(match[0])) is not None:
+            yield Entry(path, "", match[0], form)
 
 
 _ANYWHERE = re.compile(
