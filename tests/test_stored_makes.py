@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import gzip
 import hashlib
 import re
 import tomllib
@@ -22,6 +23,7 @@ from devices.identity.secret_codings import SecretSearch
 from devices.identity.stored_credentials import Collector, StoredCredentials
 from devices.links.ssh.inventory import DeviceAccounts, stored_secrets
 from devices.links.ssh.tables import parse_accounts
+from devices.protocols.archives import inflated
 from devices.protocols.password_hashes import recognise
 
 FORMATS = tomllib.loads(Path("conformance/knowledge/credential_files.toml").read_text())["format"]
@@ -246,6 +248,19 @@ def test_escaped_and_spelt_out_passwords_are_found(text: str) -> None:
     case: Any = test_stored_secrets.test_no_password_is_kept_clear_or_reversible
     with pytest.raises(AssertionError, match=re.escape("/data/x holds admin's password")):
         case(request, nothing, nothing, nothing)
+
+
+def test_old_logs_are_unpacked(tmp_path: Path) -> None:
+    log = gzip.compress(b"1 boot\n") + gzip.compress(f"2 login {SECRET}\n".encode() * 9000)
+    (tmp_path / "messages.1.gz").write_bytes(log)
+    (tmp_path / "broken.gz").write_bytes(log[:40] + bytes(50))
+    collector = Collector("camera", SecretSearch([("admin", SECRET)]), {})
+    for path in sorted(tmp_path.iterdir()):
+        collector.take(path.name, path.read_bytes())
+    (found,) = collector.observation([]).secrets
+    assert (found.path, found.coding) == ("messages.1.gz:gzip", "clear")
+    assert collector.sensitive == {"messages.1.gz": "configuration that holds a password"}
+    assert len(inflated(gzip.compress(bytes(9_000_000)), 1000)) == 1000
 
 
 class Given:
