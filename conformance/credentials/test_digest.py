@@ -88,7 +88,7 @@ def _offers(camera: Any, device: DeviceFile) -> DigestOffers:
         "cred-onvif-password-text",
     ),
     changes="settings",
-    revision=2,
+    revision=3,
 )
 def test_no_login_is_good_twice(
     *,
@@ -195,7 +195,8 @@ def _aged(
 def _nonce_faults(use: HttpNonceUse, *, sure: bool) -> Iterator[str]:
     where = f"{use.surface} ({use.place}): "
     if use.repeated:
-        yield where + "a request by digest is accepted again, byte for byte."
+        why = "" if use.qop else ": no qop is offered, by which requests could be counted"
+        yield where + f"a request by digest is accepted again, byte for byte{why}."
     if use.lower:
         yield where + "a new request with a nonce count that was used is accepted."
     if use.made_up:

@@ -95,6 +95,7 @@ def test_no_published_account_opens_the_web_interface(
     catches=("cred-onvif-default-user",),
     changes="lockout",
     applies_to=("onvif",),
+    revision=2,
 )
 def test_no_published_account_opens_onvif(
     *,
@@ -110,9 +111,10 @@ def test_no_published_account_opens_onvif(
     Method: over ONVIF call an operation that is refused without login (the device information,
     where it is) with an account of the device file, with a made-up user, and with each user name
     and password published as a default of cameras; locks are kept from closing as on the web
-    interface. Where pairs are left out for that, read the list of users as administrator.
-    Pass: the first is answered with data, and no other is; and pairs were left out only of names
-    that the camera does not list.
+    interface; then with the first account again. Where pairs are left out for a lock, read the list
+    of users as administrator.
+    Pass: the first is answered with data each time, and no other is; and pairs were left out only
+    of names that the camera does not list.
     """
     own = own_passwords(device, secrets, "onvif")
     safe = safe_tries(device, policy)
@@ -133,6 +135,7 @@ def test_no_published_account_opens_onvif(
         stranger = login(f"Tr1al-{random.token_hex(3)}", strong_password())
         pairs = published_pairs(knowledge("default_credentials"))
         found = try_all(login, pairs, own, safe, LockWatch(onvif.journal, "onvif", device))
+        again = login(device.accounts[known].username, secrets.password(known))[1]
     if found.left_out:
         found = found.with_users(names_over_onvif(onvif))
     evidence.observe(found)
@@ -141,6 +144,11 @@ def test_no_published_account_opens_onvif(
     assert not accepted, accepted
     if not found.tried:
         raise Inconclusive("no published pair was tried", "insufficient")
+    if not again:
+        raise LoginRefused(
+            f"after the published pairs ONVIF refuses the account {known!r} of the device file as "
+            "well: give the camera's lock in declared.lockout"
+        )
 
 
 def _together(lists: Iterable[set[str] | None]) -> set[str] | None:

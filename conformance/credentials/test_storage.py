@@ -14,6 +14,7 @@ from devices.links.ssh.inventory import DeviceAccounts, StoredSecrets
     severity="high",
     needs=("ssh",),
     catches=("cred-md5-crypt", "cred-plain-storage"),
+    revision=2,
 )
 def test_passwords_are_not_stored_in_a_readable_form(
     device_accounts: DeviceAccounts, stored_secrets: StoredSecrets, policy: Any

@@ -63,15 +63,16 @@ def available(request: pytest.FixtureRequest, *others: StoredCredentials) -> Sto
         "cred-hash-shared-salt",
         "cred-md5-crypt",
     ),
+    revision=2,
 )
 def test_stored_passwords_withstand_guessing(stores: Stores, policy: Any) -> None:
     """Stored passwords are hashed by a costly method, each with a salt of its own.
 
     Method: read the camera's configuration over SSH, and open the firmware image where the device
-    file gives it; recognise in account files, settings, NVRAM texts, SQLite tables and elsewhere
-    the stored forms of passwords with their cost (crypt, Argon2, PBKDF2, htpasswd, htdigest,
-    smbpasswd, bare digests), and unsalted digests of the laboratory's own passwords. Only method,
-    cost and fingerprints are kept.
+    file gives it; recognise in account files, settings, NVRAM texts, XML, SQLite tables and
+    elsewhere the stored forms of passwords with their cost (crypt, Argon2, PBKDF2, htpasswd,
+    htdigest, smbpasswd, bare digests), and unsalted digests of the laboratory's own passwords. Only
+    method, cost and fingerprints are kept.
     Pass: each is of a method of the policy "password_storage" with at least its cost, and no two
     accounts have the same salt. Forms that serve as the password itself (digest HA1, NT) are named
     as such. Salts are compared between units too.
@@ -148,6 +149,7 @@ def _shared_salts(store: StoredCredentials) -> list[str]:
     severity="critical",
     needs=("ssh",),
     catches=("cred-hash-descrypt", "cred-hash-published", "backdoor-serial-password"),
+    revision=2,
 )
 def test_no_stored_password_is_a_published_one(stores: Stores) -> None:
     """No stored password is that of a published account.
@@ -155,7 +157,8 @@ def test_no_stored_password_is_a_published_one(stores: Stores) -> None:
     Method: compare every stored form of a password in the firmware image and in the camera's files
     with those that were published (conformance/knowledge/published_hashes.toml), and try the
     published passwords of its user name against it, on the bench and without any login
-    (MD5-crypt, SHA-crypt, bcrypt, bare digests; the sixty most frequent of the name).
+    (crypt's methods, PBKDF2, htpasswd, htdigest and bare digests, as far as one trial is quick; the
+    sixty most frequent of the name).
     Pass: none is published, and no published password opens one.
     """
     wrong = [
@@ -168,3 +171,10 @@ def test_no_stored_password_is_a_published_one(stores: Stores) -> None:
     stores.demand_whole()
     if not any(store.passwords for store in stores.found):
         raise Inconclusive("no password store was recognised: nothing was compared", "insufficient")
+    if untried := [f"{store.place}: {each}" for store in stores.found for each in store.untried]:
+        raise Inconclusive(
+            f"passwords were not tried against {', '.join(untried[:5])}: the bench does not "
+            "compute that method, or one trial takes too long; compare by hand (libcrypt on the "
+            "bench computes those of crypt(5))",
+            "not-measured",
+        )

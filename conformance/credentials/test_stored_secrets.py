@@ -25,7 +25,7 @@ from devices.identity.stored_credentials import FileAccess, StoredCredentials
         "cred-password-in-support",
         "cred-log-password",
     ),
-    revision=2,
+    revision=3,
 )
 def test_no_password_is_kept_clear_or_reversible(
     request: pytest.FixtureRequest,
@@ -36,8 +36,9 @@ def test_no_password_is_kept_clear_or_reversible(
     """No password is kept in the clear or in a form that can be undone.
 
     Method: look for the laboratory's own passwords, clear and in the codings that anyone can undo
-    (Base64, hexadecimal, URL, UTF-16, reversed, ROT13, XOR with any key of 1, 2, 3, 4 or 8 bytes,
-    Xiongmai's hash), in the camera's files and logs of up to 1 MB and its small flash partitions
+    (Base64, hexadecimal, URL, XML, JSON, UTF-16, reversed, ROT13, XOR with any key of 1, 2, 3, 4 or
+    8 bytes, Xiongmai's hash), in the camera's files and logs of up to 1 MB, those that gzip packed
+    as well, and its small flash partitions
     over SSH; where the device file gives them, in the firmware image and in the configuration that
     the web interface exports (links.http.operations.configuration); and in what ONVIF gives an
     administrator: GetSystemLog, GetSystemSupportInformation, GetSystemBackup, and the files of

@@ -17,7 +17,7 @@ from devices.links.http.observations import ClearPort, ClearSurvey
     needs=("http", "ports"),
     catches=("cred-http-login",),
     applies_to=("http",),
-    revision=2,
+    revision=3,
 )
 def test_no_credential_over_plain_http(
     web_clear: ClearSurvey, device: DeviceFile, policy: Any
@@ -26,8 +26,9 @@ def test_no_credential_over_plain_http(
 
     Method: on every declared plain HTTP port, on those where cameras usually have one, and on every
     other open TCP port that answers plain HTTP, fetch the front page, where it leads on the same
-    port, and a closed resource, and send the declared login call for a user who does not exist;
-    compare with the same call to a path that cannot exist.
+    port, its frames, scripts and the pages that it refers to, and a closed resource, and send the
+    declared login call for a user who does not exist; compare with the same call to a path that
+    cannot exist.
     Pass: no page asks for a password, no authentication scheme beyond those of the policy
     "passwords" is asked for, no login is worked on, and the web interface itself is declared with
     TLS.
@@ -46,6 +47,16 @@ def test_no_credential_over_plain_http(
         raise Inconclusive(
             "no answer came in time from port " + ", ".join(str(p.port) for p in open_ones),
             "timeout",
+        )
+    scripts = [
+        f"{p.password_script} on port {p.port}" for p in web_clear.ports if p.password_script
+    ]
+    if scripts:
+        raise Inconclusive(
+            "without TLS there is a script that makes a field for a password "
+            f"({', '.join(scripts)}): whether it is shown there is to be judged by hand; an "
+            "application that needs TLS leads there before it is loaded",
+            "not-measured",
         )
     if unsure := [str(p.port) for p in web_clear.ports if p.may_take_logins]:
         raise Inconclusive(

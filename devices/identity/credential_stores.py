@@ -1,8 +1,9 @@
 """Where files keep passwords: rows of account files, keys of a configuration, tables. Sans-io.
 
-Files of passwd(5), shadow(5), htpasswd(1), htdigest(1) and smbpasswd(5), JSON and ``key=value``
-texts (NVRAM), SQLite, and the modular forms of crypt(5) wherever they stand in a file that is no
-program. Nothing of a stored form but its method and fingerprints leaves this module.
+Files of passwd(5), shadow(5), htpasswd(1), htdigest(1) and smbpasswd(5), JSON, XML, UCI and
+``key=value`` texts (NVRAM), SQLite, and the modular forms of crypt(5) wherever they stand in a
+file that is no program. Nothing of a stored form but its method and fingerprints leaves this
+module.
 """
 
 from __future__ import annotations
@@ -14,7 +15,8 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
-from devices.protocols.password_hashes import PasswordHash, fingerprint, recognise
+from devices.identity.credential_settings import settings
+from devices.protocols.password_hashes import NO_PASSWORD, PasswordHash, fingerprint, recognise
 
 MAX_ROWS = 2000
 _LARGEST_TEXT = 4_000_000
@@ -40,12 +42,13 @@ class StoredPassword:
 
 @dataclass(frozen=True)
 class Entry:
-    """A stored form itself, never to be recorded: file, account and text."""
+    """A stored form itself, never to be recorded: file, account and text; ``realm`` of an HA1."""
 
     path: str
     account: str
     text: str
     hash: PasswordHash | None
+    realm: str = ""
 
     def described(self) -> StoredPassword:
         """What may be recorded of it."""
@@ -82,10 +85,11 @@ def _all(path: str, data: bytes) -> Iterator[Entry]:
     if _ACCOUNT_FILE.search(path):
         for line in text.splitlines():
             yield from _row(path, line)
-    yield from _settings(path, text)
+    for account, stored, hashed in settings(text):
+        yield Entry(path, account, stored, hashed)
     for match in _ANYWHERE.finditer(text):
-        if (hashed := recognise(match[0])) is not None:
-            yield Entry(path, "", match[0], hashed)
+        if (form := recognise(match[0])) is not None:
+            yield Entry(path, "", match[0], form)
 
 
 _ANYWHERE = re.compile(
@@ -101,66 +105,37 @@ def _row(path: str, line: str) -> Iterator[Entry]:
     if len(fields) < 2 or not _NAME.fullmatch(fields[0]):
         return
     name, stored = fields[0], fields[1]
-    if len(fields) == 3 and re.fullmatch(r"(?i)(?:[0-9a-f]{32}|[0-9a-f]{64})", fields[2]):
-        scheme = "digest-ha1" if len(fields[2]) == 32 else "digest-ha1-sha256"
-        yield Entry(path, name, fields[2], PasswordHash(scheme))
+    if 3 <= len(fields) <= 5 and re.fullmatch(r"(?i)(?:[0-9a-f]{32}|[0-9a-f]{64})", fields[-1]):
+        scheme = "digest-ha1" if len(fields[-1]) == 32 else "digest-ha1-sha256"
+        realm = ":".join(fields[1:-1])
+        yield Entry(path, name, fields[-1], PasswordHash(scheme), realm)
     elif len(fields) >= 5 and fields[4].startswith("["):  # smbpasswd(5)
         for text, scheme in ((fields[2], "lm"), (fields[3], "nt")):
             if re.fullmatch(r"[0-9A-Fa-f]{32}", text):
                 yield Entry(path, name, text, PasswordHash(scheme))
     elif len(fields) in (7, 9, 10):
-        locked = stored.startswith(("*", "!")) or stored in ("LK", "NP")
-        if stored != "x":
-            hashed = recognise(stored, bare=True)
-            if hashed is not None or locked or not stored:
-                yield Entry(path, name, stored, hashed)
+        yield from _system_row(path, fields)
     elif (hashed := recognise(stored, bare=bool(_PASSWORD_FILE.search(path)))) is not None:
         yield Entry(path, name, stored, hashed)
 
 
-_SETTING = re.compile(
-    r"(?i)[\"']?\b(?P<key>\w{0,40}(?:passw(?:or)?d|passwd|pass|pwd|passphrase)\w{0,24})[\"']?"
-    r"[ \t]*[:=][ \t]*[\"']?(?P<value>[^\s\0\"',;&<>]{8,512})"
-)
-_ITERATIONS = re.compile(r"(?i)[\"']?\b(?:iterations?|rounds|iter)[\"']?\s*[:=]\s*[\"']?(\d{1,9})")
-_SALT = re.compile(r"(?i)[\"']?\b\w*salt[\"']?\s*[:=]\s*[\"']?([^\s\"',;&<>]{2,128})")
-_AROUND = 240
+def _system_row(path: str, fields: list[str]) -> Iterator[Entry]:
+    name, stored = fields[:2]
+    if stored == "x":
+        return
+    locked = stored.startswith(("*", "!")) or stored in NO_PASSWORD
+    hashed = recognise(stored, bare=True)
+    if hashed is None and stored and not locked and _of_the_system(fields):
+        hashed = PasswordHash("unrecognised")  # clear, or of a method that nobody knows
+    if hashed is not None or locked or not stored:
+        yield Entry(path, name, stored, hashed)
 
 
-def _settings(path: str, text: str) -> Iterator[Entry]:
-    """``key: value`` and ``key=value`` where the key says that it is a password's."""
-    for match in _SETTING.finditer(text):
-        value = match["value"]
-        hashed = recognise(value)
-        if hashed is None and re.fullmatch(r"[0-9A-Fa-f]+", value):
-            hashed = recognise(value, bare=True)
-            if hashed is not None:
-                around = text[max(0, match.start() - _AROUND) : match.end() + _AROUND]
-                hashed = _beside(hashed, around)
-        if hashed is not None:
-            yield Entry(path, _user_before(text, match.start()), value, hashed)
-
-
-def _beside(hashed: PasswordHash, around: str) -> PasswordHash:
-    """Hexadecimal digits with a salt or a number of iterations in the neighbouring keys."""
-    salt = _SALT.search(around)
-    base = hashed.scheme.removesuffix("-hex")
-    if rounds := _ITERATIONS.search(around):
-        named = re.search(r"(?i)sha-?(1|224|256|384|512)\b", around)
-        digest = f"sha{named[1]}" if named else base
-        cost = {"iterations": int(rounds[1])}
-        return PasswordHash(f"pbkdf2-{digest}", cost, salt[1] if salt else "")
-    return PasswordHash(f"{base}-salted", {}, salt[1]) if salt else hashed
-
-
-_USER = re.compile(
-    r"(?i)[\"']?\b(?:user(?:_?name)?|name|login|account)[\"']?\s*[:=]\s*[\"']?([\w.@-]+)"
-)
-
-
-def _user_before(text: str, position: int) -> str:
-    named = _USER.findall(text[max(0, position - _AROUND) : position])
-    return named[-1][:64] if named else ""
+def _of_the_system(fields: list[str]) -> bool:
+    """Whether a row is one of passwd(5) or shadow(5), and not merely of as many fields."""
+    if len(fields) == 7:
+        return fields[2].isdigit() and fields[3].isdigit() and fields[5].startswith("/")
+    return len(fields) == 9 and all(not days or days.isdigit() for days in fields[2:])
 
 
 def _tables(path: str, data: bytes) -> Iterator[Entry]:

@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
-import hmac
-import re
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-import bcrypt
-
 from devices.identity.credential_stores import Entry
-from devices.protocols.unix_crypt import md5_crypt, sha_crypt
+from devices.identity.form_checks import check_of
 
 SECONDS = 60.0
 """Time for the trials of one search; past it OutOfTime is raised, for not all was tried."""
@@ -56,7 +51,7 @@ def opened_by_published(
         known = next((why for form, why in published.items() if _begins(entry.text, form)), "")
         how = f"published: {known}" if known else ""
         own = [(n, password) for n, password in rows if not entry.account or n == entry.account]
-        check = None if known else _checks(entry.text)
+        check = None if known or not own else check_of(entry)
         for name, password in own[:TRIES] if check is not None else ():
             if time.monotonic() > ends:
                 raise OutOfTime(tuple(found))
@@ -68,27 +63,20 @@ def opened_by_published(
     return tuple(found)
 
 
+def untried(forms: Iterable[Entry], opened: Iterable[Opened]) -> tuple[str, ...]:
+    """Places of stored forms to which nothing was found, and of which none is computed here."""
+    done = {(each.path, each.account) for each in opened}
+    return tuple(
+        dict.fromkeys(
+            f"{entry.path} ({entry.hash.scheme})"
+            for entry in forms
+            if entry.hash is not None
+            and (entry.path, entry.account) not in done
+            and check_of(entry) is None
+        )
+    )
+
+
 def _begins(text: str, form: str) -> bool:
     """``form`` ends with ``...`` where only its start was published."""
     return text.startswith(form[:-3]) if form.endswith("...") else text == form
-
-
-def _checks(text: str) -> Callable[[str], bool] | None:
-    """How a password is tried against a stored form; None for a method that is not computed."""
-    if text.startswith("$1$"):
-        return lambda password: _same(md5_crypt(password, text.split("$")[2]), text)
-    if re.match(r"\$[56]\$", text):
-        return lambda password: _same(sha_crypt(password, text), text)
-    if re.match(r"\$2[aby]\$", text):
-        return lambda password: bcrypt.checkpw(password.encode()[:72], text.encode())
-    digest = {32: "md5", 40: "sha1", 64: "sha256"}.get(len(text))
-    if digest and re.fullmatch(r"[0-9A-Fa-f]+", text):
-        name = digest
-        return lambda password: _same(
-            hashlib.new(name, password.encode(), usedforsecurity=False).hexdigest(), text.lower()
-        )
-    return None
-
-
-def _same(one: str, other: str) -> bool:
-    return hmac.compare_digest(one.encode(), other.encode())

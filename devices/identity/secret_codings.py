@@ -8,10 +8,13 @@ from __future__ import annotations
 import base64
 import codecs
 import hashlib
+import html
+import json
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from urllib.parse import quote
+from xml.sax import saxutils  # writes only
 
 SHORTEST = 6
 """Characters: a shorter secret occurs by chance."""
@@ -118,6 +121,14 @@ def _forms(secret: str) -> Iterator[tuple[str, bytes]]:
     yield "URL-encoded", re.sub("%..", lambda m: m[0].lower(), quote(secret, safe="")).encode()
     yield "hexadecimal", raw.hex().encode()
     yield "hexadecimal", raw.hex().upper().encode()
+    for each in (" ", ":", "-"):
+        yield "hexadecimal", raw.hex(each).encode()
+        yield "hexadecimal", raw.hex(each).upper().encode()
+    yield "hexadecimal", "\\x".join(f"{byte:02x}" for byte in raw).encode()
+    for between in (", ", ","):
+        yield "hexadecimal", between.join(f"0x{byte:02x}" for byte in raw).encode()
+        yield "hexadecimal", between.join(f"0x{byte:02X}" for byte in raw).encode()
+    yield from (("clear", form) for form in _escaped(secret))
     yield "ROT13", codecs.encode(secret, "rot13").encode()
     yield from (("Base64", piece) for piece in _base64_pieces(raw))
     yield "Base64 of the reversed", base64.b64encode(raw[::-1]).rstrip(b"=")
@@ -128,6 +139,18 @@ def _forms(secret: str) -> Iterator[tuple[str, bytes]]:
         yield from _digests(name, method, raw)
     for name, method in (("SHA-256", "sha256"), ("SHA-512", "sha512")):
         yield from _digests(name, method, raw)
+
+
+def _escaped(secret: str) -> Iterator[bytes]:
+    """How XML, JSON and shells write a secret with marks of theirs: it is clear all the same."""
+    yield html.escape(secret, quote=False).encode()
+    yield html.escape(secret).encode()
+    yield saxutils.escape(secret, {'"': "&quot;", "'": "&apos;"}).encode()
+    yield re.sub(r"[&<>\"']", lambda m: f"&#{ord(m[0])};", secret).encode()
+    yield json.dumps(secret)[1:-1].encode()
+    yield json.dumps(secret, ensure_ascii=False)[1:-1].replace("/", "\\/").encode()
+    yield re.sub(r"[&<>']", lambda m: f"\\u{ord(m[0]):04x}", json.dumps(secret)[1:-1]).encode()
+    yield re.sub(r"([^\w./@%+=:,-])", r"\\\1", secret).encode()
 
 
 def _digests(name: str, method: str, raw: bytes) -> Iterator[tuple[str, bytes]]:

@@ -9,12 +9,19 @@ from typing import IO
 
 from devices.identity.credential_stores import Entry, StoredPassword, entries, is_private_key
 from devices.identity.image import ImageFormatError, file_contents, read_bytes
-from devices.identity.published_passwords import Opened, OutOfTime, opened_by_published
+from devices.identity.published_passwords import (
+    Opened,
+    OutOfTime,
+    opened_by_published,
+    untried,
+)
 from devices.identity.secret_codings import SecretSearch
 from devices.observation import Observation
+from devices.protocols.archives import inflated
 
 _BLOCK = 8 * 1024 * 1024
 _OVERLAP = 4096
+_INFLATED = 4 * 1024 * 1024
 _MAX_NAMED = 400
 
 
@@ -49,7 +56,8 @@ class FileAccess:
 class StoredCredentials(Observation):
     """Result of one search. ``searched`` counts files read, ``searched_for`` names the secrets.
 
-    ``absent`` says why there was nothing to search, where the device file names none.
+    ``absent`` says why there was nothing to search, where the device file names none; ``untried``
+    are stored forms of methods that are not computed here, so that no password was tried.
     """
 
     place: str
@@ -59,6 +67,7 @@ class StoredCredentials(Observation):
     secrets: tuple[FoundSecret, ...] = ()
     absent: str = ""
     opened: tuple[Opened, ...] = ()
+    untried: tuple[str, ...] = ()
     access: tuple[FileAccess, ...] = ()
 
 
@@ -75,10 +84,13 @@ class Collector:
     sensitive: dict[str, str] = field(default_factory=dict)
 
     def take(self, path: str, data: bytes) -> None:
-        """A whole file."""
+        """A whole file, and what it holds if it is a gzip file (old logs, kept backups)."""
         self.searched += 1
         self._secrets(path, data, 0)
         self._forms(path, data)
+        if inner := inflated(data, _INFLATED):
+            self._secrets(path, inner, 0, inside=":gzip")
+            self._forms(path, inner)
 
     def take_stream(self, path: str, stream: IO[bytes]) -> None:
         """A file that may be large: secrets are looked for in all of it, stores at its start."""
@@ -110,15 +122,17 @@ class Collector:
             passwords=tuple(entry.described() for entry in self.forms),
             secrets=tuple(dict.fromkeys(self.found)),
             opened=opened,
+            untried=untried(self.forms, opened),
             access=tuple(access),
             shortfall=shortfall,
         )
 
-    def _secrets(self, path: str, data: bytes, offset: int) -> None:
-        known = {(each.whose, each.coding) for each in self.found if each.path == path}
+    def _secrets(self, path: str, data: bytes, offset: int, *, inside: str = "") -> None:
+        name = path + inside
+        known = {(each.whose, each.coding) for each in self.found if each.path == name}
         for each in self.search.find(data):
             if (each.whose, each.coding) not in known:
-                place = FoundSecret(path, each.whose, each.coding, offset + each.offset)
+                place = FoundSecret(name, each.whose, each.coding, offset + each.offset)
                 self.found.append(place)
                 self.sensitive.setdefault(path, "configuration that holds a password")
 

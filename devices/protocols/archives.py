@@ -43,6 +43,19 @@ def unpacked(data: bytes, name: str = "export") -> Iterator[tuple[str, bytes]]:
         return  # encrypted or damaged: searched as it is
 
 
+def inflated(data: bytes, limit: int) -> bytes:
+    """The first ``limit`` bytes of what a gzip file holds; nothing of another or a broken one."""
+    found = b""
+    while data.startswith(b"\x1f\x8b") and len(found) < limit:
+        stream = zlib.decompressobj(wbits=31)
+        try:
+            found += stream.decompress(data, limit - len(found))
+        except zlib.error:
+            break
+        data = stream.unused_data  # log files are appended to as members of their own
+    return found
+
+
 def _zip(name: str, data: bytes) -> Iterator[tuple[str, bytes]]:
     left = _UNPACKED
     with zipfile.ZipFile(io.BytesIO(data)) as archive:

@@ -17,6 +17,9 @@ from dataclasses import dataclass, field
 LONGEST = 512
 """Characters of a stored form; longer text is none."""
 
+NO_PASSWORD = frozenset({"LK", "NP", "UP", "NULL", "np", "lk"})
+"""What stands for no password in account files, besides what begins with ``*`` and ``!``."""
+
 _B64 = r"[./0-9A-Za-z]"
 _FOUR_BITS = "[.26AEIMQUYcgkosw]"  # what the last letter of 64 bits can be
 _ITOA = "./0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
@@ -147,6 +150,12 @@ def _pbkdf2(match: re.Match[str]) -> PasswordHash:
     return PasswordHash(f"pbkdf2-{digest}", {"iterations": int(match["rounds"])}, match["salt"])
 
 
+def _werkzeug_scrypt(match: re.Match[str]) -> PasswordHash:
+    """``scrypt:N:r:p``; N itself is written, a power of two."""
+    cost = {"log2": int(match["n"]).bit_length() - 1, "r": int(match["r"]), "p": int(match["p"])}
+    return PasswordHash("scrypt", cost, match["salt"])
+
+
 def _ldap(match: re.Match[str]) -> PasswordHash | None:
     kind = match["kind"].upper()
     if kind == "CRYPT":
@@ -214,6 +223,13 @@ _FORMS: tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], PasswordHash | No
                 r"(?P<salt>[^$\s]*)\$[^$\s]+"
             ),
             _pbkdf2,
+        ),
+        (
+            (
+                r"scrypt:(?P<n>\d{1,9}):(?P<r>\d{1,4}):(?P<p>\d{1,4})\$(?P<salt>[^$\s]*)"
+                r"\$[0-9a-f]{32,128}"
+            ),
+            _werkzeug_scrypt,
         ),
         (r"\$(?:3|NT)\$\$?(?P<salt>)[0-9A-Fa-f]{32}", _salted("nt")),
         (

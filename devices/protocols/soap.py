@@ -46,7 +46,8 @@ NAMESPACES = {
 
 _REFUSING_CODE = re.compile(
     r"(?i)not_?authori[sz]ed|unauthori[sz]ed|failed_?authentication|authentication_?fail"
-    r"|^InvalidSecurity$|^FailedCheck$|access_?denied|permission_?denied"
+    r"|^InvalidSecurity(?:Token)?$|^SecurityTokenUnavailable$|^UnsupportedSecurityToken$"
+    r"|^MessageExpired$|^FailedCheck$|access_?denied|permission_?denied"
 )
 _REFUSING = re.compile(
     r"(?i)not\s*authori[sz]ed|unauthori[sz]ed|authority failure"

@@ -14,11 +14,11 @@ _FEWEST, _MOST, _DEFAULT = 1000, 200_000, 5000
 _MD5_ORDER = ((0, 6, 12), (1, 7, 13), (2, 8, 14), (3, 9, 15), (4, 10, 5))
 
 
-def md5_crypt(password: str, salt: str) -> str:
-    """``$1$salt$...`` of a password; of the salt eight characters count."""
+def md5_crypt(password: str, salt: str, magic: str = "$1$") -> str:
+    """``$1$salt$...`` of a password, Apache's with magic ``$apr1$``; of the salt eight count."""
     raw, seed = password.encode(), salt.encode()[:8]
     inner = _md5(raw + seed + raw)
-    text = raw + b"$1$" + seed + (inner * (len(raw) // 16 + 1))[: len(raw)]
+    text = raw + magic.encode() + seed + (inner * (len(raw) // 16 + 1))[: len(raw)]
     length = len(raw)
     while length:
         text += b"\0" if length & 1 else raw[:1]
@@ -31,7 +31,7 @@ def md5_crypt(password: str, salt: str) -> str:
         parts.append(state if number & 1 else raw)
         state = _md5(b"".join(parts))
     letters = "".join(_letters(state[a], state[b], state[c], 4) for a, b, c in _MD5_ORDER)
-    return f"$1${salt[:8]}${letters}{_letters(0, 0, state[11], 2)}"
+    return f"{magic}{salt[:8]}${letters}{_letters(0, 0, state[11], 2)}"
 
 
 def sha_crypt(password: str, stored: str) -> str:

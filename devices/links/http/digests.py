@@ -142,10 +142,10 @@ def nonce_use(door: DigestDoor) -> tuple[HttpNonceUse, DigestClient]:
     taken = door.send(second)
     best = best_digest(parse_challenges(challenges))
     qop = best.qop if best is not None else ()
-    repeated = lower = None
+    # Without qop (RFC 2069) nothing is counted, but a nonce can be good for one request.
+    repeated, lower = door.send(second if taken.accepted else first).accepted, None
+    _rightly(door)
     if qop:
-        repeated = door.send(second if taken.accepted else first).accepted
-        _rightly(door)
         lower = door.send(_authorization(door, login.altered(count=0))).accepted
         _rightly(door)
     made_up = door.send(_with_made_up_nonce(door, challenges)).accepted

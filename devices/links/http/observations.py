@@ -77,8 +77,8 @@ class ClearPort(Observation):
 
     ``login`` is the answer to a login of a user who does not exist, ``neighbour`` to the same
     request to a path that cannot exist, ``gate`` to an anonymous request for a closed resource.
-    ``landing``: the page on the same port that ``root`` leads to. ``same_gate``: a closed resource
-    is refused here as over TLS.
+    ``landing``: the page on the same port that ``root`` leads to, ``parts`` its frames, scripts and
+    the pages that it refers to. ``same_gate``: a closed resource is refused here as over TLS.
     """
 
     port: int
@@ -88,6 +88,7 @@ class ClearPort(Observation):
     login: Exchange | None = None
     neighbour: Exchange | None = None
     landing: Exchange | None = None
+    parts: tuple[Exchange, ...] = ()
     same_gate: bool = False
 
     @property
@@ -110,10 +111,19 @@ class ClearPort(Observation):
 
     @property
     def password_form(self) -> bool:
-        """Whether the page here asks for a password."""
-        pages = [p.content for p in (self.root, self.landing) if p is not None and p.succeeded]
-        form = re.compile(rb"<input[^>]+type=[\"']?password", re.IGNORECASE)
-        return any(form.search(page) for page in pages)
+        """Whether a page here asks for a password."""
+        pages = (p for p in (self.root, self.landing, *self.parts) if p is not None)
+        form = re.compile(rb"<input[^>]+type\s*=\s*[\"']?password", re.IGNORECASE)
+        return any(form.search(p.content) for p in pages if p.succeeded and not _script(p))
+
+    @property
+    def password_script(self) -> str:
+        """A script here that makes a field for a password, as single-page applications do."""
+        field = re.compile(
+            rb"type[\"']?\s*[:=,]\s*[\"']password[\"']|<input[^>]+password", re.IGNORECASE
+        )
+        found = (p for p in self.parts if p.succeeded and _script(p) and field.search(p.content))
+        return next((p.target for p in found), "")
 
     @property
     def may_take_logins(self) -> bool:
@@ -121,6 +131,10 @@ class ClearPort(Observation):
         if self.login is None or self.takes_logins or not self.same_gate:
             return False
         return not 300 <= self.login.status < 400 and self.login.status not in {404, 405, 426}
+
+
+def _script(answer: Exchange) -> bool:
+    return "script" in answer.media_type or answer.target.partition("?")[0].endswith(".js")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -59,6 +59,17 @@ def front_pages(client: HttpClient, server: Server) -> list[Exchange]:
     return pages
 
 
+def parts_of(client: HttpClient, page: Exchange, server: Server) -> list[Exchange]:
+    """What of the same server a page is made of or refers to: scripts first, frames, pages."""
+    found = []
+    for path in [p for p in linked_paths(page, server) if not _other_asset(p)][:_SCRIPTS]:
+        try:
+            found.append(client.request("GET", path, limit=_LIMIT))
+        except LinkError:
+            continue
+    return found
+
+
 def _leads_to(page: Exchange, server: Server) -> str:
     place = page.header("Location") if 300 <= page.status < 400 else ""
     if not place and page.succeeded and (found := _REFRESH.search(page.content[:_HEAD])):
@@ -77,12 +88,7 @@ def discovered(client: HttpClient, server: Server) -> tuple[list[str], str]:
     front = documents[-1]
     if not front.succeeded or not front.body_bytes:
         return [], f"no page could be read: {front.request} is answered {front.status}"
-    scripts = [p for p in linked_paths(front, server) if not _other_asset(p)]
-    for path in scripts[:_SCRIPTS]:
-        try:
-            documents.append(client.request("GET", path, limit=_LIMIT))
-        except LinkError:
-            continue
+    documents += parts_of(client, front, server)
     paths = list(dict.fromkeys(path for page in documents for path in _named(page, server)))
     return paths, ""
 

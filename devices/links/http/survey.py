@@ -18,7 +18,7 @@ from devices.links.http.observations import (
     PageSurvey,
     SnapshotSurvey,
 )
-from devices.links.http.operations import front_pages
+from devices.links.http.operations import front_pages, parts_of
 from devices.links.http.pages import impossible_neighbour, same_page
 from devices.trial_password import strong_password
 
@@ -176,6 +176,7 @@ def _clear_port(link: HttpLink, port: int) -> ClearPort:
         return ClearPort(port=port, closed=f"{error.cause}: {error}")
     try:
         landing = front_pages(client, client.server)[-1]
+        parts = tuple(parts_of(client, landing, client.server)) if landing.succeeded else ()
         gate = _closed_resource(link, client)
         login = neighbour = None
         if link.offers("login"):
@@ -196,6 +197,7 @@ def _clear_port(link: HttpLink, port: int) -> ClearPort:
         login=login,
         neighbour=neighbour,
         landing=landing,
+        parts=parts,
         same_gate=gate is not None and refused is not None and same_page(gate, refused),
     )
 

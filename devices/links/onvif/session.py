@@ -220,20 +220,26 @@ class OnvifSession:
         """The services that the camera announces; asked once for each session."""
         if self._services is None:
             announced = self._announced()
+            known = {_written(s.namespace): s.namespace for s in services().values()}
             self._services = tuple(
-                OnvifService(namespace, address, self._contacted(address))
+                OnvifService(
+                    known.get(_written(namespace), namespace), address, self._contacted(address)
+                )
                 for namespace, address in announced
             )
         return self._services
 
     def _announced(self) -> list[tuple[str, str]]:
         reply = self.before_login(requests.get_services())
-        if reply.body is not None and (found := soap.children(reply.body, "Service")):
-            return [(soap.text(node, "Namespace"), soap.text(node, "XAddr")) for node in found]
-        body = self.before_login(requests.get_capabilities()).demand("GetCapabilities")
-        capabilities = soap.child(body, "Capabilities")
+        found = soap.children(reply.body, "Service") if reply.body is not None else []
+        told = [(soap.text(node, "Namespace"), soap.text(node, "XAddr")) for node in found]
+        if any("/media" in _written(namespace) for namespace, _ in told):
+            return told
+        reply = self.before_login(requests.get_capabilities())  # which may tell of more
+        body = reply.body if told else reply.demand("GetCapabilities")
+        capabilities = soap.child(body, "Capabilities") if body is not None else None
         names = {"Device": "device", "Media": "media", "Events": "events"}
-        return [
+        return told + [
             (services()[names[soap.local(node)]].namespace, soap.text(node, "XAddr"))
             for node in (capabilities if capabilities is not None else ())
             if soap.local(node) in names
@@ -250,6 +256,11 @@ class OnvifSession:
     def _contacted(self, announced: str) -> str:
         """Where an announced service is called: on the entry point's server, at its path."""
         return self.server.url + _target(announced)
+
+
+def _written(namespace: str) -> str:
+    """A namespace by which a service is known though it is announced in another spelling."""
+    return namespace.strip().rstrip("/").lower()
 
 
 def _outcome(operation: str, reply: Reply) -> Outcome:

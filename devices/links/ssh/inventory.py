@@ -225,7 +225,7 @@ def stored_secrets(
             continue
         searched += 1
         found += [ClearSecret(name, whose) for whose, secret in needles if secret in data]
-        text = _text(data)
+        text = _text(data).replace("\r\n", "\n")
         found += [
             ClearSecret(name, what)
             for what, path, content in forms

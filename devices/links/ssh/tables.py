@@ -15,6 +15,7 @@ import struct
 from dataclasses import dataclass
 
 from devices.errors import Garbled
+from devices.protocols.password_hashes import NO_PASSWORD
 
 _TCP_LISTEN, _UDP_UNCONNECTED = "0A", "07"  # include/net/tcp_states.h
 
@@ -205,6 +206,7 @@ _SCHEMES = (
     (r"\$6\$", "sha512-crypt"),
     (r"\$7\$", "scrypt"),
     (r"\$g?y\$", "yescrypt"),
+    (r"\$argon2id\$", "argon2id"),
     (r"_[./0-9A-Za-z]{19}\Z", "bsdi-crypt"),
     (r"[./0-9A-Za-z]{13}\Z", "descrypt"),
 )
@@ -214,7 +216,7 @@ def password_scheme(field: str) -> str:
     """The scheme of a shadow password field, as crypt(5) names it; see :class:`SystemAccount`."""
     if not field:
         return "empty"
-    if field.startswith(("*", "!")) or field in ("x", "LK", "NP"):
+    if field.startswith(("*", "!")) or field == "x" or field in NO_PASSWORD:
         return "locked"
     return next((name for pattern, name in _SCHEMES if re.match(pattern, field)), "unknown")
 
