@@ -123,7 +123,7 @@ def test_onvif_replay(onvif_replay: OnvifReplay) -> None:
     needs=("onvif",),
     catches=("cred-onvif-anonymous",),
     applies_to=("onvif",),
-    revision=2,
+    revision=3,
 )
 def test_onvif_without_login(
     onvif_anonymous_access: OnvifAccess, onvif_admin_access: OnvifAccess, policy: Policy
