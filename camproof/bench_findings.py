@@ -7,7 +7,6 @@ another state are looked for and not run.
 
 from __future__ import annotations
 
-import shutil
 import socket
 from collections.abc import Callable, Iterator
 
@@ -133,7 +132,6 @@ def _command(device: DeviceFile, name: str) -> Finding:
     what, given = f"bench {name}", getattr(device.bench, name)
     if given is None:
         return Finding(what, ABSENT, f"the device file gives no bench.{name}")
-    program = given.command[0]
-    if shutil.which(program) is None:
-        return Finding(what, FAULT, f"no program {program} that can be run")
-    return Finding(what, READY, f"{program} (not tried)")
+    if given.lacking:
+        return Finding(what, FAULT, given.lacking)
+    return Finding(what, READY, f"{given.command[0]} (not tried)")

@@ -8,6 +8,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from conformance.credentials.web_accounts import accepts
+from conformance.verdict import Inconclusive
+from devices.description import DeviceFile
 from devices.errors import DeviceFileError, LinkError, NotOffered
 from devices.links.expendable_account import logs_in_soon
 from devices.links.http.link import HttpLink
@@ -20,6 +22,18 @@ from devices.links.ssh.link import SshLink
 from devices.links.users import UserWay
 from devices.observation import Observation
 from devices.secrets import Secrets
+
+
+def demand_provisioning(device: DeviceFile) -> None:
+    """Raise Inconclusive where the bench could not set the camera up again after a reset."""
+    provision = device.bench.provision
+    if provision is None or provision.lacking:
+        why = f"bench.provision: {provision.lacking}" if provision else "there is none"
+        raise Inconclusive(
+            "after a reset nobody could set the camera up again by the [bench.provision] of the "
+            f"device file: {why}",
+            "no-provisioning",
+        )
 
 
 @dataclass(frozen=True)

@@ -10,11 +10,12 @@ from urllib.parse import urlsplit
 import pytest
 
 from conformance.case import case
+from conformance.credentials.factory_visit import demand_provisioning
 from conformance.credentials.published_pairs import Tried, published_pairs
 from conformance.credentials.web_accounts import accepts, administrator
 from conformance.verdict import Inconclusive
 from devices.description import DeviceFile
-from devices.errors import LinkError, NotOffered
+from devices.errors import BenchError, LinkError, NotOffered, TimedOut
 from devices.links.http.exchange import Exchange
 from devices.links.http.link import HttpLink
 from devices.links.http.pages import impossible_neighbour, same_kind, same_page, says_refusal
@@ -59,31 +60,31 @@ def test_the_factory_state_opens_nothing(
     users over ONVIF; log in on the web with every published pair. Then provision it again.
     Pass: nothing declared closed answers, no stream is described, and no published pair logs in.
     """
-    _demand_provisioning(device)
+    demand_provisioning(device)
     genuine = _as_administrator(http, secrets, device)
-    with factory_state(
-        http=http, request=request, camera=camera, device=device, secrets=secrets, evidence=evidence
-    ):
-        faults = [
-            *_open_resources(http, genuine, evidence),
-            *_open_streams(device, request, evidence),
-            *_open_onvif(device, request, evidence),
-        ]
-        try:
-            faults += _accepted_pairs(http, knowledge("default_credentials"), evidence)
-        except NotOffered:
-            if not faults:  # else everything is open, and reported as such
-                raise
+    faults: list[str] = []
+    try:
+        with factory_state(
+            http=http,
+            request=request,
+            camera=camera,
+            device=device,
+            secrets=secrets,
+            evidence=evidence,
+        ):
+            faults += _open_resources(http, genuine, evidence)
+            faults += _open_streams(device, request, evidence)
+            faults += _open_onvif(device, request, evidence)
+            try:
+                faults += _accepted_pairs(http, knowledge("default_credentials"), evidence)
+            except NotOffered:
+                if not faults:  # else everything is open, and reported as such
+                    raise
+    except (BenchError, TimedOut) as error:
+        if not faults:
+            raise
+        faults.append(f"Nor could the bench set it up again: {error}")
     assert not faults, "In its factory state, " + " ".join(faults)
-
-
-def _demand_provisioning(device: DeviceFile) -> None:
-    if device.bench.provision is None:
-        raise Inconclusive(
-            "the device file gives no [bench.provision]: after a reset nobody could set the "
-            "camera up again",
-            "no-provisioning",
-        )
 
 
 @contextmanager
@@ -100,7 +101,7 @@ def factory_state(
 
     Raises Inconclusive where the bench cannot, or the camera does not return to that state.
     """
-    _demand_provisioning(device)
+    demand_provisioning(device)
     reset(http, request, secrets, evidence)
     try:
         camera.wait_gone(_RESET_SECONDS)

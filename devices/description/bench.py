@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
+import shutil
 from ipaddress import ip_address, ip_network
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, model_validator
 
-from devices.description.parts import NamedFile, Part, Port, Transport
+from devices.description.parts import Command, NamedFile, Part, Port, Transport
 
 
 class Power(Part):
     """Power control: a REST relay (``PUT 0`` and ``PUT 1``), or commands of the bench."""
 
     url: str | None = Field(None, description="REST relay, as labgrid's NetworkPowerDriver 'rest'")
-    off: list[str] | None = None
-    on: list[str] | None = None
+    off: Command | None = None
+    on: Command | None = None
     off_seconds: float = Field(1.0, ge=0, description="how long off, so that it really starts anew")
 
     @model_validator(mode="after")
@@ -33,8 +34,8 @@ class Clock(Part):
     """
 
     url: str | None = Field(None, description="REST device; PUT 300 is five minutes ahead, 0 right")
-    command: list[str] | None = Field(
-        None, min_length=1, description="a command, with {seconds} for the seconds ahead"
+    command: Command | None = Field(
+        None, description="a command, with {seconds} for the seconds ahead"
     )
     counts: bool = Field(
         default=False,
@@ -57,8 +58,16 @@ class Clock(Part):
 class BenchCommand(Part):
     """A command of the bench, and how long it may take."""
 
-    command: list[str] = Field(min_length=1)
+    command: Command
     seconds: float = Field(120, gt=0)
+
+    @property
+    def lacking(self) -> str:
+        """Why it cannot be run, as far as shows without running it; empty where it can."""
+        program = self.command[0]
+        if shutil.which(program) is not None:
+            return ""
+        return f"no program {program} that can be run, beside the device file or on PATH"
 
 
 def _socket_address(value: str) -> str:
@@ -140,7 +149,7 @@ class StorageMedium(Part):
     """
 
     image: NamedFile | None = None
-    command: list[str] | None = Field(None, min_length=1)
+    command: Command | None = None
     seconds: float = Field(120, gt=0, description="longest time to read")
 
     @model_validator(mode="after")

@@ -22,6 +22,22 @@ NamedFile = Annotated[Path, AfterValidator(_beside_the_device_file)]
 """A path of the device file; relative ones count from the folder that the device file is in."""
 
 
+def _words_beside(words: list[str], info: ValidationInfo) -> list[str]:
+    base = (info.context or {}).get("base")
+    return words if base is None else [_word_beside(Path(base), word) for word in words]
+
+
+def _word_beside(base: Path, word: str) -> str:
+    """A word with a slash or a dot that names a file there; a plain name is looked for on PATH."""
+    beside = base / word
+    is_path = "/" in word or "." in word
+    return str(beside.absolute()) if is_path and beside.is_file() else word
+
+
+Command = Annotated[list[str], Field(min_length=1), AfterValidator(_words_beside)]
+"""A program and its arguments; files beside the device file are found, wherever it is run from."""
+
+
 class Part(BaseModel):
     """Base of every table of a device file: unknown keys are refused."""
 
