@@ -51,6 +51,13 @@ def _initial_password(device: DeviceFile) -> str:
     return "the device file declares that users set every password, and gives no initial one"
 
 
+def _first_use(device: DeviceFile) -> str:
+    """What there is to ask before a password is set, besides the web interface as nobody."""
+    if declares_service(device, "onvif") or not (why := _initial_password(device)):
+        return ""
+    return f"{why}; it declares no ONVIF, and what the web opens to nobody is judged by CRED-001"
+
+
 def _streams(device: DeviceFile) -> str:
     played = any(s.over_rtsp or s.web_container == "mjpeg" for s in device.declared.streams)
     return "" if played else "the device file declares no stream over RTSP, and no MJPEG"
@@ -126,6 +133,7 @@ CONDITIONS: dict[str, Callable[[DeviceFile], str]] = {
     "ssh": _service("ssh"),
     "users": _users,
     "initial-password": _initial_password,
+    "first-use": _first_use,
     "streams": _streams,
     "rtsp-streams": _rtsp_streams,
     "rtsp": _rtsp,

@@ -184,6 +184,22 @@ def test_it_applies_where_the_maker_declares_an_initial_password(
     assert bool(absence(device_file(**tables), "CRED-045", ("initial-password",))) != applies
 
 
+@pytest.mark.parametrize(
+    ("tables", "applies"),
+    [
+        ({}, False),
+        ({"factory": {"password": {"env": "LABEL"}}}, True),
+        ({"declared": {"passwords": {"user_set": False}}}, True),
+        ({"declared": {"services": [{"port": 80, "protocol": "onvif", "purpose": "x"}]}}, True),
+    ],
+)
+def test_first_use_applies_where_there_is_more_to_ask_than_the_web(
+    tables: dict[str, Any],
+    applies: bool,  # noqa: FBT001 - pytest gives it by name
+) -> None:
+    assert bool(absence(device_file(**tables), "CRED-044", ("first-use",))) != applies
+
+
 @pytest.mark.parametrize("how", ["random", "mac", "serial", "shared"])
 def test_labels_of_two_emulated_units(how: str, tmp_path: Path) -> None:
     one, two = (make_label(tmp_path / str(n), make_unit(n), how) for n in (1, 2))

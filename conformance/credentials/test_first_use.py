@@ -19,7 +19,8 @@ _RULES = ("length", "kinds", "common", "username", "no-composition")
     needs=("http",),
     catches=("cred-label-not-changed", "cred-onvif-anonymous"),
     changes="factory",
-    applies_to=("http",),
+    applies_to=("http", "first-use"),
+    revision=2,
 )
 def test_the_initial_password_opens_nothing_but_its_change(
     factory_visit: Any, evidence: Any
@@ -44,7 +45,11 @@ def test_the_initial_password_opens_nothing_but_its_change(
         f"Before a password was set, {'; '.join(faults)}; expected nothing but setting one."
     )
     if not first_use.answers:
-        raise Inconclusive("no surface could be asked in the factory state", "insufficient")
+        raise Inconclusive(
+            "no surface could be asked in the factory state: give [links.onvif], or "
+            "factory.password where the camera has an initial password",
+            "insufficient",
+        )
 
 
 @case(
