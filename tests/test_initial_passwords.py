@@ -190,7 +190,7 @@ def test_it_applies_where_the_maker_declares_an_initial_password(
         ({}, False),
         ({"factory": {"password": {"env": "LABEL"}}}, True),
         ({"declared": {"passwords": {"user_set": False}}}, True),
-        ({"declared": {"services": [{"port": 80, "protocol": "onvif", "purpose": "x"}]}}, True),
+        ({"links": {"onvif": {"url": "https://192.0.2.7/onvif/device_service"}}}, True),
     ],
 )
 def test_first_use_applies_where_there_is_more_to_ask_than_the_web(
