@@ -96,7 +96,7 @@ class ForeignCamera:
     allow: tuple[str, ...] = ("lockout",)
     administrator: bool = False
     declared: dict[str, Any] = field(default_factory=dict)
-    slow: bool = False  # minutes of delays, which the server makes
+    slow: bool = False  # for `tox -e slow`: minutes of delays, or like another row
     seconds: int = 0  # about; those that take longest begin first
 
     @property

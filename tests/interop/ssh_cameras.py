@@ -66,7 +66,7 @@ class SshCamera:
     keys: list[tuple[str, int]] = field(default_factory=lambda: [("ed25519", 0), ("rsa", 3072)])
     root: str = "locked"
     strong: bool = True
-    slow: bool = False  # minutes of delays, which the server makes
+    slow: bool = False  # for `tox -e slow`: minutes of delays, or like another row
     seconds: int = 0  # about; those that take longest begin first
 
 
