@@ -6,12 +6,11 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 
-from conformance.credentials.telling import difference
+from conformance.credentials.telling import WORD, difference
 from conformance.verdict import Inconclusive
 from devices.links.guessing.lock_oracle import LockRefusals
 from devices.links.guessing.refusers import Refusal
 
-_WORD = re.compile(r"[\w+/=.-]+|[^\w+/=.-]")
 _NUMBER = re.compile(r"\d+")
 
 
@@ -39,7 +38,7 @@ def told_by_lock(found: LockRefusals) -> str:
 
 
 def _shape(refusal: Refusal) -> tuple[int, tuple[str, ...], int]:
-    return refusal.status, refusal.fields, len(_WORD.findall(refusal.text))
+    return refusal.status, refusal.fields, len(WORD.findall(refusal.text))
 
 
 def _columns(
@@ -50,7 +49,7 @@ def _columns(
     Numbers are left out where the names were locked at other times: they may count down to its end.
     """
     texts = [refusal.text for refusal in refusals if _shape(refusal) == shape]
-    words = [_WORD.findall(text if numbers else _NUMBER.sub("0", text)) for text in texts]
+    words = [WORD.findall(text if numbers else _NUMBER.sub("0", text)) for text in texts]
     return [set(column) for column in zip(*words, strict=True)]
 
 

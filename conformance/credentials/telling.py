@@ -17,7 +17,8 @@ from devices.links.guessing.oracle import OracleSamples
 from devices.links.guessing.refusers import Refusal
 from devices.observation import Observation
 
-_WORD = re.compile(r"[\w+/=.-]+|[^\w+/=.-]")
+WORD = re.compile(r"[\w+/=.-]+|[^\w+/=.-]")
+"""Texts are compared word by word, so that what varies can be told from what tells."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,7 +62,7 @@ def _shape(refusal: Refusal) -> tuple[int, tuple[str, ...], int]:
 
 
 def _words(refusal: Refusal) -> list[str]:
-    return [str(refusal.size), *_WORD.findall(refusal.text)]
+    return [str(refusal.size), *WORD.findall(refusal.text)]
 
 
 def _apart(one: Sequence[str], other: Sequence[str]) -> bool:
