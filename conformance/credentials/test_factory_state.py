@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 
 from conformance.case import case
+from conformance.credentials.factory_reset import factory_state
 from conformance.credentials.factory_visit import demand_provisioning
 from conformance.credentials.published_pairs import Tried, published_pairs
 from conformance.credentials.web_accounts import accepts, administrator
@@ -19,12 +19,9 @@ from devices.errors import BenchError, LinkError, NotOffered, TimedOut
 from devices.links.http.exchange import Exchange
 from devices.links.http.link import HttpLink
 from devices.links.http.pages import impossible_neighbour, same_kind, same_page, says_refusal
-from devices.links.http.refusals import why_undone
-from devices.links.onvif.observations import Outcome
 from devices.links.onvif.requests import plain
 from devices.secrets import Secrets
 
-_RESET_SECONDS = 60.0
 _ANSWER_SECONDS = 8.0
 _LIMIT = 64 * 1024
 
@@ -85,84 +82,6 @@ def test_the_factory_state_opens_nothing(
             raise
         faults.append(f"Nor could the bench set it up again: {error}")
     assert not faults, "In its factory state, " + " ".join(faults)
-
-
-@contextmanager
-def factory_state(
-    *,
-    http: HttpLink,
-    request: pytest.FixtureRequest,
-    camera: Any,
-    device: DeviceFile,
-    secrets: Secrets,
-    evidence: Any,
-) -> Iterator[None]:
-    """The camera in its factory state, as CRED-001 puts it there; provisioned again afterwards.
-
-    Raises Inconclusive where the bench cannot, or the camera does not return to that state.
-    """
-    demand_provisioning(device)
-    reset(http, request, secrets, evidence)
-    try:
-        camera.wait_gone(_RESET_SECONDS)
-        http.wait_until_it_answers(device.bench.boot_seconds)
-        _demand_reset(http, secrets)
-        camera.was_reset = True
-        yield
-    finally:
-        camera.provision()
-        camera.wait_ready()
-        http.forget()
-
-
-def reset(http: HttpLink, request: pytest.FixtureRequest, secrets: Secrets, evidence: Any) -> None:
-    """Put the camera into its factory state, by the web or by ONVIF.
-
-    ``evidence`` observes what is answered. Raises Inconclusive, NotOffered, other link errors.
-    """
-    if http.offers("factory_reset"):
-        admin = administrator(http, secrets)
-        answer = evidence.observe(http.perform(admin, "factory_reset"), "factory reset")
-        admin.close()
-        if not http.done("factory_reset", answer):
-            raise Inconclusive(
-                f"{why_undone('factory_reset', answer)}; the camera could not be reset",
-                "not-offered",
-            )
-        return
-    try:
-        onvif = request.getfixturevalue("onvif")
-    except Inconclusive:
-        raise NotOffered(
-            "the device file describes no operation 'factory_reset' under links.http and no "
-            "[links.onvif]: the camera cannot be put into its factory state"
-        ) from None
-    reset = evidence.observe(
-        onvif.factory_default(onvif.default_account()), "ONVIF factory default"
-    )
-    if reset.answer.outcome is not Outcome.DATA:
-        raise Inconclusive(
-            f"SetSystemFactoryDefault: {reset.answer.outcome.value}: the camera could not be reset",
-            "not-offered",
-        )
-
-
-def _demand_reset(http: HttpLink, secrets: Secrets) -> None:
-    """The administrator that the bench had set up is gone. Raises Inconclusive."""
-    found = secrets.account(role="admin", service="http")
-    if found is None:
-        raise Inconclusive("the device file gives no administrator for http", "no-account")
-    name, account = found
-    try:
-        still_there = accepts(http, account.username, secrets.password(name)).accepted
-    except NotOffered:
-        return  # nothing is closed any more
-    if still_there:
-        raise Inconclusive(
-            f"the account {name} still logs in after the reset: the camera is not in its factory "
-            "state",
-            "not-offered",
-        )
 
 
 def _as_administrator(http: HttpLink, secrets: Secrets, device: DeviceFile) -> dict[str, Exchange]:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from conformance.case import case
-from conformance.credentials.test_factory_state import factory_state
+from conformance.credentials.factory_reset import factory_state
 from conformance.verdict import Inconclusive
 from devices.description import DeviceFile
 from devices.links.http.link import HttpLink
